@@ -1,0 +1,70 @@
+//! Every bound of the product, with its unit and its reason, in one place. Bounds are on the encoded form.
+
+/// A journal line without its LF. Fits one 64 KiB read with the LF.
+pub const LINE_BYTES_MAX: usize = 65_535;
+/// Segment size at which the next one is begun: small enough to verify or copy at leisure.
+pub const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How far a segment is written ahead with newlines, so that an append changes no file size.
+pub const SEGMENT_AHEAD_BYTES: u64 = 256 * 1024;
+/// How many entries sled may lag behind before the appender waits.
+pub const INDEX_LAG_ENTRIES_MAX: u64 = 65_536;
+/// Inputs that one turn takes at most: bounds the latency of the first of them.
+pub const TURN_INPUTS_MAX: usize = 256;
+/// Inputs waiting for the turn; above it senders get 503.
+pub const TURN_QUEUE_MAX: usize = 4_096;
+/// Output that stands in the entry; more goes to a blob.
+pub const TEXT_INLINE_BYTES_MAX: usize = 2 * 1024;
+/// Output of one step that is kept at all (head and tail are kept, the middle is counted).
+pub const STEP_OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+/// RM-2: a summary is one line that fits a pager.
+pub const SUMMARY_BYTES_MAX: usize = 512;
+/// RM-2: detail is a paragraph, not a log file.
+pub const DETAIL_BYTES_MAX: usize = 8 * 1024;
+/// Attributes of one degradation.
+pub const ATTRIBUTES_MAX: usize = 32;
+/// Name of an attribute.
+pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 64;
+/// Value of an attribute.
+pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 512;
+/// Subsystem, target, source and similar names.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Body of a request to `POST /v1/degradations`.
+pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// Candidates that a decision trace keeps in full; the rest are counted (RM-5).
+pub const TRACE_CANDIDATES_MAX: usize = 32;
+/// Entries of one audit page.
+pub const AUDIT_PAGE_MAX: usize = 1_000;
+/// Senders' ids remembered for deduplication …
+pub const SENDER_IDS_MAX: usize = 200_000;
+/// … and for how long.
+pub const SENDER_IDS_MS_MAX: u64 = 24 * 3_600_000;
+/// Closed incidents that the world still holds (all of them stay in the journal and its indexes).
+pub const CLOSED_INCIDENTS_MAX: usize = 256;
+/// Incidents open at once; above it the oldest untouched ones are the operator's first problem and intake says so.
+pub const OPEN_INCIDENTS_MAX: usize = 10_000;
+/// Steps of one runbook.
+pub const STEPS_MAX: usize = 32;
+/// Arguments of one step.
+pub const ARGV_MAX: usize = 64;
+/// One argument of a step.
+pub const ARG_BYTES_MAX: usize = 4 * 1024;
+/// A content file (runbook, service, sentinel).
+pub const CONTENT_BYTES_MAX: usize = 1024 * 1024;
+/// Content files in one folder.
+pub const CONTENT_FILES_MAX: usize = 10_000;
+/// A CEL expression.
+pub const EXPR_BYTES_MAX: usize = 1024;
+/// A list that a CEL macro may run over.
+pub const EXPR_LIST_MAX: usize = 100;
+/// Stack of the thread that compiles and evaluates CEL.
+pub const DEEP_STACK_BYTES: usize = 64 * 1024 * 1024;
+/// Evidence kept of refused input, per source and hour (RM-29): first and last in full.
+pub const REFUSED_PER_HOUR_MAX: u32 = 100;
+/// KILL follows TERM after this many percent of a step's timeout (RM-16).
+pub const KILL_AT_TIMEOUT_PERCENT: u64 = 150;
+/// Time a frozen attempt waits for a person (RM-12, RM-46).
+pub const FROZEN_MS_MAX: u64 = 24 * 3_600_000;
+/// A wall clock this far behind the last entry's is recorded as stepped.
+pub const CLOCK_STEP_US: i64 = 5_000_000;
+/// Most time that may pass between two boots of the operating system, as the fold counts it.
+pub const BOOT_GAP_MS_MAX: u64 = 24 * 3_600_000;

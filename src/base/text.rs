@@ -1,0 +1,49 @@
+//! Outside text: what other programs wrote, made safe to keep and to show.
+//! Control characters (but tab and newline) become U+FFFD; long text goes to a blob.
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::Blake3;
+
+/// Text from outside, in the entry or in a blob.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum OutsideText {
+    /// At most [`super::limits::TEXT_INLINE_BYTES_MAX`] bytes, in the entry itself.
+    Text(String),
+    /// Content-addressed: the blob was durable before the entry that names it.
+    Blob(Blake3),
+}
+
+impl OutsideText {
+    /// Cleaned text that is known to be short.
+    pub fn inline(text: &str) -> Self {
+        Self::Text(clean(text))
+    }
+}
+
+/// Replaces control characters but tab and newline by U+FFFD (C0, DEL, C1).
+pub fn clean(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\t' && c != '\n' { '\u{FFFD}' } else { c }).collect()
+}
+
+/// The longest prefix of `text` that is at most `bytes_max` bytes and ends on a character boundary.
+pub fn clip(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_replaced_and_layout_is_kept() {
+        assert_eq!(clean("a\tb\nc\u{1b}[31m\r\u{9b}x\u{7f}"), "a\tb\nc\u{FFFD}[31m\u{FFFD}\u{FFFD}x\u{FFFD}");
+    }
+
+    #[test]
+    fn clipping_never_splits_a_character() {
+        assert_eq!(clip("aé", 2), "a");
+        assert_eq!(clip("aé", 3), "aé");
+    }
+}

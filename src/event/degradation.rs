@@ -1,0 +1,239 @@
+//! What was reported, by whom, and what was refused (RM-2, RM-3, RM-29).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::ids::{Fingerprint, Receipt};
+use crate::base::text::OutsideText;
+
+/// How bad.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Will hurt if left.
+    Warning,
+    /// Hurts.
+    Error,
+    /// Hurts users now.
+    Critical,
+}
+
+/// Who speaks: the verified identity of the emitter, never a string it claims.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A person, by their token.
+    Person(String),
+    /// A sentinel, by its grant.
+    Sentinel(String),
+    /// The remediator about itself.
+    Remediator,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Person(name) => write!(f, "person:{name}"),
+            Self::Sentinel(name) => write!(f, "sentinel:{name}"),
+            Self::Remediator => f.write_str("remediator"),
+        }
+    }
+}
+
+/// A degradation was reported and accepted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DegradationSeen {
+    /// What the sender got back.
+    pub receipt: Receipt,
+    /// Part of the system.
+    pub subsystem: String,
+    /// `^[A-Z][A-Z0-9_]{2,40}$`.
+    pub code: String,
+    /// What is degraded.
+    pub target: String,
+    /// How bad.
+    pub severity: Severity,
+    /// One line.
+    pub summary: String,
+    /// A paragraph.
+    pub detail: Option<OutsideText>,
+    /// Further values for matching and for people.
+    pub attributes: BTreeMap<String, String>,
+    /// When the sender saw it, Unix µs (its claim).
+    pub observed_at: Option<i64>,
+    /// The verified emitter.
+    pub source: Source,
+    /// The sender's own id, for deduplication.
+    pub sender_id: Option<String>,
+    /// Digest of (subsystem, code, target).
+    pub fingerprint: Fingerprint,
+    /// False for free text: it opens no attempt and matches nothing.
+    pub actionable: bool,
+}
+
+/// A sentinel saw the good edge of what it had reported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DegradationRecovered {
+    /// Which trouble.
+    pub fingerprint: Fingerprint,
+    /// What was degraded.
+    pub target: String,
+    /// The verified emitter.
+    pub source: Source,
+    /// What was seen.
+    pub evidence: String,
+}
+
+/// Input that was not accepted, kept as evidence (RM-29).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DegradationRefused {
+    /// The stable code of the answer, such as `OUTSIDE_GRANT`.
+    pub code: String,
+    /// The verified emitter.
+    pub source: Source,
+    /// What it tried to say, cut to size.
+    pub said: OutsideText,
+}
+
+/// A report as a sender writes it: the body of `POST /v1/degradations`, the arguments of `emit`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DegradationReport {
+    /// Part of the system: lower-case words, such as `service`.
+    pub subsystem: String,
+    /// `^[A-Z][A-Z0-9_]{2,40}$`.
+    pub code: String,
+    /// What is degraded.
+    pub target: String,
+    /// How bad.
+    pub severity: Severity,
+    /// One line, at most 512 bytes.
+    pub summary: String,
+    /// A paragraph, at most 8 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// At most 32 further values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// When it was seen, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_at: Option<String>,
+    /// The sender's own id: the same id again gives the same receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+/// What is wrong with a report.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{field}` {problem}")]
+pub struct ReportError {
+    /// Which member.
+    pub field: &'static str,
+    /// What is wrong and what it should be.
+    pub problem: String,
+}
+
+impl DegradationReport {
+    /// Checks every bound of RM-2; the first problem wins.
+    pub fn check(&self) -> Result<(), ReportError> {
+        use crate::base::limits as l;
+        check_name("subsystem", &self.subsystem)?;
+        check_name("target", &self.target)?;
+        if !is_code(&self.code) {
+            return fail("code", "must match ^[A-Z][A-Z0-9_]{2,40}$, such as PROCESS_DEAD".into());
+        }
+        check_len("summary", &self.summary, l::SUMMARY_BYTES_MAX)?;
+        if self.summary.trim().is_empty() {
+            return fail("summary", "is empty: say in one line what is wrong".into());
+        }
+        check_len("detail", self.detail.as_deref().unwrap_or_default(), l::DETAIL_BYTES_MAX)?;
+        check_len("id", self.id.as_deref().unwrap_or_default(), l::NAME_BYTES_MAX)?;
+        if self.attributes.len() > l::ATTRIBUTES_MAX {
+            return fail(
+                "attributes",
+                format!("are {}, at most {}", self.attributes.len(), l::ATTRIBUTES_MAX),
+            );
+        }
+        for (name, value) in &self.attributes {
+            check_len("attributes", name, l::ATTRIBUTE_NAME_BYTES_MAX)?;
+            check_len("attributes", value, l::ATTRIBUTE_VALUE_BYTES_MAX)?;
+        }
+        self.observed_at_us().map(|_| ())
+    }
+
+    /// The claimed time as Unix µs.
+    pub fn observed_at_us(&self) -> Result<Option<i64>, ReportError> {
+        let Some(text) = &self.observed_at else { return Ok(None) };
+        match text.parse::<jiff::Timestamp>() {
+            Ok(at) => Ok(Some(at.as_microsecond())),
+            Err(e) => fail("observed_at", format!("is not an RFC 3339 time: {e}")),
+        }
+    }
+}
+
+/// `^[A-Z][A-Z0-9_]{2,40}$`
+pub fn is_code(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    (3..=41).contains(&bytes.len())
+        && bytes[0].is_ascii_uppercase()
+        && bytes.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b'_')
+}
+
+fn fail<T>(field: &'static str, problem: String) -> Result<T, ReportError> {
+    Err(ReportError { field, problem })
+}
+
+fn check_len(field: &'static str, text: &str, bytes_max: usize) -> Result<(), ReportError> {
+    if text.len() > bytes_max {
+        return fail(field, format!("has {} bytes, at most {bytes_max}", text.len()));
+    }
+    Ok(())
+}
+
+fn check_name(field: &'static str, text: &str) -> Result<(), ReportError> {
+    check_len(field, text, crate::base::limits::NAME_BYTES_MAX)?;
+    if text.is_empty() {
+        return fail(field, "is empty".into());
+    }
+    if text.trim() != text || text.chars().any(char::is_control) {
+        return fail(field, "has blanks at its ends or control characters".into());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> DegradationReport {
+        serde_json::from_str(
+            r#"{"subsystem":"service","code":"PROCESS_DEAD","target":"web","severity":"error","summary":"gone"}"#,
+        )
+        .expect("a plain report")
+    }
+
+    #[test]
+    fn each_bound_is_named_when_it_is_broken() {
+        assert_eq!(report().check(), Ok(()));
+        let long = |n: usize| "x".repeat(n);
+        let cases: [(&str, DegradationReport); 6] = [
+            ("summary", DegradationReport { summary: long(513), ..report() }),
+            ("detail", DegradationReport { detail: Some(long(8193)), ..report() }),
+            ("code", DegradationReport { code: "dead".into(), ..report() }),
+            ("target", DegradationReport { target: String::new(), ..report() }),
+            ("target", DegradationReport { target: "a\nb".into(), ..report() }),
+            ("observed_at", DegradationReport { observed_at: Some("yesterday".into()), ..report() }),
+        ];
+        for (field, bad) in cases {
+            assert_eq!(bad.check().err().map(|e| e.field), Some(field));
+        }
+    }
+}
