@@ -1,1 +1,30 @@
-//! (being written)
+//! The fold: what is known after a journal's entries up to some seq. Live running, recovery, replay and
+//! a follower all fold with [`World::apply`]; none of them decides here and nothing here does I/O.
+
+pub mod attempt;
+mod clock;
+mod history;
+pub mod incident;
+mod machine;
+mod outbox;
+mod senders;
+pub mod world;
+
+pub use attempt::{Attempt, AttemptState, RunningStep};
+pub use clock::ElapsedClock;
+pub use history::History;
+pub use incident::{Escalation, IncidentState, RemediationContext, Signal};
+pub use machine::{Frozen, Machine, SentinelState, ServiceState, Tainted};
+pub use outbox::{Notice, Outbox};
+pub use senders::Senders;
+pub use world::{Alarm, Control, FOLD_VERSION, Trust, World};
+
+/// An event that its lifecycle does not allow in the state it is in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{kind}` is not possible {state}")]
+pub struct Illegal {
+    /// The kind of the event.
+    pub kind: &'static str,
+    /// Where it arrived, for people: "for an incident that is closed".
+    pub state: String,
+}

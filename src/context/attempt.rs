@@ -1,0 +1,360 @@
+//! One attempt as a fold, with the transition table of RM-9. Not for: deciding what comes next (policy).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Illegal;
+use crate::base::ids::{AttemptId, Seq};
+use crate::event::Event;
+use crate::event::attempt::{AttemptPlanned, Outcome, Phase, PreconditionsChecked, Resumption, UndoOutcome};
+use crate::event::step::{StepFinished, StepIntended, StepOutcome};
+use crate::event::verification::{Observation, Verdict};
+
+/// Where an attempt stands (RM-9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttemptState {
+    /// Planned; preconditions are being looked at.
+    Preconditions,
+    /// Preconditions held, or there are none; the lock is next.
+    Cleared,
+    /// The lock has been asked for.
+    Locking,
+    /// The lock is held; preconditions are looked at again.
+    Locked,
+    /// Preconditions hold under the lock; the first step is next.
+    Ready,
+    /// A precondition does not hold.
+    Declined,
+    /// Steps are being done.
+    Executing,
+    /// Steps are being taken back.
+    Undoing,
+    /// The target is being looked at.
+    Verifying,
+    /// The verification has its answer.
+    Concluded,
+    /// A crash interrupted it; how to go on was decided, and the lock is needed again.
+    Resuming,
+    /// Nobody knows what happened; waits for a person.
+    Frozen,
+    /// Over.
+    Ended,
+}
+
+/// A step whose outcome is not known yet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunningStep {
+    /// The entry that intended it.
+    pub intent: Seq,
+    /// What was intended.
+    pub intended: StepIntended,
+    /// Its process, once started.
+    pub pid: Option<u32>,
+    /// Start ticks of that process.
+    pub start_ticks: Option<u64>,
+}
+
+/// A step that is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepDone {
+    /// Index in the plan.
+    pub step: u32,
+    /// It was the step's undo.
+    pub undo: bool,
+    /// Which try.
+    pub try_no: u32,
+    /// How it ended.
+    pub outcome: StepOutcome,
+    /// How long it took.
+    pub took_ms: u64,
+    /// The entry that says so.
+    pub seq: Seq,
+}
+
+/// The verification of an attempt.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct VerificationState {
+    /// Because a step's outcome is unknown.
+    pub outcome_unknown: bool,
+    /// First look, on the journal's clock.
+    pub first_look_elapsed_ms: u64,
+    /// End of the window.
+    pub until_elapsed_ms: u64,
+    /// Looks so far.
+    pub looks: u32,
+    /// Consecutive good looks so far.
+    pub consecutive: u32,
+    /// The last look.
+    pub last: Option<Observation>,
+    /// The answer.
+    pub verdict: Option<Verdict>,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// What was planned.
+    pub planned: AttemptPlanned,
+    /// The entry that planned it.
+    pub planned_seq: Seq,
+    /// When, on the journal's clock.
+    pub planned_elapsed_ms: u64,
+    /// Where it stands.
+    pub state: AttemptState,
+    /// Since when, on the journal's clock.
+    pub since_elapsed_ms: u64,
+    /// The last entry of it.
+    pub last_seq: Seq,
+    /// Preconditions as last looked at.
+    pub preconditions: Option<PreconditionsChecked>,
+    /// The entry that granted the lock, while it is held.
+    pub lock: Option<Seq>,
+    /// Its tokens.
+    pub tokens: BTreeMap<String, u64>,
+    /// The step under way.
+    pub running: Option<RunningStep>,
+    /// The step whose outcome a crash left unknown.
+    pub interrupted: Option<RunningStep>,
+    /// Steps that are over.
+    pub done: Vec<StepDone>,
+    /// Steps still to be taken back, in that order.
+    pub undo_queue: Vec<u32>,
+    /// How the undo went so far.
+    pub undo: Option<UndoOutcome>,
+    /// Why an undo was begun.
+    pub undo_reason: Option<String>,
+    /// The verification.
+    pub verification: Option<VerificationState>,
+    /// How often a boot took it up again.
+    pub resumed: u32,
+    /// What the last boot decided.
+    pub resumption: Option<Resumption>,
+    /// How it ended.
+    pub ended: Option<(Outcome, String)>,
+}
+
+impl Attempt {
+    /// A new attempt.
+    pub fn new(planned: AttemptPlanned, seq: Seq, elapsed_ms: u64) -> Self {
+        let state = if planned.plan.preconditions.is_empty() {
+            AttemptState::Cleared
+        } else {
+            AttemptState::Preconditions
+        };
+        Self {
+            planned,
+            planned_seq: seq,
+            planned_elapsed_ms: elapsed_ms,
+            state,
+            since_elapsed_ms: elapsed_ms,
+            last_seq: seq,
+            preconditions: None,
+            lock: None,
+            tokens: BTreeMap::new(),
+            running: None,
+            interrupted: None,
+            done: Vec::new(),
+            undo_queue: Vec::new(),
+            undo: None,
+            undo_reason: None,
+            verification: None,
+            resumed: 0,
+            resumption: None,
+            ended: None,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> AttemptId {
+        self.planned.attempt
+    }
+    /// Whether a step was ever intended (something may have been changed).
+    pub fn touched(&self) -> bool {
+        self.running.is_some() || self.interrupted.is_some() || !self.done.is_empty()
+    }
+    /// Indexes of steps that succeeded and were not taken back, in the order in which they were done.
+    pub fn standing_steps(&self) -> Vec<u32> {
+        let mut standing: Vec<u32> = Vec::new();
+        for done in &self.done {
+            if done.outcome == StepOutcome::Succeeded {
+                standing.retain(|step| *step != done.step);
+                if !done.undo {
+                    standing.push(done.step);
+                }
+            }
+        }
+        standing
+    }
+    /// Tries of a step so far.
+    pub fn tries(&self, step: u32, undo: bool) -> u32 {
+        self.done.iter().filter(|d| d.step == step && d.undo == undo).count() as u32
+    }
+
+    /// The state that `event` leads to: the transition table of RM-9.
+    pub fn next(&self, event: &Event) -> Result<AttemptState, Illegal> {
+        use AttemptState as S;
+        let state = self.state;
+        let step_running = self.running.is_some();
+        let next = match (state, event) {
+            (S::Preconditions, Event::PreconditionsChecked(c)) if c.phase == Phase::BeforeLock => {
+                if c.hold {
+                    S::Cleared
+                } else {
+                    S::Declined
+                }
+            }
+            (S::Locked, Event::PreconditionsChecked(c)) if c.phase == Phase::UnderLock => {
+                if c.hold {
+                    S::Ready
+                } else {
+                    S::Declined
+                }
+            }
+            (S::Cleared | S::Resuming, Event::LockRequested(_)) => S::Locking,
+            (S::Locking, Event::LockGranted(_)) => self.after_lock(),
+            (S::Locking, Event::LockRefused(_)) => S::Locking,
+            (S::Ready, Event::StepIntended(i)) if !i.undo => S::Executing,
+            (S::Executing, Event::StepIntended(i)) if !i.undo && !step_running => S::Executing,
+            (S::Undoing, Event::StepIntended(i)) if i.undo && !step_running => S::Undoing,
+            (S::Executing | S::Undoing, Event::StepStarted(s)) if self.is_running(s.intent) => state,
+            (S::Executing | S::Undoing, Event::StepFinished(f)) if self.is_running(f.intent) => state,
+            (S::Executing | S::Concluded | S::Ready, Event::UndoStarted(_)) if !step_running => S::Undoing,
+            (S::Executing | S::Resuming | S::Ready, Event::VerificationStarted(_)) if !step_running => {
+                S::Verifying
+            }
+            (S::Verifying, Event::VerificationObserved(_)) => S::Verifying,
+            (S::Verifying, Event::VerificationConcluded(_)) => S::Concluded,
+            (S::Ended, Event::AttemptResumed(_)) => return self.illegal(event),
+            (_, Event::AttemptResumed(r)) => self.after_resumption(r.resumption),
+            (S::Concluded | S::Resuming | S::Undoing | S::Executing, Event::AttemptFrozen(_)) => S::Frozen,
+            (S::Frozen, Event::AttemptThawed(_)) => S::Concluded,
+            (S::Ended, Event::LockReleased(_)) => S::Ended,
+            (_, Event::LockReleased(_)) if self.lock.is_some() => state,
+            (S::Ended, Event::AttemptEnded(_)) => return self.illegal(event),
+            (_, Event::AttemptEnded(_)) => S::Ended,
+            _ => return self.illegal(event),
+        };
+        Ok(next)
+    }
+
+    fn after_lock(&self) -> AttemptState {
+        match self.resumption {
+            Some(Resumption::Verify | Resumption::VerifyFirst | Resumption::StepAgain) => AttemptState::Ready,
+            Some(Resumption::UndoOn) => AttemptState::Undoing,
+            _ if self.planned.plan.preconditions.is_empty() => AttemptState::Ready,
+            _ => AttemptState::Locked,
+        }
+    }
+
+    fn after_resumption(&self, resumption: Resumption) -> AttemptState {
+        match resumption {
+            Resumption::StartAgain if self.planned.plan.preconditions.is_empty() => AttemptState::Cleared,
+            Resumption::StartAgain => AttemptState::Preconditions,
+            Resumption::StayFrozen => AttemptState::Frozen,
+            Resumption::GiveUp
+            | Resumption::Verify
+            | Resumption::VerifyFirst
+            | Resumption::StepAgain
+            | Resumption::UndoOn => AttemptState::Resuming,
+        }
+    }
+
+    fn is_running(&self, intent: Seq) -> bool {
+        self.running.as_ref().is_some_and(|r| r.intent == intent)
+    }
+
+    fn illegal<T>(&self, event: &Event) -> Result<T, Illegal> {
+        let state = format!("for attempt {} in state {:?}", self.id(), self.state);
+        Err(Illegal { kind: event.kind(), state })
+    }
+
+    /// Folds an event that [`Self::next`] allows.
+    pub fn apply(&mut self, event: &Event, seq: Seq, elapsed_ms: u64) -> Result<(), Illegal> {
+        let next = self.next(event)?;
+        match event {
+            Event::PreconditionsChecked(checked) => self.preconditions = Some(checked.clone()),
+            Event::LockGranted(granted) => {
+                self.lock = Some(seq);
+                self.tokens = granted.tokens.clone();
+            }
+            Event::LockReleased(_) => {
+                self.lock = None;
+                self.tokens.clear();
+            }
+            Event::StepIntended(intended) => {
+                let intended = intended.clone();
+                self.running = Some(RunningStep { intent: seq, intended, pid: None, start_ticks: None });
+            }
+            Event::StepStarted(started) => {
+                if let Some(running) = &mut self.running {
+                    (running.pid, running.start_ticks) = (Some(started.pid), Some(started.start_ticks));
+                }
+            }
+            Event::StepFinished(finished) => self.finish_step(finished, seq),
+            Event::UndoStarted(undo) => {
+                self.undo_queue = undo.steps.clone();
+                self.undo = Some(UndoOutcome::Done);
+                self.undo_reason = Some(undo.reason.clone());
+            }
+            Event::VerificationStarted(started) => {
+                self.verification = Some(VerificationState {
+                    outcome_unknown: started.outcome_unknown,
+                    first_look_elapsed_ms: started.first_look_elapsed_ms,
+                    until_elapsed_ms: started.until_elapsed_ms,
+                    ..VerificationState::default()
+                });
+            }
+            Event::VerificationObserved(observed) => {
+                if let Some(verification) = &mut self.verification {
+                    verification.looks += 1;
+                    verification.consecutive = observed.consecutive;
+                    verification.last = Some(observed.observation.clone());
+                }
+            }
+            Event::VerificationConcluded(concluded) => {
+                if let Some(verification) = &mut self.verification {
+                    verification.verdict = Some(concluded.verdict);
+                }
+            }
+            Event::AttemptResumed(resumed) => self.resume(resumed.resumption),
+            Event::AttemptEnded(ended) => {
+                self.ended = Some((ended.outcome, ended.reason.clone()));
+                self.running = None;
+            }
+            _ => {}
+        }
+        if next != self.state {
+            self.since_elapsed_ms = elapsed_ms;
+        }
+        self.state = next;
+        self.last_seq = seq;
+        Ok(())
+    }
+
+    fn finish_step(&mut self, finished: &StepFinished, seq: Seq) {
+        let Some(running) = self.running.take() else { return };
+        let (undo, try_no) = (running.intended.undo, running.intended.try_no);
+        if undo {
+            self.undo_queue.retain(|step| *step != finished.step);
+            if finished.outcome != StepOutcome::Succeeded {
+                self.undo = Some(UndoOutcome::Failed);
+            }
+        }
+        let (outcome, took_ms) = (finished.outcome.clone(), finished.took_ms);
+        self.done.push(StepDone { step: finished.step, undo, try_no, outcome, took_ms, seq });
+    }
+
+    /// A boot decided: whatever the dead process held or ran is no more.
+    fn resume(&mut self, resumption: Resumption) {
+        self.resumed += 1;
+        self.resumption = Some(resumption);
+        self.lock = None;
+        self.tokens.clear();
+        if resumption == Resumption::StartAgain {
+            self.preconditions = None;
+        }
+        self.interrupted = self.running.take().or(self.interrupted.take());
+    }
+}

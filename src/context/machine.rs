@@ -1,0 +1,177 @@
+//! What is known of this machine: services, sentinels, lock tokens, tainted targets, frozen runbooks.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::digest::FileDigest;
+use crate::base::ids::{AttemptId, Fingerprint, IncidentId, Seq};
+use crate::event::degradation::Source;
+use crate::event::{Event, Record};
+
+/// A supervised service as last recorded.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceState {
+    /// Digest of the content file it was started from.
+    pub digest: FileDigest,
+    /// Its process, while it runs.
+    pub pid: Option<u32>,
+    /// Start ticks of that process.
+    pub start_ticks: u64,
+    /// Starts so far.
+    pub starts: u64,
+    /// How it last ended.
+    pub last_exit: Option<String>,
+    /// The last entry about it.
+    pub seq: Seq,
+}
+
+/// A sentinel as last recorded.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SentinelState {
+    /// Digest of its content file.
+    pub digest: Option<FileDigest>,
+    /// Its bad edge, while it stands: the trouble it reported.
+    pub degraded: Option<Fingerprint>,
+    /// Why it is lost or blind.
+    pub trouble: Option<String>,
+    /// The last entry about it.
+    pub seq: Seq,
+}
+
+/// A runbook that is frozen for a target (RM-46).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Frozen {
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// Its incident.
+    pub incident: Option<IncidentId>,
+    /// The runbook.
+    pub runbook: String,
+    /// The target.
+    pub target: String,
+    /// Why.
+    pub reason: String,
+    /// Until when at most, on the journal's clock.
+    pub until_elapsed_ms: u64,
+}
+
+/// A target that something unknown may be acting on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tainted {
+    /// Why.
+    pub reason: String,
+    /// The entry that says so.
+    pub seq: Seq,
+}
+
+/// See the module.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// By id.
+    pub services: BTreeMap<String, ServiceState>,
+    /// By id.
+    pub sentinels: BTreeMap<String, SentinelState>,
+    /// Resource → last token granted: tokens only grow.
+    pub tokens: BTreeMap<String, u64>,
+    /// By target.
+    pub tainted: BTreeMap<String, Tainted>,
+    /// Frozen runbooks, by attempt.
+    pub frozen: BTreeMap<AttemptId, Frozen>,
+}
+
+impl Machine {
+    /// The freeze that binds a runbook on a target.
+    pub fn frozen_for(&self, runbook: &str, target: &str) -> Option<&Frozen> {
+        self.frozen.values().find(|f| f.runbook == runbook && f.target == target)
+    }
+
+    /// Folds what an entry says about the machine.
+    pub fn apply(&mut self, record: &Record) {
+        let seq = record.seq;
+        match &record.event {
+            Event::LockGranted(granted) => {
+                for (resource, token) in &granted.tokens {
+                    let last = self.tokens.entry(resource.clone()).or_default();
+                    *last = (*last).max(*token);
+                }
+            }
+            Event::TargetTainted(tainted) => {
+                let reason = tainted.reason.clone();
+                self.tainted.insert(tainted.target.clone(), Tainted { reason, seq });
+            }
+            Event::TargetCleared(cleared) => {
+                self.tainted.remove(&cleared.target);
+            }
+            Event::AttemptThawed(thawed) => {
+                self.frozen.remove(&thawed.attempt);
+            }
+            Event::ServiceStarted(_) | Event::ServiceAdopted(_) | Event::ServiceExited(_) => {
+                self.service(record)
+            }
+            Event::SentinelStarted(started) => {
+                let state = self.sentinels.entry(started.sentinel.clone()).or_default();
+                (state.digest, state.trouble, state.seq) = (Some(started.digest), None, seq);
+            }
+            Event::SentinelLost(lost) => {
+                let state = self.sentinels.entry(lost.sentinel.clone()).or_default();
+                (state.trouble, state.seq) = (Some(format!("lost: {}", lost.reason)), seq);
+            }
+            Event::SentinelBlind(blind) => {
+                let state = self.sentinels.entry(blind.sentinel.clone()).or_default();
+                (state.trouble, state.seq) = (Some(format!("blind: {}", blind.evidence)), seq);
+            }
+            Event::DegradationSeen(seen) => self.edge(&seen.source, Some(seen.fingerprint), seq),
+            Event::DegradationRecovered(recovered) => self.edge(&recovered.source, None, seq),
+            _ => {}
+        }
+    }
+
+    fn edge(&mut self, source: &Source, degraded: Option<Fingerprint>, seq: Seq) {
+        if let Source::Sentinel(name) = source {
+            let state = self.sentinels.entry(name.clone()).or_default();
+            (state.degraded, state.trouble, state.seq) = (degraded, None, seq);
+        }
+    }
+
+    fn service(&mut self, record: &Record) {
+        match &record.event {
+            Event::ServiceStarted(started) => {
+                let starts = self.services.get(&started.service).map_or(0, |s| s.starts) + 1;
+                let state = ServiceState {
+                    digest: started.digest,
+                    pid: Some(started.pid),
+                    start_ticks: started.start_ticks,
+                    starts,
+                    last_exit: None,
+                    seq: record.seq,
+                };
+                self.services.insert(started.service.clone(), state);
+            }
+            Event::ServiceAdopted(adopted) => {
+                if let Some(state) = self.services.get_mut(&adopted.service) {
+                    (state.pid, state.start_ticks) = (Some(adopted.pid), adopted.start_ticks);
+                    state.seq = record.seq;
+                }
+            }
+            Event::ServiceExited(exited) => {
+                if let Some(state) = self.services.get_mut(&exited.service)
+                    && state.pid == Some(exited.pid)
+                {
+                    state.pid = None;
+                    state.last_exit = Some(describe_exit(exited.code, exited.signal));
+                    state.seq = record.seq;
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn describe_exit(code: Option<i32>, signal: Option<i32>) -> String {
+    match (code, signal) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "ended (how is not known)".into(),
+    }
+}

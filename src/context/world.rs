@@ -1,0 +1,338 @@
+//! `World`: everything that a decision may read, as a fold of the journal.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::clock::ElapsedClock;
+use super::incident::{IncidentState, RemediationContext, attempt_of};
+use super::{Attempt, Frozen, History, Illegal, Machine, Outbox, Senders};
+use crate::base::digest::{Blake3, FileDigest};
+use crate::base::ids::{AttemptId, BootId, Fingerprint, IncidentId, NodeId, Seq};
+use crate::base::limits::CLOSED_INCIDENTS_MAX;
+use crate::base::time::Stamp;
+use crate::event::attempt::Outcome;
+use crate::event::content::{CatalogLoaded, ConfigLoaded, Standing};
+use crate::event::degradation::DegradationSeen;
+use crate::event::{Cause, Event, Record};
+
+/// Version of this fold: a snapshot of another version is not used.
+pub const FOLD_VERSION: u32 = 1;
+
+/// People's word in force.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Control {
+    /// Who paused it and why.
+    pub paused: Option<(String, String)>,
+    /// The entry that paused it.
+    pub seq: Option<Seq>,
+    /// Nonces of signed statements that were used.
+    pub nonces: Vec<String>,
+}
+
+/// Trust files in force.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Trust {
+    /// Name → digest.
+    pub files: BTreeMap<String, FileDigest>,
+    /// Name → blob.
+    pub blobs: BTreeMap<String, Blake3>,
+    /// Why a newer version on disk is not in force, and its digests.
+    pub refused: Option<(BTreeMap<String, FileDigest>, String)>,
+}
+
+/// An entry whose lifecycle did not allow it: the incident is frozen, the open goes on (invariant 11).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// The entry.
+    pub seq: Seq,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// See the module.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct World {
+    /// Chain hash of the genesis entry: derived ids start from it.
+    pub genesis: Blake3,
+    /// This machine.
+    pub node: Option<NodeId>,
+    /// Seq that the next entry will have.
+    pub next_seq: Seq,
+    /// The journal's own clock.
+    pub clock: ElapsedClock,
+    /// The running (or last) process start.
+    pub boot: Option<BootId>,
+    /// Whether the last process stopped in order.
+    pub stopped_cleanly: bool,
+    /// Why it runs observe-only.
+    pub observe_only: Option<String>,
+    /// Configuration in force.
+    pub config: ConfigLoaded,
+    /// Catalog in force and the entry that loaded it.
+    pub catalog: Option<(Seq, CatalogLoaded)>,
+    /// Live content → the entry at which it was first live, in that order of adoption.
+    pub adopted: BTreeMap<FileDigest, Seq>,
+    /// Trust in force.
+    pub trust: Trust,
+    /// People's word in force.
+    pub control: Control,
+    /// Open incidents and the last closed ones.
+    pub incidents: BTreeMap<IncidentId, RemediationContext>,
+    /// Fingerprints with an open incident.
+    pub open: BTreeMap<Fingerprint, IncidentId>,
+    closed_order: VecDeque<IncidentId>,
+    /// Reports that are about to open an incident (by seq), until the next entry.
+    last_seen: Option<(Seq, DegradationSeen)>,
+    /// Attempts as they count towards limits.
+    pub history: History,
+    /// What is known of this machine.
+    pub machine: Machine,
+    /// What people are still to be told.
+    pub outbox: Outbox,
+    /// Senders' ids.
+    pub senders: Senders,
+    /// Entries that their lifecycle did not allow (the last 64).
+    pub alarms: VecDeque<Alarm>,
+}
+
+impl World {
+    /// Nothing is known but whose journal it is.
+    pub fn new(genesis: Blake3) -> Self {
+        Self {
+            genesis,
+            node: None,
+            next_seq: 0,
+            clock: ElapsedClock::default(),
+            boot: None,
+            stopped_cleanly: true,
+            observe_only: None,
+            config: ConfigLoaded::default(),
+            catalog: None,
+            adopted: BTreeMap::new(),
+            trust: Trust::default(),
+            control: Control::default(),
+            incidents: BTreeMap::new(),
+            open: BTreeMap::new(),
+            closed_order: VecDeque::new(),
+            last_seen: None,
+            history: History::default(),
+            machine: Machine::default(),
+            outbox: Outbox::default(),
+            senders: Senders::default(),
+            alarms: VecDeque::new(),
+        }
+    }
+
+    /// Elapsed time after the last entry, ms.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.clock.elapsed_ms()
+    }
+    /// Elapsed time at a moment of the running process, ms.
+    pub fn elapsed_at(&self, at: Stamp) -> u64 {
+        self.clock.elapsed_at(at)
+    }
+    /// An incident that is still held.
+    pub fn incident(&self, id: IncidentId) -> Option<&RemediationContext> {
+        self.incidents.get(&id)
+    }
+    /// An attempt and its incident.
+    pub fn attempt(&self, incident: IncidentId, attempt: AttemptId) -> Option<&Attempt> {
+        self.incident(incident)?.attempt_by_id(attempt)
+    }
+    /// Incidents that are not closed, oldest first by id order of opening.
+    pub fn open_incidents(&self) -> impl Iterator<Item = &RemediationContext> {
+        self.open.values().filter_map(|id| self.incidents.get(id))
+    }
+    /// Attempts that are not over.
+    pub fn active_attempts(&self) -> usize {
+        self.open_incidents().filter(|i| i.state == IncidentState::Remediating).count()
+    }
+    /// BLAKE3 of the snapshot's bytes that this state gives.
+    pub fn snapshot(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
+    }
+    /// The state that [`Self::snapshot`] wrote.
+    pub fn from_snapshot(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(bytes)
+    }
+
+    /// Whether an entry may follow: asked before the append (invariant 11).
+    pub fn check(&self, record: &Record) -> Result<(), Illegal> {
+        let illegal = |state: String| Err(Illegal { kind: record.event.kind(), state });
+        if record.seq != self.next_seq {
+            return illegal(format!("at seq {} where {} is next", record.seq, self.next_seq));
+        }
+        match (&record.event, record.incident) {
+            (Event::IncidentOpened(opened), Some(_)) if self.open.contains_key(&opened.fingerprint) => {
+                illegal(format!("while fingerprint {} has an open incident", opened.fingerprint))
+            }
+            (Event::IncidentOpened(_), Some(_)) if self.last_seen.is_none() => {
+                illegal("without a report right before it".into())
+            }
+            (Event::IncidentOpened(_), Some(_)) => Ok(()),
+            (_, Some(id)) => match self.incidents.get(&id) {
+                Some(incident) => incident.check(record),
+                None if attempt_of(&record.event).is_none() => Ok(()),
+                None => illegal(format!("for incident {id}, which is not known")),
+            },
+            (event, None) if attempt_of(event).is_some() => illegal("without an incident".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Folds one committed entry. Total: an illegal one freezes its incident and raises an alarm.
+    pub fn apply(&mut self, record: &Record) {
+        self.clock.apply(record);
+        let now = self.clock.elapsed_ms();
+        self.next_seq = record.seq + 1;
+        self.node = Some(record.node);
+        self.boot = Some(record.boot);
+        self.machine.apply(record);
+        self.apply_process(record);
+        self.apply_history(record, now);
+        match (&record.event, record.incident) {
+            (Event::IncidentOpened(opened), Some(id)) => self.open_incident(id, opened.clone(), record, now),
+            (_, Some(id)) => self.apply_incident(id, record, now),
+            (event, None) if attempt_of(event).is_some() => {
+                self.alarm(record.seq, "an attempt without an incident".into())
+            }
+            _ => {}
+        }
+        self.last_seen = match &record.event {
+            Event::DegradationSeen(seen) => Some((record.seq, seen.clone())),
+            _ => None,
+        };
+    }
+
+    fn apply_process(&mut self, record: &Record) {
+        let (seq, now) = (record.seq, self.clock.elapsed_ms());
+        match &record.event {
+            Event::Genesis(genesis) => {
+                self.trust =
+                    Trust { files: genesis.trust.clone(), blobs: genesis.trust_blobs.clone(), refused: None };
+            }
+            Event::ProcessStarted(started) => {
+                self.stopped_cleanly = false;
+                self.observe_only = started.observe_only.clone();
+            }
+            Event::ProcessStopped(_) => self.stopped_cleanly = true,
+            Event::ConfigLoaded(config) => self.config = config.clone(),
+            Event::CatalogLoaded(catalog) => {
+                for content in catalog.contents.values().filter(|c| c.standing == Standing::Live) {
+                    self.adopted.entry(content.digest).or_insert(seq);
+                }
+                self.catalog = Some((seq, catalog.clone()));
+            }
+            Event::TrustChanged(changed) => {
+                self.trust =
+                    Trust { files: changed.files.clone(), blobs: changed.blobs.clone(), refused: None };
+            }
+            Event::TrustRefused(refused) => {
+                self.trust.refused = Some((refused.files.clone(), refused.reason.clone()));
+            }
+            Event::Paused(paused) => {
+                self.control.paused = Some((paused.by.clone(), paused.reason.clone()));
+                self.control.seq = Some(seq);
+            }
+            Event::Resumed(resumed) => {
+                self.control.paused = None;
+                self.control.seq = Some(seq);
+                self.control.nonces.push(resumed.nonce.clone());
+            }
+            Event::DegradationSeen(seen) => {
+                if let Some(id) = &seen.sender_id {
+                    self.senders.remember(&seen.source.to_string(), id, seen.receipt, seq, now);
+                }
+            }
+            Event::NoticeQueued(queued) => self.outbox.queue(seq, queued.clone(), record.incident),
+            Event::NoticeDelivered(delivered) => self.outbox.delivered(delivered.notice),
+            Event::NoticeFailed(failed) => self.outbox.failed(failed),
+            _ => {}
+        }
+    }
+
+    /// Limits count from the intent, so a crash after it cannot hide the attempt.
+    fn apply_history(&mut self, record: &Record, now: u64) {
+        let Some(incident) = record.incident.and_then(|id| self.incidents.get(&id)) else { return };
+        let attempt = attempt_of(&record.event).and_then(|id| incident.attempt_by_id(id));
+        let Some(attempt) = attempt else { return };
+        let planned = &attempt.planned;
+        match &record.event {
+            Event::StepIntended(_) if !attempt.touched() => {
+                self.history.touch(&planned.runbook, &planned.target, incident.fingerprint, now);
+            }
+            Event::AttemptEnded(ended) if !planned.dry_run => {
+                let verified = ended.outcome == Outcome::Healthy;
+                self.history.end(&planned.runbook, &planned.target, verified, now);
+                self.machine.frozen.remove(&planned.attempt);
+            }
+            Event::AttemptFrozen(frozen) => {
+                let frozen = Frozen {
+                    attempt: planned.attempt,
+                    incident: record.incident,
+                    runbook: planned.runbook.clone(),
+                    target: planned.target.clone(),
+                    reason: frozen.reason.clone(),
+                    until_elapsed_ms: frozen.until_elapsed_ms,
+                };
+                self.machine.frozen.insert(frozen.attempt, frozen);
+            }
+            _ => {}
+        }
+    }
+
+    fn open_incident(
+        &mut self,
+        id: IncidentId,
+        opened: crate::event::incident::IncidentOpened,
+        record: &Record,
+        now: u64,
+    ) {
+        let caused_by = match record.cause {
+            Some(Cause::Seq(seq)) => Some(seq),
+            _ => None,
+        };
+        match self.last_seen.take() {
+            Some(seen) if caused_by == Some(seen.0) => {
+                let context = RemediationContext::new(id, &opened, seen, record, now);
+                self.open.insert(opened.fingerprint, id);
+                self.incidents.insert(id, context);
+            }
+            _ => self.alarm(record.seq, format!("incident {id} opened without the report that caused it")),
+        }
+    }
+
+    fn apply_incident(&mut self, id: IncidentId, record: &Record, now: u64) {
+        let Some(incident) = self.incidents.get_mut(&id) else {
+            if attempt_of(&record.event).is_some() {
+                self.alarm(record.seq, format!("incident {id} is not known"));
+            }
+            return;
+        };
+        let before = incident.state;
+        if let Err(illegal) = incident.apply(record, now) {
+            incident.alarm = Some(format!("seq {}: {illegal}", record.seq));
+            incident.state = IncidentState::Frozen;
+            self.alarm(record.seq, illegal.to_string());
+            return;
+        }
+        if incident.is_closed() && before != IncidentState::Closed {
+            let fingerprint = incident.fingerprint;
+            self.open.remove(&fingerprint);
+            self.closed_order.push_back(id);
+            while self.closed_order.len() > CLOSED_INCIDENTS_MAX {
+                if let Some(oldest) = self.closed_order.pop_front() {
+                    self.incidents.remove(&oldest);
+                }
+            }
+        }
+    }
+
+    fn alarm(&mut self, seq: Seq, what: String) {
+        self.alarms.push_back(Alarm { seq, what });
+        if self.alarms.len() > 64 {
+            self.alarms.pop_front();
+        }
+    }
+}
