@@ -1,0 +1,1 @@
+//! Decisions against a small catalog: whole lives of incidents, without I/O.
