@@ -2,5 +2,11 @@
 //! matching, the catalog and planning. Pure over bytes: only `loader` and `authoring` touch files.
 //! Not for deciding whether an attempt starts (policy) or for running anything (action).
 
+pub mod expr;
+pub mod glob;
+pub mod model;
+pub mod placeholder;
 pub mod problem;
+#[cfg(test)]
+mod testing;
 pub mod yaml;
