@@ -203,7 +203,9 @@ impl Walk {
                     Some(path) => self.ranges.push(path),
                     None if matches!(comprehension.iter_range.expr, Expr::List(_)) => {}
                     None => {
-                        return forbid("a macro may run over a written list or a named one, nothing computed");
+                        return forbid(
+                            "a macro may run over a written list or a named one, nothing computed",
+                        );
                     }
                 }
                 let c = comprehension;

@@ -2,6 +2,7 @@
 //! matching, the catalog and planning. Pure over bytes: only `loader` and `authoring` touch files.
 //! Not for deciding whether an attempt starts (policy) or for running anything (action).
 
+pub mod checks;
 pub mod expr;
 pub mod glob;
 pub mod model;
