@@ -92,8 +92,9 @@ fn choose(desk: &Desk<'_>, id: IncidentId) -> Option<(IncidentMatched, Course)> 
         more: offers.len().saturating_sub(TRACE_CANDIDATES_MAX) as u32,
         not_candidates,
     };
-    let (mut chosen, mut dry, mut wait): (Option<(usize, Planned)>, Option<usize>, Option<(u64, String)>) =
-        (None, None, None);
+    let mut chosen: Option<(usize, Planned)> = None;
+    let mut dry: Option<usize> = None;
+    let mut wait: Option<(u64, String)> = None;
     for (index, offer) in offers.iter().enumerate() {
         let (eligible, why, detail) = match judge(desk, incident, offer) {
             Verdict::No(why, detail) => (false, why, detail),

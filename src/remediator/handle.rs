@@ -1,0 +1,192 @@
+//! What the faces hold: a cheap handle on the running daemon. Every call answers only when what it rests on
+//! is durable.
+
+use std::sync::{Arc, OnceLock};
+
+use crossbeam_channel::TrySendError;
+use tokio::sync::oneshot;
+
+use super::readiness::{Progress, Readiness};
+use super::turn::{Message, TurnState};
+use super::{control, intake};
+use crate::audit::Audit;
+use crate::base::ids::{NodeId, Receipt, Seq};
+use crate::event::content::TrustChanged;
+use crate::event::control::Paused;
+use crate::event::degradation::{DegradationRefused, DegradationReport, ReportError, Source};
+use crate::journal::IntentJournal;
+use crate::policy::{Answer, Input};
+
+/// A report that is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// What the sender keeps.
+    pub receipt: Receipt,
+    /// Its entry.
+    pub seq: Seq,
+    /// The same sender had sent the same id before.
+    pub duplicate: bool,
+}
+
+/// Why something was not taken. Nothing of it was acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// The report breaks a bound.
+    #[error(transparent)]
+    Invalid(#[from] ReportError),
+    /// The daemon is not ready.
+    #[error("not ready yet: ask again in {retry_after_s} s (`/readyz?verbose` says what it waits for)")]
+    NotReady {
+        /// Seconds.
+        retry_after_s: u64,
+    },
+    /// Too much waits.
+    #[error("too much is waiting: ask again in {retry_after_s} s")]
+    Full {
+        /// Seconds.
+        retry_after_s: u64,
+    },
+    /// Only the reserve of the disk is left.
+    #[error("the disk is nearly full, only outcomes and controls are recorded: ask again in {retry_after_s} s")]
+    ReserveOnly {
+        /// Seconds.
+        retry_after_s: u64,
+    },
+    /// The journal cannot be written.
+    #[error("the journal is sealed: {0}")]
+    Sealed(String),
+    /// Policy or signature does not allow it.
+    #[error("{reason}")]
+    Refused {
+        /// Stable code.
+        code: &'static str,
+        /// What is wrong and how to mend it.
+        reason: String,
+    },
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    progress: Progress,
+    running: OnceLock<Running>,
+}
+
+/// What is there once the turn runs.
+pub(super) struct Running {
+    pub node: NodeId,
+    pub journal: IntentJournal,
+    pub audit: Audit,
+    pub turn: crossbeam_channel::Sender<Message>,
+    pub state: Arc<TurnState>,
+}
+
+const RETRY_AFTER_S: u64 = 2;
+
+impl Handle {
+    pub(super) fn new(progress: Progress) -> Self {
+        Self { shared: Arc::new(Shared { progress, running: OnceLock::new() }) }
+    }
+    pub(super) fn set_running(&self, running: Running) {
+        // Set once by the bootstrap; a second call would be a second bootstrap, which does not exist.
+        let _ = self.shared.running.set(running);
+    }
+    fn running(&self) -> Result<&Running, Rejection> {
+        self.shared.running.get().ok_or(Rejection::NotReady { retry_after_s: RETRY_AFTER_S })
+    }
+    fn ready(&self) -> Result<&Running, Rejection> {
+        let running = self.running()?;
+        match self.readiness().ready {
+            true => Ok(running),
+            false => Err(Rejection::NotReady { retry_after_s: RETRY_AFTER_S }),
+        }
+    }
+
+    /// Reports a degradation in the name of a verified source; durable when it returns.
+    pub async fn report(&self, report: DegradationReport, source: Source) -> Result<Accepted, Rejection> {
+        let running = self.ready()?;
+        if running.journal.space() == crate::journal::Space::ReserveOnly {
+            return Err(Rejection::ReserveOnly { retry_after_s: 30 });
+        }
+        let seen = intake::accept(&running.journal, report, source)?;
+        match ask(running, Input::Reported(Box::new(seen))).await? {
+            Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
+            Answer::Full => Err(Rejection::Full { retry_after_s: 30 }),
+            Answer::Nothing | Answer::Recorded(_) => Err(Rejection::Refused {
+                code: "NOT_RECORDED",
+                reason: "the report was not recorded; this is a defect, please report it".into(),
+            }),
+        }
+    }
+
+    /// Keeps refused input as evidence.
+    pub async fn refuse(&self, source: Source, code: &'static str, said: String) -> Result<(), Rejection> {
+        let refused =
+            DegradationRefused { code: code.into(), source, said: intake::outside_text_inline(&said) };
+        ask(self.ready()?, Input::Refused(refused)).await.map(|_| ())
+    }
+
+    /// Stops new attempts from starting. Less power is immediate.
+    pub async fn pause(&self, by: String, reason: String) -> Result<Seq, Rejection> {
+        let reason = intake::clean_line(&reason);
+        recorded(ask(self.running()?, Input::Paused(Paused { by, reason })).await?)
+    }
+
+    /// Lets attempts start again: needs a statement signed by someone with the role `control@remediator`.
+    pub async fn resume(&self, statement: Vec<u8>, signature: String) -> Result<Seq, Rejection> {
+        let running = self.running()?;
+        let trust = running.state.trust_bytes();
+        let resumed = control::resumed(&statement, &signature, running.node, trust.as_deref())?;
+        match ask(running, Input::Resumed(resumed)).await? {
+            Answer::Nothing => Err(Rejection::Refused {
+                code: "STATEMENT_USED",
+                reason: "this statement was used before: sign a new one".into(),
+            }),
+            answer => recorded(answer),
+        }
+    }
+
+    /// A signed change of the trust files (the content watcher calls this).
+    pub(super) async fn trust_changed(&self, changed: TrustChanged) -> Result<(), Rejection> {
+        ask(self.running()?, Input::TrustChanged(changed)).await.map(|_| ())
+    }
+
+    /// How far the bootstrap has come.
+    pub fn readiness(&self) -> Readiness {
+        self.shared.progress.read()
+    }
+    /// The read model, once the journal is open.
+    pub fn audit(&self) -> Option<Audit> {
+        self.shared.running.get().map(|r| r.audit.clone())
+    }
+    /// The turn makes progress and the journal takes entries.
+    pub fn live(&self) -> bool {
+        self.shared.running.get().is_none_or(|r| r.state.makes_progress() && r.journal.sealed().is_none())
+    }
+}
+
+/// Puts an input before the turn and waits until its decision is durable.
+pub(super) async fn ask(running: &Running, input: Input) -> Result<Answer, Rejection> {
+    let (reply, answer) = oneshot::channel();
+    match running.turn.try_send(Message { input, catalog: None, reply: Some(reply) }) {
+        Ok(()) => {}
+        Err(TrySendError::Full(_)) => return Err(Rejection::Full { retry_after_s: RETRY_AFTER_S }),
+        Err(TrySendError::Disconnected(_)) => return Err(sealed(running)),
+    }
+    answer.await.map_err(|_| sealed(running))
+}
+
+fn recorded(answer: Answer) -> Result<Seq, Rejection> {
+    match answer {
+        Answer::Recorded(seq) => Ok(seq),
+        _ => Err(Rejection::Refused { code: "NOT_RECORDED", reason: "nothing was recorded".into() }),
+    }
+}
+
+fn sealed(running: &Running) -> Rejection {
+    Rejection::Sealed(running.journal.sealed().unwrap_or_else(|| "the daemon is stopping".into()))
+}
