@@ -210,3 +210,121 @@ fn rfc3339_seconds(time_us: i64) -> Result<String, AuthoringError> {
         .map_err(|error| AuthoringError::Content(format!("`adopt_before` is no time: {error}")))?;
     Ok(format!("{timestamp:.0}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::signers;
+    use crate::runbook::testing::NOW_US;
+
+    /// A folder with a key made by ssh-keygen and an allowed_signers that gives `ann` every role.
+    fn home() -> (tempfile::TempDir, PathBuf) {
+        let home = tempfile::tempdir().expect("folder");
+        let key = home.path().join("id");
+        let made =
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+        assert!(made.expect("ssh-keygen").success());
+        let private = SshPrivateKey::parse(&fs::read_to_string(&key).expect("key")).expect("parse");
+        let roles: Vec<&str> = Role::ALL.iter().map(|role| role.namespace()).collect();
+        let line = signers::line("ann@example.org", &roles, &private.public().expect("public"));
+        fs::write(home.path().join("allowed_signers"), format!("# people\n{line}\n")).expect("write");
+        (home, key)
+    }
+
+    fn keygen_verifies(home: &Path, file: &Path, namespace: &str) -> bool {
+        let mut child = Command::new("ssh-keygen");
+        child.args(["-q", "-Y", "verify", "-I", "ann@example.org", "-n", namespace, "-f"]);
+        child.arg(home.join("allowed_signers")).arg("-s").arg(beside(file));
+        child.stdin(fs::File::open(file).expect("file")).stdout(Stdio::null()).stderr(Stdio::null());
+        child.status().expect("ssh-keygen").success()
+    }
+
+    #[test]
+    fn ssh_keygen_verifies_what_we_sign() {
+        let (home, key) = home();
+        let file = home.path().join("a.yaml");
+        fs::write(&file, "v: 1\n").expect("write");
+        sign_file(&file, &key, Role::Runbook).expect("sign");
+        assert!(keygen_verifies(home.path(), &file, "runbook@remediator"));
+        assert!(!keygen_verifies(home.path(), &file, "approval@remediator"));
+        fs::write(&file, "v: 2\n").expect("write");
+        assert!(!keygen_verifies(home.path(), &file, "runbook@remediator"));
+    }
+
+    #[test]
+    fn we_verify_what_ssh_keygen_signs() {
+        let (home, key) = home();
+        let signers = fs::read(home.path().join("allowed_signers")).expect("signers");
+        let trust =
+            super::super::Trust::load(&[("allowed_signers".to_owned(), signers)].into()).expect("trust");
+        let ours = sign_bytes(b"v: 1\n", &key, Role::Runbook).expect("ours");
+        let theirs = keygen(b"v: 1\n", &key, Role::Runbook).expect("theirs");
+        assert_eq!(ours, theirs, "ed25519 signatures of the same bytes are the same bytes");
+        let signed = trust.verify(Role::Runbook, b"v: 1\n", theirs.as_bytes(), NOW_US).expect("verify");
+        assert_eq!(signed.principal, "ann@example.org");
+        assert!(trust.verify(Role::Runbook, b"v: 2\n", theirs.as_bytes(), NOW_US).is_err());
+        // The public half is enough when ssh-keygen can reach the private one.
+        let public = key.with_extension("pub");
+        assert_eq!(sign_bytes(b"v: 1\n", &public, Role::Runbook).expect("by public key"), theirs);
+    }
+
+    #[test]
+    fn other_key_types_and_unfit_files_are_refused() {
+        let (home, key) = home();
+        let ecdsa = home.path().join("ecdsa");
+        let made =
+            Command::new("ssh-keygen").args(["-q", "-t", "ecdsa", "-N", "", "-f"]).arg(&ecdsa).status();
+        assert!(made.expect("ssh-keygen").success());
+        assert!(matches!(sign_bytes(b"x", &ecdsa, Role::Runbook), Err(AuthoringError::Key { .. })));
+        assert!(matches!(
+            sign_bytes(b"x", &home.path().join("none"), Role::Runbook),
+            Err(AuthoringError::File { .. })
+        ));
+        let file = home.path().join("a.yaml");
+        fs::write(&file, "v: 1\r\n").expect("write");
+        assert!(matches!(sign_file(&file, &key, Role::Runbook), Err(AuthoringError::Content(_))));
+        assert!(!beside(&file).exists());
+    }
+
+    #[test]
+    fn an_approval_that_we_write_is_one_that_counts() {
+        let (home, key) = home();
+        let root = home.path();
+        for (path, text) in [
+            ("proposals/web/proposal.yaml", crate::runbook::testing::PROPOSAL),
+            ("runbooks/web/service.yaml", crate::runbook::testing::SERVICE),
+            ("runbooks/web/fix.yaml", crate::runbook::testing::RUNBOOK),
+        ] {
+            fs::create_dir_all(root.join(path).parent().expect("parent")).expect("mkdir");
+            fs::write(root.join(path), text).expect("write");
+            sign_file(&root.join(path), &key, role_of(path).expect("role")).expect("sign");
+        }
+        fs::create_dir_all(root.join("proposals/trust")).expect("mkdir");
+        fs::copy(root.join("allowed_signers"), root.join("proposals/trust/allowed_signers")).expect("copy");
+        fs::write(root.join("proposals/trust/policy.yaml"), "v: 1\nsolo: true\n").expect("write");
+        let request = Approve {
+            folder: root,
+            proposal: "web",
+            runbook: Some("runbooks/web/fix.yaml"),
+            resolves: &["runbooks/web/service.yaml"],
+            principal: "ann@example.org",
+            key: &key,
+            adopt_before_us: NOW_US + 86_400_000_000,
+            reason: "tried it",
+        };
+        let written = approve(&request).expect("approve");
+        assert!(keygen_verifies(root, &written, "approval@remediator"));
+        let folder = super::super::loader::read_folder(root).expect("read");
+        let trust = super::super::Trust::load(&folder.trust_files()).expect("trust");
+        let context = crate::runbook::testing::Folder::empty().context;
+        let catalog = super::super::Catalog::load(std::sync::Arc::new(folder), &trust, &context);
+        assert_eq!(
+            catalog.verified("fix").map(|v| v.approvers()),
+            Some(&["ann@example.org (self-approved)".to_owned()][..]),
+            "{:#?}",
+            catalog.contents()
+        );
+        assert_eq!(catalog.services().count(), 1);
+        assert!(approve(&Approve { principal: "../x", ..request }).is_err());
+    }
+}
