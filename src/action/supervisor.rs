@@ -107,7 +107,9 @@ impl Supervisor {
         // Looked at after the descriptor was had: from then on the number means this process.
         match (table::see(raw), pidfd) {
             (Seen::Dead, _) => Adoption::Gone,
-            (Seen::Alive(stat), Ok(pidfd)) if stat.start_ticks == start_ticks && self.is_marked(raw, service) => {
+            (Seen::Alive(stat), Ok(pidfd))
+                if stat.start_ticks == start_ticks && self.is_marked(raw, service) =>
+            {
                 let running = Running { pid, start_ticks };
                 let entry = self.enter(service, running, number, pidfd);
                 self.watch_on_thread(service, entry, None);
