@@ -19,7 +19,7 @@ pub(super) async fn bearer(State(api): State<Api>, mut request: Request, next: N
     }
 }
 
-fn of(api: &Api, headers: &HeaderMap) -> Result<Bearer, Problem> {
+fn of(api: &Api, headers: &HeaderMap) -> Result<Bearer, Box<Problem>> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return Err(Problem::new(problem::NO_TOKEN, "there is no Authorization header"));
     };
@@ -35,7 +35,7 @@ fn of(api: &Api, headers: &HeaderMap) -> Result<Bearer, Problem> {
 }
 
 /// A person's name; a sentinel can only publish (RM-1).
-pub(super) fn person(bearer: &Bearer) -> Result<&str, Problem> {
+pub(super) fn person(bearer: &Bearer) -> Result<&str, Box<Problem>> {
     match bearer {
         Bearer::Person { name } => Ok(name),
         Bearer::Sentinel { name, .. } => Err(Problem::new(

@@ -42,11 +42,11 @@ pub(super) async fn node(State(api): State<Api>, request: Request, next: Next) -
 }
 
 /// No such route.
-pub(super) async fn not_found(uri: Uri) -> Problem {
+pub(super) async fn not_found(uri: Uri) -> Box<Problem> {
     Problem::new(problem::NOT_FOUND, format!("there is no route {}", uri.path()))
 }
 
 /// The route has other methods.
-pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Box<Problem> {
     Problem::new(problem::METHOD, format!("{} does not take {method}", uri.path()))
 }

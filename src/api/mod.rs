@@ -29,7 +29,7 @@ struct Api {
 
 impl Api {
     /// Answers from the read model, on a thread that may block. As soon as the journal is open, ready or not.
-    async fn read<T, F>(&self, question: F) -> Result<T, Problem>
+    async fn read<T, F>(&self, question: F) -> Result<T, Box<Problem>>
     where
         T: Send + 'static,
         F: FnOnce(&Audit) -> Result<T, audit::Error> + Send + 'static,
@@ -45,11 +45,11 @@ impl Api {
     }
 
     /// Nothing is acknowledged before all steps of the start are done (RM-34).
-    fn ready(&self) -> Result<(), Problem> {
+    fn ready(&self) -> Result<(), Box<Problem>> {
         if self.daemon.readiness().ready { Ok(()) } else { Err(self.not_ready()) }
     }
 
-    fn not_ready(&self) -> Problem {
+    fn not_ready(&self) -> Box<Problem> {
         use crate::remediator::ReadyState;
         let readiness = self.daemon.readiness();
         let at = readiness.steps.iter().find(|s| s.state != ReadyState::Done);

@@ -174,9 +174,9 @@ pub(super) const INTERNAL: Kind = (
 
 impl Problem {
     /// Of a kind, with what exactly went wrong.
-    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Box<Self> {
         let (status, code, title, hint) = kind;
-        Self {
+        Box::new(Self {
             v: 1,
             kind: format!("urn:remediator:problem:{code}"),
             title: title.into(),
@@ -188,37 +188,39 @@ impl Problem {
             line: None,
             column: None,
             retry_after_s: None,
-        }
+        })
     }
     /// With the time after which to try again.
-    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+    pub(super) fn retry_after(mut self: Box<Self>, seconds: u64) -> Box<Self> {
         self.retry_after_s = Some(seconds);
         self
     }
     /// At a place in the body.
-    pub(super) fn at(mut self, line: usize, column: usize) -> Self {
+    pub(super) fn at(mut self: Box<Self>, line: usize, column: usize) -> Box<Self> {
         (self.line, self.column) = (Some(line), Some(column));
         self
     }
     /// About a member of the body.
-    pub(super) fn field(mut self, field: &str) -> Self {
+    pub(super) fn field(mut self: Box<Self>, field: &str) -> Box<Self> {
         self.field = Some(field.into());
         self
     }
 }
 
-impl From<Rejection> for Problem {
+impl From<Rejection> for Box<Problem> {
     fn from(rejection: Rejection) -> Self {
         let detail = rejection.to_string();
         match rejection {
-            Rejection::Invalid(error) => Self::new(BAD_REPORT, detail).field(error.field),
-            Rejection::NotReady { retry_after_s } => Self::new(NOT_READY, detail).retry_after(retry_after_s),
-            Rejection::Full { retry_after_s } => Self::new(FULL, detail).retry_after(retry_after_s),
-            Rejection::ReserveOnly { retry_after_s } => {
-                Self::new(RESERVE_ONLY, detail).retry_after(retry_after_s)
+            Rejection::Invalid(error) => Problem::new(BAD_REPORT, detail).field(error.field),
+            Rejection::NotReady { retry_after_s } => {
+                Problem::new(NOT_READY, detail).retry_after(retry_after_s)
             }
-            Rejection::Sealed(_) => Self::new(SEALED, detail).retry_after(60),
-            Rejection::Refused { code, reason } => Self::new(
+            Rejection::Full { retry_after_s } => Problem::new(FULL, detail).retry_after(retry_after_s),
+            Rejection::ReserveOnly { retry_after_s } => {
+                Problem::new(RESERVE_ONLY, detail).retry_after(retry_after_s)
+            }
+            Rejection::Sealed(_) => Problem::new(SEALED, detail).retry_after(60),
+            Rejection::Refused { code, reason } => Problem::new(
                 (StatusCode::FORBIDDEN, code, "It was refused", "mend what the detail names, then try again"),
                 reason,
             ),
@@ -226,25 +228,25 @@ impl From<Rejection> for Problem {
     }
 }
 
-impl From<audit::Error> for Problem {
+impl From<audit::Error> for Box<Problem> {
     fn from(error: audit::Error) -> Self {
         let detail = error.to_string();
         match error {
             audit::Error::Rebuilding { retry_after_s } => {
-                Self::new(REBUILDING, detail).retry_after(retry_after_s)
+                Problem::new(REBUILDING, detail).retry_after(retry_after_s)
             }
-            audit::Error::Behind { .. } => Self::new(BEHIND, detail).retry_after(1),
-            audit::Error::NotFound { .. } => Self::new(NOT_FOUND, detail),
-            audit::Error::NotAName(_) => Self::new(BAD_PARAMETER, detail),
+            audit::Error::Behind { .. } => Problem::new(BEHIND, detail).retry_after(1),
+            audit::Error::NotFound { .. } => Problem::new(NOT_FOUND, detail),
+            audit::Error::NotAName(_) => Problem::new(BAD_PARAMETER, detail),
             audit::Error::Journal { .. } => {
                 tracing::error!(%error, "a view could not be read");
-                Self::new(INTERNAL, detail)
+                Problem::new(INTERNAL, detail)
             }
         }
     }
 }
 
-impl IntoResponse for Problem {
+impl IntoResponse for Box<Problem> {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self).unwrap_or_default();

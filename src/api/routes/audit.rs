@@ -26,7 +26,7 @@ async fn page(
     Extension(bearer): Extension<Bearer>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Result<Response, Problem> {
+) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     let query = query.as_deref();
     let after = match number::<i64>(query, "after")? {
@@ -51,7 +51,7 @@ async fn one(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
     Path(text): Path<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     let seq: Seq =
         text.parse().map_err(|_| Problem::new(problem::BAD_PARAMETER, "that is not a seq").field("seq"))?;

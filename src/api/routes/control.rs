@@ -39,7 +39,7 @@ async fn pause(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
     bytes: Result<Bytes, BytesRejection>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Box<Problem>> {
     let by = format!("person:{}", person(&bearer)?);
     let Pause { reason } = body(bytes)?;
     if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
@@ -55,7 +55,7 @@ async fn resume(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
     bytes: Result<Bytes, BytesRejection>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     let Resume { statement, signature } = body(bytes)?;
     let statement = STANDARD.decode(statement).map_err(|error| {

@@ -24,7 +24,7 @@ async fn report(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
     bytes: Result<Bytes, BytesRejection>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Box<Problem>> {
     api.ready()?;
     let report: DegradationReport = body(bytes)?;
     let source = bearer.source();

@@ -19,7 +19,7 @@ async fn explain(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
     Path(what): Path<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     json(&api.read(move |audit| audit.explain(&what)).await?)
 }

@@ -25,7 +25,7 @@ async fn list(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
     RawQuery(query): RawQuery,
-) -> Result<Response, Problem> {
+) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     let query = query.as_deref();
     let state = match parameter(query, "state").filter(|s| !s.is_empty()) {
@@ -44,7 +44,7 @@ async fn one(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
     Path(text): Path<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     let id: IncidentId = text
         .parse()

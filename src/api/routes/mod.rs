@@ -36,7 +36,7 @@ pub(super) fn open() -> Router<Api> {
 }
 
 /// The body as `T`: every way in which it can be wrong has its own problem, with the place.
-fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
+fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Result<T, Box<Problem>> {
     let bytes = bytes.map_err(|rejection| {
         let detail = rejection.body_text();
         let too_large = rejection.status() == StatusCode::PAYLOAD_TOO_LARGE;
@@ -64,14 +64,14 @@ fn parameter(query: Option<&str>, name: &str) -> Option<String> {
 }
 
 /// A whole number from the query.
-fn number<T: std::str::FromStr>(query: Option<&str>, name: &str) -> Result<Option<T>, Problem> {
+fn number<T: std::str::FromStr>(query: Option<&str>, name: &str) -> Result<Option<T>, Box<Problem>> {
     let Some(text) = parameter(query, name) else { return Ok(None) };
     let bad = || Problem::new(problem::BAD_PARAMETER, format!("`{name}` is not a whole number it can be"));
     text.parse().map(Some).map_err(|_| bad().field(name))
 }
 
 /// JSON as the views write it.
-fn json(value: &impl serde::Serialize) -> Result<axum::response::Response, Problem> {
+fn json(value: &impl serde::Serialize) -> Result<axum::response::Response, Box<Problem>> {
     use axum::response::IntoResponse as _;
     let text = serde_json::to_string(value)
         .map_err(|error| Problem::new(problem::INTERNAL, format!("the answer cannot be written: {error}")))?;

@@ -20,7 +20,7 @@ async fn receipt(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
     Path(text): Path<String>,
-) -> Result<Response, Problem> {
+) -> Result<Response, Box<Problem>> {
     let receipt: Receipt = text
         .parse()
         .map_err(|_| Problem::new(problem::BAD_PARAMETER, "that is not a receipt").field("receipt"))?;

@@ -15,7 +15,10 @@ pub(super) fn routes() -> Router<Api> {
     Router::new().route("/v1/status", get(status))
 }
 
-async fn status(State(api): State<Api>, Extension(bearer): Extension<Bearer>) -> Result<Response, Problem> {
+async fn status(
+    State(api): State<Api>,
+    Extension(bearer): Extension<Bearer>,
+) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     json(&api.read(|audit| audit.status()).await?)
 }
