@@ -7,5 +7,5 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == "__step") {
         return remediator::action::step_main();
     }
-    ExitCode::SUCCESS
+    remediator::cli::main()
 }
