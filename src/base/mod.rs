@@ -1,9 +1,14 @@
 //! The ground everything stands on: ids, time, digests, keys, limits, redaction, outside text.
 //! Pure values and small functions; nothing here knows what an incident or a runbook is.
 
+pub mod deep_stack;
 pub mod digest;
 pub mod ids;
 pub mod limits;
+pub mod redact;
+pub mod secret;
 pub mod sign;
+pub mod signers;
+pub mod sshsig;
 pub mod text;
 pub mod time;

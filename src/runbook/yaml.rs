@@ -1,0 +1,279 @@
+//! Strict YAML: one document, no duplicate or unknown keys, no anchors, aliases, merges or tags, bounded, and
+//! every error with its place. Anchors are refused because a reviewer must see in a line what it says.
+//! Not for what the values mean: that is `checks`.
+
+use std::collections::BTreeMap;
+
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Error, Spanned};
+
+use crate::base::limits::CONTENT_BYTES_MAX;
+
+use super::problem::{Problem, Source, likely};
+
+/// Line and column of every value, by its path (`steps[0].run.argv[1]`; the document is the empty path).
+#[derive(Debug, Clone, Default)]
+pub struct Positions(BTreeMap<String, (u64, u64)>);
+
+impl Positions {
+    /// Where the value at `path` stands; for one that is not written, its nearest parent.
+    pub fn of(&self, path: &str) -> (u64, u64) {
+        let mut path = path;
+        loop {
+            if let Some(at) = self.0.get(path) {
+                return *at;
+            }
+            match path.rfind(['.', '[']) {
+                Some(cut) => path = &path[..cut],
+                None => return self.0.get("").copied().unwrap_or((1, 1)),
+            }
+        }
+    }
+}
+
+/// Any YAML value with the place of everything in it.
+#[derive(Debug)]
+enum Node {
+    Scalar(String),
+    List(Vec<Spanned<Node>>),
+    Map(Vec<(String, Spanned<Node>)>),
+}
+
+impl<'de> serde::Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Node;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a YAML value")
+            }
+            fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+                Ok(Node::Scalar(value.to_string()))
+            }
+            fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+                Ok(Node::Scalar(value.to_string()))
+            }
+            fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+                Ok(Node::Scalar(value.to_string()))
+            }
+            fn visit_i128<E>(self, value: i128) -> Result<Node, E> {
+                Ok(Node::Scalar(value.to_string()))
+            }
+            fn visit_u128<E>(self, value: u128) -> Result<Node, E> {
+                Ok(Node::Scalar(value.to_string()))
+            }
+            fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+                Ok(Node::Scalar(value.to_string()))
+            }
+            fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+                Ok(Node::Scalar(value.to_owned()))
+            }
+            fn visit_unit<E>(self) -> Result<Node, E> {
+                Ok(Node::Scalar(String::new()))
+            }
+            fn visit_none<E>(self) -> Result<Node, E> {
+                Ok(Node::Scalar(String::new()))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element()? {
+                    items.push(item);
+                }
+                Ok(Node::List(items))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Node::Map(entries))
+            }
+        }
+        d.deserialize_any(Reader)
+    }
+}
+
+/// A document before it has a type: its `kind`, if it says one, and where everything stands.
+#[derive(Debug)]
+pub struct Outline {
+    /// The value of the key `kind` at the top.
+    pub kind: Option<String>,
+    /// The value of the key `id` at the top, for naming a file that is wrong further down.
+    pub id: Option<String>,
+    /// Where everything stands.
+    pub positions: Positions,
+}
+
+/// Reads the shape of a document.
+pub fn outline(source: Source<'_>) -> Result<Outline, Problem> {
+    let root: Spanned<Node> = from_text(source)?;
+    let scalar = |name: &str| match &root.value {
+        Node::Map(entries) => entries.iter().find(|(key, _)| key == name).and_then(|(_, v)| match &v.value {
+            Node::Scalar(text) => Some(text.clone()),
+            _ => None,
+        }),
+        _ => None,
+    };
+    let (kind, id) = (scalar("kind"), scalar("id"));
+    let mut positions = Positions::default();
+    place(&root, String::new(), &mut positions);
+    Ok(Outline { kind, id, positions })
+}
+
+fn place(node: &Spanned<Node>, path: String, positions: &mut Positions) {
+    match &node.value {
+        Node::Scalar(_) => {}
+        Node::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                place(item, format!("{path}[{index}]"), positions);
+            }
+        }
+        Node::Map(entries) => {
+            for (key, value) in entries {
+                let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                place(value, below, positions);
+            }
+        }
+    }
+    positions.0.insert(path, (node.referenced.line(), node.referenced.column()));
+}
+
+/// Reads a document into its type.
+pub fn typed<T: DeserializeOwned>(source: Source<'_>) -> Result<T, Problem> {
+    from_text(source)
+}
+
+fn from_text<T: DeserializeOwned>(source: Source<'_>) -> Result<T, Problem> {
+    serde_saphyr::from_str_with_options(source.text, options()).map_err(|error| problem(source, &error))
+}
+
+fn options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_reader_input_bytes: Some(CONTENT_BYTES_MAX),
+            max_total_scalar_bytes: CONTENT_BYTES_MAX,
+            max_nodes: 20_000,
+            max_events: 60_000,
+            max_depth: 32,
+            max_documents: 1,
+            max_aliases: 0,
+            max_anchors: 0,
+            max_merge_keys: 0,
+        },
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        reject_unsupported_tags: true,
+        reject_tagged_field_names: true,
+        merge_keys: serde_saphyr::options::MergeKeyPolicy::Error,
+        emit_comments: false,
+        with_snippet: false,
+    }
+}
+
+fn problem(source: Source<'_>, error: &Error) -> Problem {
+    let error = error.without_snippet();
+    let at = error.location().map_or((0, 0), |l| (l.line(), l.column()));
+    let (message, help) = match error {
+        Error::SerdeUnknownField { field, expected, .. } => {
+            (format!("unknown key `{field}`"), one_of(field, expected))
+        }
+        Error::SerdeUnknownVariant { variant, expected, .. } => {
+            (format!("unknown word `{variant}`"), one_of(variant, expected))
+        }
+        Error::SerdeMissingField { field, .. } => (format!("the key `{field}` is missing"), None),
+        Error::DuplicateMappingKey { key: Some(key), .. } => {
+            (format!("the key `{key}` stands here a second time"), Some("keep one of them".into()))
+        }
+        Error::Budget { .. } | Error::AliasError { .. } => (
+            plain(error),
+            Some(
+                "content files are plain: no anchors or aliases, at most 1 MiB, 20,000 nodes, 32 levels"
+                    .into(),
+            ),
+        ),
+        other => (plain(other), None),
+    };
+    let problem = source.problem(at, "yaml", message);
+    Problem { help, ..problem }
+}
+
+fn one_of(word: &str, expected: &[&'static str]) -> Option<String> {
+    if let Some(near) = likely(word, expected.iter().copied()) {
+        return Some(format!("did you mean `{near}`?"));
+    }
+    (!expected.is_empty()).then(|| format!("known here: {}", expected.join(", ")))
+}
+
+/// The message without the place, which the problem shows itself.
+fn plain(error: &Error) -> String {
+    let options = serde_saphyr::render_options! { snippets: serde_saphyr::SnippetMode::Off };
+    let text = error.render_with_options(options);
+    let cut = text.rfind(" at line ").unwrap_or(text.len());
+    text[..cut].lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only the errors are looked at")]
+    struct Small {
+        title: String,
+        flag: Option<bool>,
+        inner: Option<Box<Small>>,
+        lists: Option<Vec<Vec<String>>>,
+    }
+
+    fn refuse(text: &str) -> Problem {
+        let source = Source { file: "f.yaml", text };
+        typed::<Small>(source).map(|_| ()).and_then(|()| outline(source).map(|_| ())).expect_err(text)
+    }
+
+    #[test]
+    fn each_error_names_its_place_and_the_likely_word() {
+        let wrong = refuse("title: x\ninner:\n  title: y\n  flga: true\n");
+        assert_eq!((wrong.line, wrong.column, wrong.message.as_str()), (4, 3, "unknown key `flga`"));
+        assert_eq!(wrong.help.as_deref(), Some("did you mean `flag`?"));
+        let twice = refuse("title: x\ntitle: y\n");
+        assert_eq!((twice.line, twice.message.contains("second time")), (2, true), "{twice}");
+        let missing = refuse("flag: true\n");
+        assert!(missing.message.contains("`title` is missing"), "{missing}");
+        assert!(refuse("title: x\nflag: yes\n").line == 2);
+        assert!(refuse("title: [x\n").line >= 1);
+        assert!(refuse("title: x\n---\ntitle: y\n").to_string().contains("document"));
+    }
+
+    #[test]
+    fn anchors_aliases_merges_tags_and_bombs_are_refused() {
+        for text in [
+            "title: &a x\n",
+            "title: &a x\ninner: {title: *a}\n",
+            "title: x\ninner: {<<: {title: y}}\n",
+            "title: !secret x\n",
+            "!x title: x\n",
+        ] {
+            let problem = refuse(text);
+            assert!(problem.line >= 1, "{problem}");
+        }
+        let mut bomb = String::from("title: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
+        for n in 1..12 {
+            bomb.push_str(&format!("k{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(",")));
+        }
+        refuse(&bomb);
+        refuse(&format!("title: x\nlists: {}{}\n", "[".repeat(5_000), "]".repeat(5_000)));
+        refuse(&format!("title: x\nlists: [{}]\n", "[],".repeat(30_000)));
+    }
+
+    #[test]
+    fn positions_are_found_by_path() {
+        let text = "title: x\nlists:\n  - [a, b]\n  - [c]\n";
+        let outline = outline(Source { file: "f", text }).expect("outline");
+        assert_eq!(outline.positions.of("lists[1][0]"), (4, 6));
+        assert_eq!(outline.positions.of("lists[0][1].none"), (3, 9));
+        assert_eq!(outline.positions.of("absent"), (1, 1));
+        assert_eq!(outline.kind, None);
+    }
+}
