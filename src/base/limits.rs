@@ -48,6 +48,8 @@ pub const STEPS_MAX: usize = 32;
 pub const ARGV_MAX: usize = 64;
 /// One argument of a step.
 pub const ARG_BYTES_MAX: usize = 4 * 1024;
+/// A resolved plan as JSON: with the rest of its entry it must fit a line.
+pub const PLAN_BYTES_MAX: usize = 48 * 1024;
 /// A content file (runbook, service, sentinel).
 pub const CONTENT_BYTES_MAX: usize = 1024 * 1024;
 /// Content files in one folder.

@@ -247,7 +247,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4_000))]
+        #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn redacting_twice_is_redacting_once(pieces in prop::collection::vec(piece(), 0..10)) {
             let text = pieces.concat();

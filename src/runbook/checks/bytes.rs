@@ -1,0 +1,35 @@
+//! Raw bytes of a signed file: what two editors or platforms would show differently is refused.
+
+use crate::base::limits::CONTENT_BYTES_MAX;
+use crate::runbook::problem::{Problem, Source};
+
+/// The text of a file that may be signed.
+pub fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problem> {
+    let whole = |message: String, help: &str| {
+        Source { file, text: "" }.problem((0, 0), "bytes", message).with_help(help)
+    };
+    if bytes.len() > CONTENT_BYTES_MAX {
+        return Err(whole(
+            format!("has {} bytes, at most {CONTENT_BYTES_MAX}", bytes.len()),
+            "split it, or keep data in files of its own",
+        ));
+    }
+    if bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
+        return Err(whole("begins with a byte order mark".into(), "save it as UTF-8 without BOM"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        whole(format!("is not UTF-8 (first wrong byte: {})", error.valid_up_to()), "save it as UTF-8")
+    })?;
+    let wrong = text.char_indices().find(|(_, c)| c.is_control() && *c != '\n' && *c != '\t');
+    if let Some((at, c)) = wrong {
+        let (message, help) = match c {
+            '\r' => ("holds a carriage return (CRLF)", "convert it to LF line ends, then sign again"),
+            '\0' => ("holds a NUL byte", "remove it"),
+            _ => ("holds a control character", "remove it"),
+        };
+        let line = text[..at].matches('\n').count() as u64 + 1;
+        let column = text[..at].chars().rev().take_while(|c| *c != '\n').count() as u64 + 1;
+        return Err(Source { file, text }.problem((line, column), "bytes", message.into()).with_help(help));
+    }
+    Ok(text)
+}

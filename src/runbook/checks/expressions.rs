@@ -1,0 +1,19 @@
+//! Expressions compile under the rules and speak only of names that exist where they stand.
+
+use super::Lint;
+use crate::runbook::expr::{self, EXPECT_NAMES, WHEN_NAMES};
+
+const HELP: &str = "see docs/adding.md, Expressions: no floats, one macro level over lists, at most 1 KiB";
+
+/// The check.
+pub fn check(lint: &mut Lint) {
+    let Some(runbook) = lint.runbook() else { return };
+    if let Some(Err(error)) = runbook.matcher.when.as_deref().map(|when| expr::check(when, WHEN_NAMES)) {
+        lint.report("matcher.when", error.to_string(), HELP);
+    }
+    for (index, condition) in runbook.preconditions.iter().enumerate() {
+        if let Err(error) = expr::check(&condition.expect, EXPECT_NAMES) {
+            lint.report(&format!("preconditions[{index}].expect"), error.to_string(), HELP);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Programs: an absolute path that no event can choose, arguments and environment within bounds.
+
+use std::collections::BTreeMap;
+
+use super::Lint;
+use crate::base::limits::{ARG_BYTES_MAX, ARGV_MAX};
+
+/// The check.
+pub fn check(lint: &mut Lint) {
+    for (path, run) in lint.runs() {
+        program(lint, &path, &run.argv);
+        environment(lint, &path, &run.env, &run.env_pass);
+        directory(lint, &path, &run.cwd);
+        if run.ok_exit.is_empty() || run.ok_exit.iter().any(|code| !(0..=255).contains(code)) {
+            lint.report(
+                &format!("{path}.ok_exit"),
+                "no exit code could mean success",
+                "list codes from 0 to 255",
+            );
+        }
+    }
+    let Some(service) = lint.service() else { return };
+    program(lint, "", &service.argv);
+    environment(lint, "", &service.env, &service.env_pass);
+    directory(lint, "", &service.cwd);
+    if service.stop_timeout.ms() == 0 {
+        lint.report("stop_timeout", "a service needs time to stop", "write a span above 0, such as 10s");
+    }
+}
+
+fn below(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn program(lint: &mut Lint, path: &str, argv: &[String]) {
+    let at = below(path, "argv");
+    if argv.is_empty() || argv.len() > ARGV_MAX {
+        return lint.report(
+            &at,
+            format!("{} elements; 1 to {ARGV_MAX} are allowed", argv.len()),
+            "name a program",
+        );
+    }
+    let fixed = argv[0].strip_prefix("${home}").unwrap_or(&argv[0]);
+    if !fixed.starts_with('/') || fixed.contains("${") || fixed.split('/').any(|part| part == "..") {
+        lint.report(
+            &format!("{at}[0]"),
+            "the program must be an absolute path without placeholders",
+            "write it out, such as /usr/bin/cp, or ${home}/bin/tool (only ${home} may stand there)",
+        );
+    }
+    for (index, element) in argv.iter().enumerate() {
+        if element.len() > ARG_BYTES_MAX {
+            lint.report(
+                &format!("{at}[{index}]"),
+                format!("longer than {ARG_BYTES_MAX} bytes"),
+                "use a file",
+            );
+        }
+    }
+}
+
+fn environment(lint: &mut Lint, path: &str, env: &BTreeMap<String, String>, pass: &[String]) {
+    if env.len() + pass.len() > ARGV_MAX {
+        let message = format!("{} variables; at most {ARGV_MAX} are allowed", env.len() + pass.len());
+        lint.report(&below(path, "env"), message, "use a file");
+    }
+    for (name, value) in env {
+        let at = below(&below(path, "env"), name);
+        name_of_variable(lint, &at, name);
+        if value.len() > ARG_BYTES_MAX {
+            lint.report(&at, format!("longer than {ARG_BYTES_MAX} bytes"), "use a file");
+        }
+    }
+    for (index, name) in pass.iter().enumerate() {
+        name_of_variable(lint, &format!("{}[{index}]", below(path, "env_pass")), name);
+    }
+}
+
+fn name_of_variable(lint: &mut Lint, at: &str, name: &str) {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let fits = plain && name.len() <= 128 && name.bytes().next().is_some_and(|b| !b.is_ascii_digit());
+    if !fits {
+        lint.report(at, "not the name of a variable", "letters, digits and _, not beginning with a digit");
+    } else if name.starts_with("REMEDIATOR_") {
+        lint.report(at, "names beginning with REMEDIATOR_ belong to remediator", "choose another name");
+    }
+}
+
+fn directory(lint: &mut Lint, path: &str, cwd: &str) {
+    if !(cwd.starts_with('/') || cwd.starts_with("${home}")) || cwd.split('/').any(|part| part == "..") {
+        lint.report(
+            &below(path, "cwd"),
+            "the working directory must be absolute",
+            "begin it with / or ${home}",
+        );
+    }
+}

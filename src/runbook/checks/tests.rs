@@ -1,0 +1,117 @@
+//! Each check finds what it is for, at its place, and nothing in a good file.
+
+use super::*;
+
+const GOOD: &str = r#"# yaml-language-server: $schema=../../schemas/runbook.schema.json
+v: 1
+kind: runbook
+id: restore-data
+title: Put the last good copy back
+proposal: restore-data
+matcher: {subsystem: service, code: DATA_CORRUPT, target: "web-*", severity: [error], when: 'count >= 1'}
+priority: 10
+blast_radius: machine
+limits: {attempts: 3, window: 24h, cooldown: 30s, runtime: 2m}
+preconditions:
+  - {id: bad, probe: {process: {service: "${target}"}}, expect: 'observed.verdict != "healthy"'}
+steps:
+  - id: copy
+    run: {argv: ["/usr/bin/cp", "--", "${attributes.good}", "${home}/data.json"], env: {LANG: C}, env_pass: [PATH]}
+    timeout: 20s
+    undo: {run: {argv: ["/usr/bin/rm", "-f", "${home}/data.json"]}}
+  - id: restart
+    service: {restart: "${target}"}
+    timeout: 10s
+    retry: {times: 1}
+    idempotent: true
+verification: {probe: {service: "${target}"}, settle: 0s, successes: 2, within: 10s}
+escalation: [{channel: log, message: "${target} stays broken"}]
+"#;
+
+fn problems(text: &str) -> Vec<Problem> {
+    read("runbooks/x.yaml", text.as_bytes()).map(|_| Vec::new()).unwrap_or_else(|rejected| rejected.problems)
+}
+
+#[test]
+fn a_good_runbook_passes_and_the_published_marker_is_read() {
+    assert_eq!(problems(GOOD), []);
+    let marker = GOOD.replace("\nproposal:", "\n__proposalDerivedFrom:");
+    assert!(matches!(read("x", marker.as_bytes()), Ok(content) if content.proposal() == "restore-data"));
+}
+
+#[test]
+fn each_check_finds_its_problem_on_its_line() {
+    let cases: &[(&str, &str, &str, u64)] = &[
+        ("id: restore-data", "id: Restore", "ids", 4),
+        ("id: restart", "id: copy", "ids", 18),
+        ("code: DATA_CORRUPT", "code: '*'", "matcher", 7),
+        ("{subsystem: service, code: DATA_CORRUPT, target", "{target", "yaml", 7),
+        ("subsystem: service", "subsystem: 'ser*'", "matcher", 7),
+        ("severity: [error]", "severity: []", "matcher", 7),
+        ("    service: {restart: \"${target}\"}\n", "", "steps", 18),
+        ("    idempotent: true\n", "    irreversible: x\n", "steps", 21),
+        ("/usr/bin/cp", "cp", "run", 15),
+        ("/usr/bin/cp", "/usr/bin/${target}", "run", 15),
+        ("LANG: C", "REMEDIATOR_X: C", "run", 15),
+        ("    undo: {run: {argv: [\"/usr/bin/rm\", \"-f\", \"${home}/data.json\"]}}\n", "", "undo", 14),
+        ("limits: {attempts: 3, window: 24h, cooldown: 30s, runtime: 2m}\n", "", "limits", 2),
+        ("runtime: 2m", "runtime: 2s", "limits", 10),
+        ("probe: {service: \"${target}\"}", "probe: {}", "probes", 23),
+        ("successes: 2, within: 10s", "successes: 20, within: 10s", "verification", 23),
+        ("blast_radius: machine", "blast_radius: process\nessential: true", "essential", 10),
+        ("${attributes.good}", "${attributes.good", "placeholders", 15),
+        ("${attributes.good}", "${source}", "placeholders", 15),
+        ("count >= 1", "cuont >= 1", "expressions", 7),
+        ("count >= 1", "count >= 1.5", "expressions", 7),
+        ("priority: 10", "locks: [\"a b\"]", "locks", 8),
+        ("channel: log", "channel: pager", "escalation", 24),
+        ("LANG: C", "DB_PASSWORD: hunter2", "secrets", 15),
+        ("kind: runbook", "kind: runbok", "yaml", 3),
+        ("kind: runbook\n", "", "yaml", 1),
+        ("v: 1", "v: 2", "yaml", 2),
+        ("priority: 10", "prioritty: 10", "yaml", 8),
+        ("title: Put", "title: x\ntitle: Put", "yaml", 6),
+    ];
+    for (from, to, check, line) in cases {
+        assert!(GOOD.contains(from), "{from}");
+        let found = problems(&GOOD.replacen(from, to, 1));
+        let hit = found.iter().find(|p| p.check == *check);
+        assert_eq!(hit.map(|p| p.line), Some(*line), "{from} -> {to}: {found:#?}");
+        assert!(hit.is_some_and(|p| p.help.is_some() || p.check == "yaml"), "{hit:?}");
+    }
+    let cut = &GOOD[..GOOD.find("verification:").unwrap_or(0)];
+    assert_eq!(problems(cut).iter().map(|p| p.check).collect::<Vec<_>>(), ["verification"]);
+}
+
+#[test]
+fn a_secret_is_not_printed_again() {
+    let found = problems(&GOOD.replace("LANG: C", "DB_PASSWORD: hunter2"));
+    assert!(found.iter().all(|p| !p.to_string().contains("hunter2")), "{found:#?}");
+}
+
+#[test]
+fn bytes_that_editors_hide_are_refused() {
+    let cases: [(Vec<u8>, &str, u64); 5] = [
+        (GOOD.replace("\nkind", "\r\nkind").into_bytes(), "CRLF", 2),
+        ([b"\xEF\xBB\xBF", GOOD.as_bytes()].concat(), "byte order mark", 0),
+        (GOOD.replacen("Put", "P\0t", 1).into_bytes(), "NUL", 5),
+        ([GOOD.as_bytes(), b"\xFF"].concat(), "UTF-8", 0),
+        (vec![b'#'; 2 * 1024 * 1024], "at most", 0),
+    ];
+    for (bytes, part, line) in cases {
+        let problem = read("f", &bytes).expect_err(part).problems.remove(0);
+        assert!(problem.message.contains(part) && problem.line == line, "{problem}");
+    }
+}
+
+#[test]
+fn services_and_sentinels_are_checked_too() {
+    let service = "v: 1\nkind: service\nid: web\ntitle: Web\nproposal: web\nargv: [\"${home}/bin/web\"]\nprobe: {http: {url: 'http://127.0.0.1:1/'}}\n";
+    assert_eq!(problems(service), []);
+    assert_eq!(problems(&service.replace("${home}", "${target}")).len(), 2);
+    assert_eq!(problems(&service.replace("{http: {url: 'http://127.0.0.1:1/'}}", "{service: web}")).len(), 1);
+    let sentinel = "v: 1\nkind: sentinel\nid: eye\ntitle: Eye\nproposal: web\nprobe: {service: web}\nreport: {subsystem: service, code: HTTP_WEDGED, target: web, summary: no answer}\n";
+    assert_eq!(problems(sentinel), []);
+    assert_eq!(problems(&sentinel.replace("HTTP_WEDGED", "wedged"))[0].check, "sentinel");
+    assert_eq!(problems(&sentinel.replace("\nprobe", "\nfailures: 0\nprobe"))[0].check, "sentinel");
+}
