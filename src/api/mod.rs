@@ -1,1 +1,89 @@
-//! (being written)
+//! The HTTP face: axum on one address, a token on every route but the health ones, problem+json for every error.
+//! One file per family of routes and one line in the registry. Not for: deciding, folding, starting (remediator).
+
+mod auth;
+mod daemon;
+mod guard;
+mod problem;
+mod routes;
+pub mod tokens;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+
+pub use daemon::{Answer, Daemon};
+pub use problem::Problem;
+pub use tokens::{Bearer, Tokens};
+
+use crate::audit::{self, Audit};
+
+/// What every route has at hand.
+#[derive(Clone)]
+struct Api {
+    daemon: Arc<dyn Daemon>,
+    tokens: Arc<Tokens>,
+}
+
+impl Api {
+    /// Answers from the read model, on a thread that may block. As soon as the journal is open, ready or not.
+    async fn read<T, F>(&self, question: F) -> Result<T, Box<Problem>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Audit) -> Result<T, audit::Error> + Send + 'static,
+    {
+        let audit = self.daemon.audit().ok_or_else(|| self.not_ready())?;
+        match tokio::task::spawn_blocking(move || question(&audit)).await {
+            Ok(answer) => Ok(answer?),
+            Err(error) => {
+                tracing::error!(%error, "a view panicked");
+                Err(Problem::new(problem::INTERNAL, "the view could not be made"))
+            }
+        }
+    }
+
+    /// Nothing is acknowledged before all steps of the start are done (RM-34).
+    fn ready(&self) -> Result<(), Box<Problem>> {
+        if self.daemon.readiness().ready { Ok(()) } else { Err(self.not_ready()) }
+    }
+
+    fn not_ready(&self) -> Box<Problem> {
+        use crate::remediator::ReadyState;
+        let readiness = self.daemon.readiness();
+        let at = readiness.steps.iter().find(|s| s.state != ReadyState::Done);
+        let detail = match at.map(|s| (s.name, &s.state)) {
+            Some((name, ReadyState::Failed(why))) => format!("step `{name}` of the start failed: {why}"),
+            Some((name, _)) => format!("step `{name}` of the start is not done"),
+            None => "it is starting".into(),
+        };
+        Problem::new(problem::NOT_READY, detail).retry_after(1)
+    }
+}
+
+/// Everything, as one service.
+fn router(api: Api) -> Router {
+    let guarded = routes::guarded()
+        .layer(axum::middleware::from_fn_with_state(api.clone(), guard::node))
+        .layer(axum::middleware::from_fn_with_state(api.clone(), auth::bearer));
+    Router::new()
+        .merge(guarded)
+        .merge(routes::open())
+        .method_not_allowed_fallback(guard::method_not_allowed)
+        .fallback(guard::not_found)
+        .layer(axum::extract::DefaultBodyLimit::max(crate::base::limits::REQUEST_BYTES_MAX))
+        .layer(axum::middleware::from_fn(guard::bounds))
+        .with_state(api)
+}
+
+/// Serves until `shutdown` is ready and the requests under way are answered.
+pub async fn serve(
+    listener: TcpListener,
+    daemon: impl Daemon + 'static,
+    tokens: Tokens,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let api = Api { daemon: Arc::new(daemon), tokens: Arc::new(tokens) };
+    axum::serve(listener, router(api)).with_graceful_shutdown(shutdown).await
+}

@@ -1,1 +1,17 @@
-//! (being written)
+//! The read model: what happened, for people and programs. It folds its own `World` from the journal, so
+//! that readers never touch the one that decides (the turn's). Every view can be thrown away and rebuilt
+//! (RM-27), and HTTP and CLI print the same bytes of it. Not for: deciding, appending, showing (api, cli).
+
+mod entries;
+pub mod memory;
+mod projection;
+mod say;
+pub mod views;
+
+pub use entries::{Entries, Error, Head, Health};
+pub use projection::Audit;
+pub use say::say;
+pub use views::{
+    EntryView, ExplainView, IncidentFilter, IncidentList, IncidentSummary, IncidentView, Page, ReceiptView,
+    StatusView,
+};

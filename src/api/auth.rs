@@ -1,0 +1,46 @@
+//! Who speaks: the bearer token of a request, checked before its route is reached. Not for: what a route allows.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use super::problem::{self, Problem};
+use super::{Api, Bearer};
+
+/// Lets a request with a known token through, with its [`Bearer`].
+pub(super) async fn bearer(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    match of(&api, request.headers()) {
+        Ok(bearer) => {
+            request.extensions_mut().insert(bearer);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn of(api: &Api, headers: &HeaderMap) -> Result<Bearer, Box<Problem>> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Err(Problem::new(problem::NO_TOKEN, "there is no Authorization header"));
+    };
+    let token = value.to_str().ok().and_then(|text| {
+        let (scheme, token) = text.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+    });
+    let Some(token) = token else {
+        return Err(Problem::new(problem::NO_TOKEN, "the Authorization header is not `Bearer TOKEN`"));
+    };
+    let known = api.tokens.verify(token).cloned();
+    known.ok_or_else(|| Problem::new(problem::BAD_TOKEN, "no person or sentinel has this token"))
+}
+
+/// A person's name; a sentinel can only publish (RM-1).
+pub(super) fn person(bearer: &Bearer) -> Result<&str, Box<Problem>> {
+    match bearer {
+        Bearer::Person { name } => Ok(name),
+        Bearer::Sentinel { name, .. } => Err(Problem::new(
+            problem::PERSONS_ONLY,
+            format!("sentinel {name} may report degradations of its subsystems, nothing else"),
+        )),
+    }
+}

@@ -1,0 +1,264 @@
+//! Errors as `application/problem+json` (RFC 9457) with a stable code and a hint. Every error of the HTTP face
+//! goes through here; docs/http.md lists the codes.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::audit;
+use crate::remediator::Rejection;
+
+/// The body of an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Version of this shape.
+    pub v: u32,
+    /// `urn:remediator:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What went wrong, the same for each code.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What exactly.
+    pub detail: String,
+    /// Stable word for programs.
+    pub code: String,
+    /// What to do.
+    pub hint: String,
+    /// The member of the body that is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// Line of the body, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// Column of the body, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// Seconds after which to try again (also the Retry-After header).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
+}
+
+/// One line per code: status, code, title, hint.
+type Kind = (StatusCode, &'static str, &'static str, &'static str);
+
+/// No Authorization header.
+pub(super) const NO_TOKEN: Kind = (
+    StatusCode::UNAUTHORIZED,
+    "NO_TOKEN",
+    "A token is needed",
+    "send `Authorization: Bearer TOKEN`; `remediator init` wrote yours to state/token",
+);
+/// A token that is not known.
+pub(super) const BAD_TOKEN: Kind = (
+    StatusCode::UNAUTHORIZED,
+    "BAD_TOKEN",
+    "The token is not known",
+    "use the token of this home (state/token); another home has another one",
+);
+/// A sentinel speaks outside its grant.
+pub(super) const OUTSIDE_GRANT: Kind = (
+    StatusCode::FORBIDDEN,
+    "OUTSIDE_GRANT",
+    "This sentinel's grant does not cover that",
+    "let the operator widen the grant, or report under a subsystem that it holds; this try was kept as evidence",
+);
+/// Only people may.
+pub(super) const PERSONS_ONLY: Kind =
+    (StatusCode::FORBIDDEN, "PERSONS_ONLY", "Only a person's token may do this", "use a person's token");
+/// Not text.
+pub(super) const BAD_UTF8: Kind =
+    (StatusCode::BAD_REQUEST, "BAD_UTF8", "The body is not UTF-8", "send UTF-8 text");
+/// Not JSON.
+pub(super) const BAD_JSON: Kind = (
+    StatusCode::BAD_REQUEST,
+    "BAD_JSON",
+    "The body is not the JSON that is expected",
+    "mend it at the place named",
+);
+/// A report breaks a bound.
+pub(super) const BAD_REPORT: Kind = (
+    StatusCode::BAD_REQUEST,
+    "BAD_REPORT",
+    "The report breaks a rule",
+    "mend the member named; docs/http.md lists them all",
+);
+/// A parameter of the address is wrong.
+pub(super) const BAD_PARAMETER: Kind = (
+    StatusCode::BAD_REQUEST,
+    "BAD_PARAMETER",
+    "A parameter cannot be understood",
+    "docs/http.md lists what each route takes",
+);
+/// The body is too large.
+pub(super) const TOO_LARGE: Kind = (
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "TOO_LARGE",
+    "The body is too large",
+    "at most 64 KiB; put what is longer into a file and name it in `detail`",
+);
+/// There is no such route or thing.
+pub(super) const NOT_FOUND: Kind =
+    (StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such thing here", "docs/http.md lists every route");
+/// The route has other methods.
+pub(super) const METHOD: Kind = (
+    StatusCode::METHOD_NOT_ALLOWED,
+    "METHOD_NOT_ALLOWED",
+    "This route does not take that method",
+    "docs/http.md lists every route with its method",
+);
+/// Another machine's journal.
+pub(super) const UNKNOWN_NODE: Kind = (
+    StatusCode::NOT_FOUND,
+    "UNKNOWN_NODE",
+    "This journal is another node's",
+    "leave `node` out, or ask that node",
+);
+/// It is still starting.
+pub(super) const NOT_READY: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "NOT_READY",
+    "The remediator is not ready yet",
+    "try again after Retry-After; /readyz?verbose says what it is doing",
+);
+/// Too much is waiting.
+pub(super) const FULL: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "FULL",
+    "Too much is waiting",
+    "try again after Retry-After; nothing was accepted",
+);
+/// The disk is nearly full.
+pub(super) const RESERVE_ONLY: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "RESERVE_ONLY",
+    "The disk is nearly full",
+    "free space under the home's state folder; nothing was accepted",
+);
+/// Nothing can be appended any more.
+pub(super) const SEALED: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "SEALED",
+    "The journal is sealed",
+    "the disk failed under the journal: look at it, then start the daemon again; nothing was accepted",
+);
+/// Indexes are being built.
+pub(super) const REBUILDING: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "REBUILDING",
+    "The journal's indexes are being rebuilt",
+    "try again after Retry-After; /v1/audit works meanwhile",
+);
+/// The view lags.
+pub(super) const BEHIND: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "BEHIND",
+    "The view has not caught up yet",
+    "try again after Retry-After",
+);
+/// It took too long.
+pub(super) const TIMEOUT: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "TIMEOUT",
+    "It took too long",
+    "try again; a report with the same `id` is accepted once only",
+);
+/// Our own fault.
+pub(super) const INTERNAL: Kind = (
+    StatusCode::INTERNAL_SERVER_ERROR,
+    "INTERNAL",
+    "The remediator could not answer",
+    "look at its log; `remediator audit verify` checks the journal",
+);
+
+impl Problem {
+    /// Of a kind, with what exactly went wrong.
+    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Box<Self> {
+        let (status, code, title, hint) = kind;
+        Box::new(Self {
+            v: 1,
+            kind: format!("urn:remediator:problem:{code}"),
+            title: title.into(),
+            status: status.as_u16(),
+            detail: detail.into(),
+            code: code.into(),
+            hint: hint.into(),
+            field: None,
+            line: None,
+            column: None,
+            retry_after_s: None,
+        })
+    }
+    /// With the time after which to try again.
+    pub(super) fn retry_after(mut self: Box<Self>, seconds: u64) -> Box<Self> {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+    /// At a place in the body.
+    pub(super) fn at(mut self: Box<Self>, line: usize, column: usize) -> Box<Self> {
+        (self.line, self.column) = (Some(line), Some(column));
+        self
+    }
+    /// About a member of the body.
+    pub(super) fn field(mut self: Box<Self>, field: &str) -> Box<Self> {
+        self.field = Some(field.into());
+        self
+    }
+}
+
+impl From<Rejection> for Box<Problem> {
+    fn from(rejection: Rejection) -> Self {
+        let detail = rejection.to_string();
+        match rejection {
+            Rejection::Invalid(error) => Problem::new(BAD_REPORT, detail).field(error.field),
+            Rejection::NotReady { retry_after_s } => {
+                Problem::new(NOT_READY, detail).retry_after(retry_after_s)
+            }
+            Rejection::Full { retry_after_s } => Problem::new(FULL, detail).retry_after(retry_after_s),
+            Rejection::ReserveOnly { retry_after_s } => {
+                Problem::new(RESERVE_ONLY, detail).retry_after(retry_after_s)
+            }
+            Rejection::Sealed(_) => Problem::new(SEALED, detail).retry_after(60),
+            Rejection::Refused { code, reason } => Problem::new(
+                (StatusCode::FORBIDDEN, code, "It was refused", "mend what the detail names, then try again"),
+                reason,
+            ),
+        }
+    }
+}
+
+impl From<audit::Error> for Box<Problem> {
+    fn from(error: audit::Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            audit::Error::Rebuilding { retry_after_s } => {
+                Problem::new(REBUILDING, detail).retry_after(retry_after_s)
+            }
+            audit::Error::Behind { .. } => Problem::new(BEHIND, detail).retry_after(1),
+            audit::Error::NotFound { .. } => Problem::new(NOT_FOUND, detail),
+            audit::Error::NotAName(_) => Problem::new(BAD_PARAMETER, detail),
+            audit::Error::Journal { .. } => {
+                tracing::error!(%error, "a view could not be read");
+                Problem::new(INTERNAL, detail)
+            }
+        }
+    }
+}
+
+impl IntoResponse for Box<Problem> {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        let json = HeaderValue::from_static("application/problem+json");
+        let mut response = (status, [(header::CONTENT_TYPE, json)], body).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

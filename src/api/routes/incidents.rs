@@ -1,0 +1,53 @@
+//! `GET /v1/incidents` and `GET /v1/incidents/{id}`.
+
+use axum::Extension;
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::Response;
+use axum::routing::get;
+
+use super::super::auth::person;
+use super::super::problem::{self, Problem};
+use super::super::{Api, Bearer};
+use super::{json, number, parameter};
+use crate::audit::IncidentFilter;
+use crate::base::ids::IncidentId;
+
+/// Incidents of one page unless `limit` says otherwise, and at most.
+const LIMIT: usize = 100;
+const LIMIT_MAX: usize = 1_000;
+
+pub(super) fn routes() -> Router<Api> {
+    Router::new().route("/v1/incidents", get(list)).route("/v1/incidents/{id}", get(one))
+}
+
+async fn list(
+    State(api): State<Api>,
+    Extension(bearer): Extension<Bearer>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Box<Problem>> {
+    person(&bearer)?;
+    let query = query.as_deref();
+    let state = match parameter(query, "state").filter(|s| !s.is_empty()) {
+        Some(word) => Some(serde_json::from_value(word.into()).map_err(|_| {
+            let words = "open, held, remediating, escalated, watching, frozen or closed";
+            Problem::new(problem::BAD_PARAMETER, format!("`state` is one of {words}")).field("state")
+        })?),
+        None => None,
+    };
+    let limit = number(query, "limit")?.unwrap_or(LIMIT).clamp(1, LIMIT_MAX);
+    let filter = IncidentFilter { state, before: number(query, "before")?, limit };
+    json(&api.read(move |audit| audit.incidents(&filter)).await?)
+}
+
+async fn one(
+    State(api): State<Api>,
+    Extension(bearer): Extension<Bearer>,
+    Path(text): Path<String>,
+) -> Result<Response, Box<Problem>> {
+    person(&bearer)?;
+    let id: IncidentId = text
+        .parse()
+        .map_err(|_| Problem::new(problem::BAD_PARAMETER, "that is not an incident id").field("id"))?;
+    json(&api.read(move |audit| audit.incident(id)).await?)
+}

@@ -1,0 +1,110 @@
+//! `Audit`: a `World` of its own behind a lock, kept up by one thread that follows the journal.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
+
+use super::entries::{Entries, Error};
+use crate::base::ids::Seq;
+use crate::context::{Senders, World};
+use crate::event::Record;
+
+/// How long a reader waits for the projection before it is told to ask again.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the following thread looks whether anybody still reads.
+const BREATH: Duration = Duration::from_millis(500);
+
+/// The read model. A cheap handle.
+#[derive(Clone)]
+pub struct Audit {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    entries: Arc<dyn Entries>,
+    world: RwLock<World>,
+    folded: Mutex<Option<Seq>>,
+    moved: Condvar,
+}
+
+impl Audit {
+    /// Follows a journal from the state that `initial` holds, on a thread of its own, until the last handle goes.
+    pub fn follow(entries: Arc<dyn Entries>, initial: World) -> std::io::Result<Self> {
+        let audit = Self::still(entries, initial);
+        let weak = Arc::downgrade(&audit.inner);
+        std::thread::Builder::new().name("audit".into()).spawn(move || {
+            while let Some(inner) = weak.upgrade() {
+                match inner.entries.follow(inner.folded(), BREATH) {
+                    Ok(Some(records)) => inner.fold(&records),
+                    // The journal is closed; what was folded can still be read.
+                    Ok(None) => break,
+                    Err(error) => {
+                        tracing::error!(%error, "the read model stopped following the journal");
+                        break;
+                    }
+                }
+            }
+        })?;
+        Ok(audit)
+    }
+
+    /// A world that is already folded to the end of `entries`, and stays as it is.
+    pub fn still(entries: Arc<dyn Entries>, world: World) -> Self {
+        let folded = Mutex::new(world.next_seq.checked_sub(1));
+        Self { inner: Arc::new(Inner { entries, world: RwLock::new(world), folded, moved: Condvar::new() }) }
+    }
+
+    /// Waits until the entry `seq` is folded, so that an answer rests on it.
+    pub fn caught_up(&self, seq: Seq) -> Result<(), Error> {
+        let until = Instant::now() + PATIENCE;
+        let mut folded = lock(&self.inner.folded);
+        while folded.is_none_or(|at| at < seq) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Error::Behind { wanted: seq, folded: *folded });
+            }
+            folded = self.inner.moved.wait_timeout(folded, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything that is durable now is folded: whoever got an answer reads its effect.
+    pub fn fresh(&self) -> Result<(), Error> {
+        match self.inner.entries.head()? {
+            Some(head) => self.caught_up(head.seq),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn entries(&self) -> &dyn Entries {
+        &*self.inner.entries
+    }
+
+    pub(super) fn world(&self) -> RwLockReadGuard<'_, World> {
+        // A fold that panicked left a whole record applied or not: reading on is better than no answer.
+        self.inner.world.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn folded(&self) -> Option<Seq> {
+        *lock(&self.folded)
+    }
+
+    fn fold(&self, records: &[Record]) {
+        let Some(last) = records.last() else { return };
+        {
+            let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
+            for record in records {
+                world.apply(record);
+            }
+            // Nobody reads senders' ids here, and they would be the largest part of it.
+            world.senders = Senders::default();
+        }
+        *lock(&self.folded) = Some(last.seq);
+        self.moved.notify_all();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

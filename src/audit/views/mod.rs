@@ -1,0 +1,21 @@
+//! What readers get: plain values with a schema version, the same for HTTP and CLI. One file per view.
+
+mod explain;
+mod incident;
+mod incidents;
+mod page;
+mod receipt;
+mod status;
+
+pub use explain::{AuthorityView, DecisionView, ExplainView, HoldView, LimitView, LinkView};
+pub use incident::{
+    AttemptView, CandidateView, ChoiceView, IncidentView, IntermediateView, SignalView, StepView, UndoView,
+    VerificationView,
+};
+pub use incidents::{IncidentFilter, IncidentList, IncidentSummary};
+pub use page::{EntryView, Page};
+pub use receipt::ReceiptView;
+pub use status::{CatalogView, ContentView, HeadView, PausedView, StatusView, TrustView};
+
+/// Version of every view's JSON.
+pub(super) const V: u32 = 1;
