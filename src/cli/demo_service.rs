@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
-
+use super::exit::{Exit, Failure};
+use super::{Global, Outcome};
 use crate::base::digest::FileDigest;
 
 /// Arguments.
@@ -28,14 +28,16 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(1);
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 
 /// Serves until it is ended.
-pub fn run(args: &Args) -> anyhow::Result<()> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
-        .with_context(|| format!("cannot listen on 127.0.0.1:{} (is it in use?)", args.port))?;
+pub fn run(args: Args, _: &Global) -> Outcome {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port)).map_err(|e| {
+        let what = format!("cannot listen on 127.0.0.1:{}", args.port);
+        Failure::new(Exit::Unavailable, what).hint("is the port in use?").because(e)
+    })?;
     for client in listener.incoming() {
         // A client that fails is the client's trouble.
         let _ = client.and_then(|stream| answer(stream, &args.data));
     }
-    Ok(())
+    Ok(Exit::Ok)
 }
 
 fn answer(mut stream: TcpStream, data: &Path) -> std::io::Result<()> {

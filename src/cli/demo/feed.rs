@@ -9,6 +9,10 @@ use serde_json::value::RawValue;
 use super::story::Entry;
 use crate::base::ids::Seq;
 
+/// A daemon that listens answers the connection at once; one that was killed never does.
+const CONNECT: Duration = Duration::from_millis(500);
+/// Longest answer.
+const ANSWER: Duration = Duration::from_secs(2);
 /// Pause between two looks at the journal.
 const POLL: Duration = Duration::from_millis(25);
 
@@ -29,7 +33,7 @@ pub struct Feed {
 impl Feed {
     /// A feed from the start of the journal.
     pub fn new(address: &str, token: String) -> anyhow::Result<Self> {
-        let client = crate::cli::client::http(Duration::from_secs(2))?;
+        let client = crate::cli::client::http(CONNECT, ANSWER)?;
         Ok(Self { base: format!("http://{address}"), token, client, after: None })
     }
 

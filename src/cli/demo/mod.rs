@@ -15,6 +15,8 @@ use anyhow::Context as _;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::exit::{Exit, Failure};
+use super::{Global, Outcome, Output, out};
 use daemon::Daemon;
 use feed::Feed;
 use folder::Folder;
@@ -23,6 +25,8 @@ use screen::Screen;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes: 0 everything held, 1 something did not, 130 interrupted.\n\n\
+Examples:\n  remediator demo\n  remediator demo --home ./demo --keep")]
 pub struct Args {
     /// Leave the daemon and the folder as they are at the end.
     #[arg(long)]
@@ -43,19 +47,28 @@ struct Report {
 
 /// How the demo ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+enum End {
     /// Everything held.
     Held,
     /// Something did not.
     Not,
-    /// Interrupted by this signal.
-    Signal(i32),
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
 }
 
-/// Runs the demo. `home` is the folder that the caller named.
-pub fn run(args: &Args, home: Option<&Path>, json: bool) -> anyhow::Result<End> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(whole(args, home, json))
+/// Runs the demo. The folder is the one of `--home`; a home in the environment is never touched.
+pub fn run(args: Args, global: &Global) -> Outcome {
+    let named = global.home.as_deref().filter(|home| std::env::var_os("REMEDIATOR_HOME").as_deref() != Some(home.as_os_str()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::new(Exit::Unavailable, "cannot start the demo").because(e))?;
+    match runtime.block_on(whole(&args, named, global.output == Output::Json))? {
+        End::Held => Ok(Exit::Ok),
+        End::Not => Ok(Exit::Findings),
+        End::Interrupted => Ok(Exit::Interrupted),
+        End::Terminated => Ok(Exit::Terminated),
+    }
 }
 
 async fn whole(args: &Args, home: Option<&Path>, json: bool) -> anyhow::Result<End> {
@@ -65,8 +78,8 @@ async fn whole(args: &Args, home: Option<&Path>, json: bool) -> anyhow::Result<E
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let outcome = tokio::select! {
         outcome = play(&mut stage, &mut rounds) => Ok(outcome),
-        _ = tokio::signal::ctrl_c() => Err(End::Signal(2)),
-        _ = terminate.recv() => Err(End::Signal(15)),
+        _ = tokio::signal::ctrl_c() => Err(End::Interrupted),
+        _ = terminate.recv() => Err(End::Terminated),
     };
     let outcome = match outcome {
         Ok(outcome) => outcome,
@@ -77,7 +90,7 @@ async fn whole(args: &Args, home: Option<&Path>, json: bool) -> anyhow::Result<E
         }
     };
     let journal = outcome.is_ok().then(|| verify(&program, &stage));
-    Ok(finish(args, home, stage, rounds, outcome, journal, json))
+    finish(args, home, stage, rounds, outcome, journal, json)
 }
 
 fn set_up(program: &Path, home: Option<&Path>, json: bool) -> anyhow::Result<Stage> {
@@ -126,7 +139,7 @@ fn finish(
     outcome: anyhow::Result<()>,
     journal: Option<anyhow::Result<Value>>,
     json: bool,
-) -> End {
+) -> anyhow::Result<End> {
     let mut trouble = outcome.err().map(|e| format!("{e:#}"));
     let journal = journal.and_then(|result| match result {
         Ok(report) => Some(report),
@@ -147,17 +160,14 @@ fn finish(
     let held = held && trouble.is_none();
     let kept = stays || home.is_some();
     let report = Report { v: 1, held, home: stage.folder.home.clone(), kept, rounds, journal, trouble };
-    print(&report, json, stays.then(|| stage.daemon.pid()).flatten());
-    if stays {
-        stage.daemon.leave();
-    }
-    if held { End::Held } else { End::Not }
+    let pid = if stays { stage.daemon.leave() } else { None };
+    print(&report, json, pid)?;
+    Ok(if held { End::Held } else { End::Not })
 }
 
-fn print(report: &Report, json: bool, pid: Option<u32>) {
+fn print(report: &Report, json: bool, pid: Option<u32>) -> Result<(), Failure> {
     if json {
-        crate::cli::output::json(report);
-        return;
+        return out::json_of(report);
     }
     let ms = |n: Option<i64>| n.map_or_else(|| "-".to_owned(), |n| format!("{n} ms"));
     let mut text = format!("\n{:<28} {:>10} {:>10} {:>10}  runbook\n", "what was broken", "noticed", "acting", "healed");
@@ -179,7 +189,7 @@ fn print(report: &Report, json: bool, pid: Option<u32>) {
         text += &format!("\nNOT OK: {trouble}\n");
     }
     text += &what_next(report, pid);
-    crate::cli::output::text(&text);
+    out::say(text.trim_end())
 }
 
 fn what_next(report: &Report, pid: Option<u32>) -> String {

@@ -1,8 +1,9 @@
 //! Makes a home: content, trust, keys, tokens, journal. Everything is built in a folder beside it and renamed at the
 //! end, so that a home is either whole or not there. Asks nobody: what is shown and approved is the caller's.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 
@@ -10,9 +11,14 @@ use super::{files, person, sample, texts};
 use crate::api::tokens::{self, Bearer, Tokens};
 use crate::base::digest::FileDigest;
 use crate::base::ids::{BootId, NodeId};
+use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::sign::JournalKey;
-use crate::journal::{Clock as _, IntentJournal, Options, SystemClock};
-use crate::runbook::{Content, authoring, checks, shipped};
+use crate::journal::{Clock as _, IndexMode, IntentJournal, Options, SystemClock};
+use crate::runbook::authoring::{self, Approve};
+use crate::runbook::{Content, checks, loader, shipped};
+
+/// A home that is not started within this time has to be approved again (30 days).
+const ADOPT_WITHIN_US: i64 = 30 * 86_400_000_000;
 
 /// What a home is made from.
 pub struct Wish<'a> {
@@ -43,6 +49,8 @@ pub struct Shown {
     pub radius: String,
     /// The proposal that argues for it.
     pub proposal: String,
+    /// Its path under the home.
+    path: String,
 }
 
 /// What the operator says to what they were shown.
@@ -80,11 +88,7 @@ pub fn make(wish: &Wish<'_>, ask: &mut dyn FnMut(&[Shown]) -> anyhow::Result<Ans
     write_content(root, wish, &content)?;
     let shown = to_approve(&content)?;
     if ask(&shown)? == Answer::Approved {
-        let proposals: BTreeSet<&str> = shown.iter().map(|s| s.proposal.as_str()).collect();
-        for proposal in proposals {
-            authoring::approve(root, proposal, &wish.principal, &wish.key, "approved at init")
-                .with_context(|| format!("cannot approve the proposal `{proposal}`"))?;
-        }
+        approve_all(root, wish, &shown)?;
     }
     let (node, token) = write_state(root, wish)?;
     files::sync_folder(root)?;
@@ -133,7 +137,8 @@ fn write_content(root: &Path, wish: &Wish<'_>, content: &BTreeMap<String, Vec<u8
         files::write_new(&place, bytes)?;
         let signed = path.starts_with("runbooks/") || path.starts_with("proposals/");
         if signed && !shipped.contains(&FileDigest::of(bytes)) {
-            authoring::sign_file(&place, &wish.key).with_context(|| format!("cannot sign {path}"))?;
+            let role = authoring::role_of(path).with_context(|| format!("{path} has no role"))?;
+            authoring::sign_file(&place, &wish.key, role).with_context(|| format!("cannot sign {path}"))?;
         }
     }
     Ok(())
@@ -155,9 +160,32 @@ fn to_approve(content: &BTreeMap<String, Vec<u8>>) -> anyhow::Result<Vec<Shown>>
             digest: FileDigest::of(bytes).to_string(),
             radius,
             proposal: content.proposal().to_owned(),
+            path: path.clone(),
         });
     }
     Ok(shown)
+}
+
+/// One approval per proposal, of all its files.
+fn approve_all(root: &Path, wish: &Wish<'_>, shown: &[Shown]) -> anyhow::Result<()> {
+    let mut proposals: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for file in shown {
+        proposals.entry(&file.proposal).or_default().push(&file.path);
+    }
+    for (proposal, paths) in proposals {
+        let request = Approve {
+            folder: root,
+            proposal,
+            runbook: None,
+            resolves: &paths,
+            principal: &wish.principal,
+            key: &wish.key,
+            adopt_before_us: SystemClock.now().time_us.saturating_add(ADOPT_WITHIN_US),
+            reason: "approved at init",
+        };
+        authoring::approve(&request).with_context(|| format!("cannot approve the proposal `{proposal}`"))?;
+    }
+    Ok(())
 }
 
 /// Journal with its genesis, keys, tokens.
@@ -173,9 +201,17 @@ fn write_state(root: &Path, wish: &Wish<'_>) -> anyhow::Result<(NodeId, String)>
     known.add(Bearer::Person { name: wish.principal.clone() }, &token, now_us);
     known.save(&state.join("tokens.json"))?;
     files::write_private(&state.join("token"), format!("{token}\n").as_bytes())?;
-    let trust = crate::remediator::read_trust_folder(root)?;
-    let journal = IntentJournal::create(Options::new(&state, BootId::fresh(), key), node, trust)
-        .context("cannot begin the journal")?;
+    let trust = loader::read_folder(root)?.trust_files();
+    let options = Options {
+        state,
+        boot: BootId::fresh(),
+        key,
+        clock: Arc::new(SystemClock),
+        index: IndexMode::On,
+        segment_bytes_max: SEGMENT_BYTES_MAX,
+        supplied_head: None,
+    };
+    let journal = IntentJournal::create(options, node, trust).context("cannot begin the journal")?;
     journal.clean_stop().context("cannot close the new journal")?;
     Ok((node, token))
 }

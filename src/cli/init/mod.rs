@@ -10,11 +10,15 @@ mod texts;
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use serde::Serialize;
 
 use home::{Answer, Made, Shown, Wish};
 use person::{Key, Origin, Places};
+
+use super::exit::{Exit, Failure};
+use super::{Global, Home, Outcome, Output, out};
+use crate::base::signers::is_principal;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -58,20 +62,25 @@ struct Report<'a> {
 }
 
 /// Makes the home.
-pub fn run(args: &Args, home: &Path, json: bool) -> anyhow::Result<()> {
+pub fn run(args: Args, global: &Global) -> Outcome {
+    let home = Home::locate(global)?;
     let principal = principal(args.name.as_deref())?;
     if !args.approve_shipped && !std::io::stdin().is_terminal() {
-        bail!(crate::cli::exit::Usage(
-            "there is no terminal to ask for the approval of the shipped runbooks on: add --approve-shipped".into()
-        ));
+        let what = "there is no terminal to ask for the approval of the shipped runbooks on";
+        return Err(Failure::new(Exit::Usage, what).hint("add --approve-shipped"));
     }
-    let key = person::key(args.key.as_deref(), &principal, &Places::of_environment())?;
+    make(&args, &home, &principal, global.output == Output::Json)?;
+    Ok(Exit::Ok)
+}
+
+fn make(args: &Args, home: &Home, principal: &str, json: bool) -> anyhow::Result<()> {
+    let key = person::key(args.key.as_deref(), principal, &Places::of_environment())?;
     let program = std::env::current_exe().context("cannot find the path of this program")?;
     let program = program.to_str().context("the path of this program is not UTF-8")?;
     let sample = args.sample_service.then_some(sample::Facts { program, port: args.sample_port });
     let wish = Wish {
-        home: home.to_owned(),
-        principal: principal.clone(),
+        home: home.root().to_owned(),
+        principal: principal.to_owned(),
         key: key.path.clone(),
         solo: !args.no_solo,
         listen: crate::remediator::config::LISTEN.to_owned(),
@@ -84,39 +93,39 @@ pub fn run(args: &Args, home: &Path, json: bool) -> anyhow::Result<()> {
         approved = answer == Answer::Approved;
         Ok(answer)
     })?;
-    report(&made, &principal, &key, approved, shown, json);
+    report(&made, principal, &key, approved, shown, json)?;
     Ok(())
 }
 
-fn principal(named: Option<&str>) -> anyhow::Result<String> {
-    let user = || std::env::var("USER").ok().filter(|name| crate::base::signers::is_principal(name));
+fn principal(named: Option<&str>) -> Result<String, Failure> {
+    let user = || std::env::var("USER").ok().filter(|name| is_principal(name));
     let principal = named.map(str::to_owned).or_else(user).unwrap_or_else(|| "operator".to_owned());
-    if !crate::base::signers::is_principal(&principal) {
-        let what = format!("`{principal}` cannot be a principal: use letters, digits, `.`, `-`, `_` and `@`");
-        bail!(crate::cli::exit::Usage(what));
+    if is_principal(&principal) {
+        return Ok(principal);
     }
-    Ok(principal)
+    let what = format!("`{}` cannot be the name of a principal", out::line(&principal));
+    Err(Failure::new(Exit::Usage, what).hint("use letters, digits, dots, dashes and underscores"))
 }
 
 fn show(stands: &[Shown]) -> Answer {
-    eprintln!("These may run once they are approved:");
+    anstream::eprintln!("These may run once they are approved:");
     for s in stands {
         let radius = if s.radius.is_empty() { String::new() } else { format!(", radius {}", s.radius) };
-        eprintln!("  {:<28} {}{radius}\n  {:<28} {}", s.id, s.title, "", s.digest);
+        anstream::eprintln!("  {:<28} {}{radius}\n  {:<28} {}", s.id, s.title, "", s.digest);
     }
     Answer::Approved
 }
 
 fn ask(stands: &[Shown]) -> anyhow::Result<Answer> {
     show(stands);
-    eprint!("Approve them with your key? [y/N] ");
+    anstream::eprint!("Approve them with your key? [y/N] ");
     let mut said = String::new();
     std::io::stdin().lock().read_line(&mut said).context("cannot read your answer")?;
     let yes = matches!(said.trim(), "y" | "Y" | "yes");
     Ok(if yes { Answer::Approved } else { Answer::ObserveOnly })
 }
 
-fn report(made: &Made, principal: &str, key: &Key, approved: bool, shipped: Vec<String>, json: bool) {
+fn report(made: &Made, principal: &str, key: &Key, approved: bool, shipped: Vec<String>, json: bool) -> Result<(), Failure> {
     let key_origin = match key.origin {
         Origin::Named => "the key that you named",
         Origin::Agent => "the first ed25519 key of your agent",
@@ -128,8 +137,7 @@ fn report(made: &Made, principal: &str, key: &Key, approved: bool, shipped: Vec<
         let node = made.node.to_string();
         let home = made.home.as_path();
         let report = Report { v: 1, home, node, principal, key: &key.path, key_origin, approved, shipped };
-        crate::cli::output::json(&report);
-        return;
+        return out::json_of(&report);
     }
     let home = made.home.display();
     let standing = if approved {
@@ -137,10 +145,10 @@ fn report(made: &Made, principal: &str, key: &Key, approved: bool, shipped: Vec<
     } else {
         "not approved: runbooks only observe; approve with: remediator runbook approve PROPOSAL --reason …".to_owned()
     };
-    crate::cli::output::text(&format!(
+    out::say(format!(
         "home      {home}\nyou       {principal}, signing with {} ({key_origin})\ntoken     {home}/state/token (0600; \
          send it as: Authorization: Bearer …)\nrunbooks  {standing}\n\nnext:\n  remediator serve --home {home}\n  \
-         remediator status --home {home}\n",
+         remediator status --home {home}",
         key.path.display()
-    ));
+    ))
 }

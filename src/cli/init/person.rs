@@ -63,21 +63,27 @@ pub fn key(named: Option<&Path>, principal: &str, places: &Places) -> anyhow::Re
         public_of(path)?;
         return Ok(Key { path: path.to_owned(), origin: Origin::Named });
     }
-    if let Some(key) = from_agent(principal, places)? {
-        return Ok(key);
+    let own = places.own.as_deref().map(|own| own.join(principal));
+    let found = candidates(places).into_iter().find(|key| {
+        // Of the keys that earlier inits made only the one of this principal.
+        key.origin != Origin::Ours || own.as_deref() == Some(key.path.as_path())
+    });
+    match (found, &places.own) {
+        (Some(key), _) => Ok(key),
+        (None, Some(own)) => generate(own, principal),
+        (None, None) => {
+            bail!("no SSH key found and no place for a new one: set HOME, or name a key with --key PATH")
+        }
     }
-    if let Some(path) = places.ssh.as_deref().and_then(first_in) {
-        return Ok(Key { path, origin: Origin::SshFolder });
-    }
-    let Some(own) = &places.own else {
-        bail!("no SSH key found and no place for a new one: set HOME, or name a key with --key PATH");
-    };
-    let path = own.join(principal);
-    if path.exists() {
-        public_of(&path)?;
-        return Ok(Key { path, origin: Origin::Ours });
-    }
-    generate(own, principal)
+}
+
+/// Every key that could sign without being named: of the agent, of `~/.ssh`, made by earlier inits.
+pub fn candidates(places: &Places) -> Vec<Key> {
+    let of = |origin| move |path| Key { path, origin };
+    let agent = from_agent(places).into_iter().map(of(Origin::Agent));
+    let ssh = places.ssh.as_deref().map(pairs_in).unwrap_or_default().into_iter().map(of(Origin::SshFolder));
+    let own = places.own.as_deref().map(pairs_in).unwrap_or_default().into_iter().map(of(Origin::Ours));
+    agent.chain(ssh).chain(own).collect()
 }
 
 /// A fresh key in the person's config folder.
@@ -109,30 +115,35 @@ pub fn public_of(path: &Path) -> anyhow::Result<SshPublicKey> {
     SshPublicKey::parse(&text).with_context(|| format!("cannot use the key {}", at.display()))
 }
 
-/// The first ed25519 key of the agent; its public half is kept in the config folder, because signing asks for a path.
-fn from_agent(principal: &str, places: &Places) -> anyhow::Result<Option<Key>> {
-    let (true, Some(own)) = (places.agent, &places.own) else { return Ok(None) };
+/// The ed25519 keys of the agent; their public halves are kept in the config folder, because signing asks for a path.
+fn from_agent(places: &Places) -> Vec<PathBuf> {
+    let (true, Some(own)) = (places.agent, &places.own) else { return Vec::new() };
     let listed = Command::new("ssh-add").arg("-L").stdin(Stdio::null()).stderr(Stdio::null()).output();
     // No ssh-add, no agent behind the socket, no keys in it: then there is none here.
-    let Ok(listed) = listed else { return Ok(None) };
+    let Ok(listed) = listed else { return Vec::new() };
     let text = String::from_utf8_lossy(&listed.stdout).into_owned();
-    let Some(public) = text.lines().find_map(|line| SshPublicKey::parse(line).ok()) else { return Ok(None) };
-    let path = own.join(format!("{principal}.agent.pub"));
-    files::private_folder(own)?;
-    std::fs::write(&path, format!("{public} {principal}\n"))
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(Some(Key { path, origin: Origin::Agent }))
+    let publics = text.lines().filter_map(|line| SshPublicKey::parse(line).ok());
+    publics.enumerate().filter_map(|(n, public)| keep_public(&own.join("agent"), n, &public).ok()).collect()
 }
 
-/// The first ed25519 key pair of a folder: `id_ed25519` before others, the others by name.
-fn first_in(folder: &Path) -> Option<PathBuf> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).collect();
+fn keep_public(folder: &Path, n: usize, public: &SshPublicKey) -> anyhow::Result<PathBuf> {
+    files::private_folder(folder)?;
+    let path = folder.join(format!("{n}.pub"));
+    std::fs::write(&path, format!("{public}\n")).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+/// The ed25519 key pairs of a folder: `id_ed25519` before others, the others by name.
+fn pairs_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     paths.sort_by_key(|path| (!path.ends_with("id_ed25519.pub"), path.clone()));
     let publics = paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == "pub"));
     publics
         .filter(|path| std::fs::read_to_string(path).is_ok_and(|text| SshPublicKey::parse(&text).is_ok()))
         .map(|path| path.with_extension(""))
-        .find(|private| private.is_file())
+        .filter(|private| private.is_file())
+        .collect()
 }
 
 #[cfg(test)]
