@@ -1,3 +1,5 @@
 //! The `remediator` program: everything is in the library's `cli` module.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    remediator::cli::main()
+}

@@ -1,17 +1,21 @@
 //! `Audit`: a `World` of its own behind a lock, kept up by one thread that follows the journal.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use super::entries::{Entries, Error};
-use crate::base::ids::Seq;
+use crate::base::ids::{Receipt, Seq};
 use crate::context::{Senders, World};
-use crate::event::Record;
+use crate::event::{Event, Record};
 
 /// How long a reader waits for the projection before it is told to ask again.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often the following thread looks whether anybody still reads.
 const BREATH: Duration = Duration::from_millis(500);
+
+/// The last so many receipts are found without an index.
+const RECENT_RECEIPTS_MAX: usize = 16_384;
 
 /// The read model. A cheap handle.
 #[derive(Clone)]
@@ -22,8 +26,29 @@ pub struct Audit {
 struct Inner {
     entries: Arc<dyn Entries>,
     world: RwLock<World>,
+    recent: Mutex<Recent>,
     folded: Mutex<Option<Seq>>,
     moved: Condvar,
+}
+
+/// Receipts as they came.
+#[derive(Default)]
+struct Recent {
+    seqs: BTreeMap<Receipt, Seq>,
+    order: VecDeque<Receipt>,
+}
+
+impl Recent {
+    fn remember(&mut self, record: &Record) {
+        let Event::DegradationSeen(seen) = &record.event else { return };
+        self.seqs.insert(seen.receipt, record.seq);
+        self.order.push_back(seen.receipt);
+        if self.order.len() > RECENT_RECEIPTS_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.seqs.remove(&oldest);
+        }
+    }
 }
 
 impl Audit {
@@ -50,7 +75,8 @@ impl Audit {
     /// A world that is already folded to the end of `entries`, and stays as it is.
     pub fn still(entries: Arc<dyn Entries>, world: World) -> Self {
         let folded = Mutex::new(world.next_seq.checked_sub(1));
-        Self { inner: Arc::new(Inner { entries, world: RwLock::new(world), folded, moved: Condvar::new() }) }
+        let (world, moved, recent) = (RwLock::new(world), Condvar::new(), Mutex::default());
+        Self { inner: Arc::new(Inner { entries, world, recent, folded, moved }) }
     }
 
     /// Waits until the entry `seq` is folded, so that an answer rests on it.
@@ -73,6 +99,11 @@ impl Audit {
             Some(head) => self.caught_up(head.seq),
             None => Ok(()),
         }
+    }
+
+    /// The entry of a receipt that was given lately.
+    pub(super) fn recent(&self, receipt: Receipt) -> Option<Seq> {
+        lock(&self.inner.recent).seqs.get(&receipt).copied()
     }
 
     pub(super) fn entries(&self) -> &dyn Entries {
@@ -99,6 +130,10 @@ impl Inner {
             }
             // Nobody reads senders' ids here, and they would be the largest part of it.
             world.senders = Senders::default();
+        }
+        {
+            let mut recent = lock(&self.recent);
+            records.iter().for_each(|record| recent.remember(record));
         }
         *lock(&self.folded) = Some(last.seq);
         self.moved.notify_all();

@@ -1,1 +1,148 @@
-//! (being written)
+//! The command line: one file per command and one line in the registry. Data goes to stdout, everything else to
+//! stderr. Not for: what the commands show (audit) or do (the layers below).
+
+mod audit;
+mod client;
+mod emit;
+mod exit;
+mod explain;
+mod home;
+mod incident;
+mod incidents;
+mod out;
+mod pause;
+mod reader;
+mod resume;
+mod signing;
+mod status;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use exit::{Exit, Failure};
+pub use home::Home;
+
+/// What a command that runs gives back.
+pub type Outcome = Result<Exit, Failure>;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    all is well
+  1    there is a finding, or what was asked for failed
+  2    the command line or the configuration is wrong
+  3    waiting for an approval
+  4    refused by policy, token or signature
+  5    damage found in the journal
+  69   not available: no home, no daemon
+  75   temporary: try again
+  130  interrupted
+  143  terminated
+
+Environment:
+  REMEDIATOR_HOME      the home (else $STATE_DIRECTORY, else $XDG_STATE_HOME/remediator)
+  REMEDIATOR_LISTEN    address of the daemon (default 127.0.0.1:8855)
+  NO_COLOR             no colours";
+
+/// Notices degradations, heals them with signed runbooks inside agreed bounds, and can prove every step.
+#[derive(Debug, Parser)]
+#[command(name = "remediator", version, after_help = EXIT_CODES, propagate_version = true)]
+#[command(infer_subcommands = false, disable_help_subcommand = false)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Global {
+    /// The home: content, configuration and `state/`.
+    #[arg(long, global = true, env = "REMEDIATOR_HOME", value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// How to print: for people, or JSON for programs.
+    #[arg(long, global = true, value_enum, default_value = "human", value_name = "HOW")]
+    pub output: Output,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Human,
+    /// For programs: the same bytes as the HTTP interface gives.
+    Json,
+}
+
+/// The registry: one line per command. A command is a module with `Args` and `run(Args, &Global) -> Outcome`.
+macro_rules! commands {
+    ($($(#[$meta:meta])* $name:ident => $($module:ident)::+),+ $(,)?) => {
+        #[derive(Debug, Subcommand)]
+        enum Command {
+            $($(#[$meta])* $name($($module)::+::Args),)+
+        }
+        impl Command {
+            fn run(self, global: &Global) -> Outcome {
+                match self { $(Self::$name(args) => $($module)::+::run(args, global),)+ }
+            }
+        }
+    };
+}
+
+commands! {
+    Status => status,
+    Incidents => incidents,
+    Incident => incident,
+    Explain => explain,
+    Emit => emit,
+    Audit => audit,
+    Pause => pause,
+    Resume => resume,
+}
+
+/// Reads the command line, runs the command, says what went wrong.
+pub fn main() -> ExitCode {
+    run(std::env::args_os())
+}
+
+fn run(args: impl Iterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors; clap knows where each is printed.
+            let wanted = !error.use_stderr();
+            let printed = error.print();
+            return if wanted && printed.is_ok() { Exit::Ok.into() } else { Exit::Usage.into() };
+        }
+    };
+    match cli.command.run(&cli.global) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit.into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_shows_an_example() {
+        Cli::command().debug_assert();
+        fn leaf(command: &clap::Command) {
+            let subs: Vec<_> = command.get_subcommands().filter(|c| c.get_name() != "help").collect();
+            if subs.is_empty() && !command.is_hide_set() {
+                let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(after.contains("remediator "), "`{}` has no example", command.get_name());
+            }
+            subs.into_iter().for_each(leaf);
+        }
+        leaf(&Cli::command());
+    }
+}

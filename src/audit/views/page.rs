@@ -66,6 +66,11 @@ impl Page {
 }
 
 impl Audit {
+    /// The last durable entry.
+    pub fn head(&self) -> Result<Option<Seq>, Error> {
+        Ok(self.entries().head()?.map(|h| h.seq))
+    }
+
     /// At most `limit` entries after a seq.
     pub fn page(&self, after: Option<Seq>, limit: usize) -> Result<Page, Error> {
         let mut page = Page { lines: Vec::new(), next: after };

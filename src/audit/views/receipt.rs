@@ -58,9 +58,12 @@ impl Audit {
         })
     }
 
-    /// The report's entry: found by the time that its receipt (UUIDv7) holds.
+    /// The report's entry: a recent one is known, an older one is found by the time that its receipt (UUIDv7) holds.
     pub(super) fn report(&self, receipt: Receipt) -> Result<Record, Error> {
         let missing = || Error::not_found(format!("receipt {receipt}"));
+        if let Some(seq) = self.recent(receipt) {
+            return self.record(seq);
+        }
         let (secs, nanos) = receipt.0.get_timestamp().ok_or_else(missing)?.to_unix();
         let at_us = i64::try_from(secs).unwrap_or(0).saturating_mul(1_000_000) + i64::from(nanos / 1000);
         let from = at_us.saturating_sub(BEFORE_US);

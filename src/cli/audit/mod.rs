@@ -1,0 +1,29 @@
+//! `remediator audit …`: the journal itself.
+
+mod show;
+mod tail;
+
+use clap::Subcommand;
+
+use super::{Global, Outcome};
+
+/// Read, verify and export the journal.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Tail(tail::Args),
+    Show(show::Args),
+}
+
+/// Runs the subcommand.
+pub fn run(args: Args, global: &Global) -> Outcome {
+    match args.command {
+        Command::Tail(args) => tail::run(args, global),
+        Command::Show(args) => show::run(args, global),
+    }
+}

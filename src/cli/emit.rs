@@ -1,0 +1,182 @@
+//! `remediator emit`: reports a degradation. Without a daemon it becomes one synced file in `state/spool/`.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::client::{Client, NoAnswer};
+use super::exit::Failure;
+use super::{Exit, Global, Home, Outcome, Output, out};
+use crate::api::{Bearer, Tokens};
+use crate::base::ids::{Receipt, Seq};
+use crate::base::limits::REQUEST_BYTES_MAX;
+use crate::event::degradation::{DegradationReport, Severity, Source, SpooledReport};
+
+/// Report a degradation. It is durable when this command ends with 0.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  remediator emit --subsystem service --code PROCESS_DEAD --target web --severity error --summary \"web is gone\"\n  echo '{\"subsystem\":\"service\",\"code\":\"PROCESS_DEAD\",\"target\":\"web\",\"severity\":\"error\",\"summary\":\"gone\"}' | remediator emit --file -"
+)]
+pub struct Args {
+    /// A report as JSON; `-` reads it from stdin. Instead of the other options.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["subsystem", "code", "target", "severity", "summary", "detail", "attribute", "id", "observed_at"])]
+    file: Option<PathBuf>,
+    /// Part of the system, such as `service`.
+    #[arg(long, required_unless_present = "file")]
+    subsystem: Option<String>,
+    /// What is wrong, in capitals, such as PROCESS_DEAD.
+    #[arg(long, required_unless_present = "file")]
+    code: Option<String>,
+    /// What is degraded.
+    #[arg(long, required_unless_present = "file")]
+    target: Option<String>,
+    /// info, warning, error or critical.
+    #[arg(long, default_value = "error", value_parser = severity)]
+    severity: Severity,
+    /// One line, at most 512 bytes.
+    #[arg(long, required_unless_present = "file")]
+    summary: Option<String>,
+    /// A paragraph, at most 8 KiB.
+    #[arg(long)]
+    detail: Option<String>,
+    /// A further value. May be given several times.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = attribute)]
+    attribute: Vec<(String, String)>,
+    /// Your own id: the same id again is accepted once only.
+    #[arg(long)]
+    id: Option<String>,
+    /// When it was seen, RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    observed_at: Option<String>,
+}
+
+fn severity(word: &str) -> Result<Severity, String> {
+    serde_json::from_value(word.into()).map_err(|_| "one of info, warning, error, critical".into())
+}
+
+fn attribute(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// What the daemon answers.
+#[derive(Deserialize)]
+struct Accepted {
+    receipt: Receipt,
+    seq: Seq,
+}
+
+/// Reports.
+pub fn run(args: Args, global: &Global) -> Outcome {
+    let report = report(args)?;
+    report.check().map_err(|e| Failure::new(Exit::Usage, format!("the report breaks a rule: {e}")))?;
+    let home = Home::existing(global)?;
+    let client = Client::new(&home)?;
+    let body = serde_json::to_string(&report)
+        .map_err(|e| Failure::new(Exit::Usage, "the report cannot be written as JSON").because(e))?;
+    match client.post("/v1/degradations", body) {
+        Ok(text) => accepted(&text, global),
+        Err(NoAnswer::NoDaemon { address, .. }) => {
+            spool(&home, report, &format!("no daemon answers at {address}"), global)
+        }
+        Err(NoAnswer::Problem(problem)) if problem.code == "NOT_READY" => {
+            spool(&home, report, "the daemon is still starting", global)
+        }
+        Err(other) => Err(other.into_failure()),
+    }
+}
+
+fn accepted(text: &str, global: &Global) -> Outcome {
+    let accepted: Accepted = serde_json::from_str(text).map_err(|e| {
+        Failure::new(Exit::Unavailable, "the daemon's answer cannot be understood").because(e)
+    })?;
+    match global.output {
+        Output::Json => out::json(text)?,
+        Output::Human => {
+            out::say(format!("accepted: receipt {}, seq {}", accepted.receipt, accepted.seq))?;
+            out::say(out::faint(format!("what becomes of it: remediator explain {}", accepted.receipt)))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+fn report(args: Args) -> Result<DegradationReport, Failure> {
+    let Some(file) = args.file else {
+        return Ok(DegradationReport {
+            subsystem: args.subsystem.unwrap_or_default(),
+            code: args.code.unwrap_or_default(),
+            target: args.target.unwrap_or_default(),
+            severity: args.severity,
+            summary: args.summary.unwrap_or_default(),
+            detail: args.detail,
+            attributes: args.attribute.into_iter().collect::<BTreeMap<_, _>>(),
+            observed_at: args.observed_at,
+            id: args.id,
+        });
+    };
+    let name = file.display();
+    let cannot = |e: std::io::Error| Failure::new(Exit::Usage, format!("cannot read {name}")).because(e);
+    let mut text = String::new();
+    // One byte more than is allowed tells too long from just right.
+    let limit = REQUEST_BYTES_MAX as u64 + 1;
+    if file.as_os_str() == "-" {
+        std::io::stdin().lock().take(limit).read_to_string(&mut text).map_err(cannot)?;
+    } else {
+        std::fs::File::open(&file).and_then(|f| f.take(limit).read_to_string(&mut text)).map_err(cannot)?;
+    }
+    if text.len() > REQUEST_BYTES_MAX {
+        return Err(Failure::new(Exit::Usage, format!("{name} is longer than {REQUEST_BYTES_MAX} bytes"))
+            .hint("a report is a summary and a paragraph; name the log file in `detail`"));
+    }
+    serde_json::from_str(&text)
+        .map_err(|e| Failure::new(Exit::Usage, format!("{name} is not a report: {e}")).because(e))
+}
+
+/// One file, synced, renamed into place, its folder synced: then it is as good as accepted.
+fn spool(home: &Home, mut report: DegradationReport, why: &str, global: &Global) -> Outcome {
+    let id = Receipt::fresh();
+    report.id.get_or_insert_with(|| format!("spool-{id}"));
+    let spooled = SpooledReport { v: 1, source: source(home)?, report };
+    let folder = home.spool();
+    let path = folder.join(format!("{id}.json"));
+    let cannot = |e: std::io::Error| {
+        Failure::new(
+            Exit::Unavailable,
+            format!("{why}, and the report cannot be written to {}", path.display()),
+        )
+        .hint("start the daemon with `remediator serve`, or make the folder writable")
+        .because(e)
+    };
+    let text = serde_json::to_vec(&spooled)
+        .map_err(|e| Failure::new(Exit::Usage, "the report cannot be written as JSON").because(e))?;
+    std::fs::create_dir_all(&folder).map_err(cannot)?;
+    let mut file = tempfile::Builder::new().prefix(".").tempfile_in(&folder).map_err(cannot)?;
+    file.write_all(&text).and_then(|()| file.as_file().sync_all()).map_err(cannot)?;
+    file.persist(&path).map_err(|e| cannot(e.error))?;
+    std::fs::File::open(&folder).and_then(|f| f.sync_all()).map_err(cannot)?;
+    match global.output {
+        Output::Json => {
+            let answer = serde_json::json!({"v": 1, "spooled": path, "id": spooled.report.id});
+            out::json(&answer.to_string())?;
+        }
+        Output::Human => {
+            out::say(format!("{why}; the report waits in {}", path.display()))?;
+            out::say(out::faint("it is taken in first when `remediator serve` starts"))?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Whose home this is, as its token says.
+fn source(home: &Home) -> Result<Source, Failure> {
+    let token = std::fs::read_to_string(home.token()).unwrap_or_default();
+    let tokens = Tokens::load(&home.tokens())
+        .map_err(|e| Failure::new(Exit::Unavailable, "cannot tell whose home this is").because(e))?;
+    match tokens.verify(token.trim()) {
+        Some(bearer @ Bearer::Person { .. }) => Ok(bearer.source()),
+        _ => Err(Failure::new(Exit::Refused, "state/token is not a person's token of this home")
+            .hint("`remediator init` writes it; run as the owner of the home")),
+    }
+}

@@ -1,0 +1,101 @@
+//! The home and the paths in it. Not for making one (`init`).
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use super::Global;
+use super::exit::{Exit, Failure};
+
+/// A home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// Where the home is or would be: `--home` or `REMEDIATOR_HOME`, else `$STATE_DIRECTORY`, else XDG state.
+    pub fn locate(global: &Global) -> Result<Self, Failure> {
+        let root = choose(
+            global.home.clone(),
+            env::var_os("STATE_DIRECTORY").map(PathBuf::from),
+            env::var_os("XDG_STATE_HOME").map(PathBuf::from),
+            env::var_os("HOME").map(PathBuf::from),
+        );
+        let root = root.ok_or_else(|| {
+            Failure::new(Exit::Usage, "there is no place for a home: HOME is not set")
+                .hint("say which with --home DIR or REMEDIATOR_HOME")
+        })?;
+        let root = std::path::absolute(&root)
+            .map_err(|e| Failure::new(Exit::Usage, format!("not a path: {}", root.display())).because(e))?;
+        Ok(Self { root })
+    }
+
+    /// A home that was made.
+    pub fn existing(global: &Global) -> Result<Self, Failure> {
+        let home = Self::locate(global)?;
+        if home.state().is_dir() {
+            return Ok(home);
+        }
+        let what = format!("there is no home at {}", home.root.display());
+        Err(Failure::new(Exit::Unavailable, what)
+            .hint("make one with `remediator init`, or say where yours is with --home DIR"))
+    }
+
+    /// The folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+    /// Journal, keys, tokens, spool.
+    pub fn state(&self) -> PathBuf {
+        self.root.join("state")
+    }
+    /// The person's token.
+    pub fn token(&self) -> PathBuf {
+        self.state().join("token")
+    }
+    /// The server's hashes of all tokens.
+    pub fn tokens(&self) -> PathBuf {
+        self.state().join("tokens.json")
+    }
+    /// Reports that wait for a daemon.
+    pub fn spool(&self) -> PathBuf {
+        self.state().join("spool")
+    }
+    /// Its presence pauses.
+    pub fn paused(&self) -> PathBuf {
+        self.state().join("PAUSED")
+    }
+    /// Where the running daemon listens, as it wrote itself.
+    pub fn address(&self) -> PathBuf {
+        self.state().join("address")
+    }
+}
+
+fn choose(
+    said: Option<PathBuf>,
+    state_directory: Option<PathBuf>,
+    xdg_state: Option<PathBuf>,
+    user: Option<PathBuf>,
+) -> Option<PathBuf> {
+    // systemd may list several folders with colons between them; the first is ours.
+    let first = |p: PathBuf| env::split_paths(&p).next();
+    let absolute = |p: &PathBuf| p.is_absolute();
+    said.or_else(|| state_directory.and_then(first).filter(absolute))
+        .or_else(|| xdg_state.filter(absolute).map(|p| p.join("remediator")))
+        .or_else(|| user.filter(absolute).map(|p| p.join(".local/state/remediator")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_that_is_said_wins_and_relative_xdg_values_are_ignored() {
+        let p = |s: &str| Some(PathBuf::from(s));
+        assert_eq!(choose(p("h"), p("/s"), p("/x"), p("/u")), p("h"));
+        assert_eq!(choose(None, p("/s:/t"), p("/x"), p("/u")), p("/s"));
+        assert_eq!(choose(None, None, p("/x"), p("/u")), p("/x/remediator"));
+        assert_eq!(choose(None, None, p("x"), p("/u")), p("/u/.local/state/remediator"));
+        assert_eq!(choose(None, None, None, None), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! Printing for people: aligned columns, relative times, hostile text made harmless. Colours through anstream,
+//! which knows NO_COLOR and pipes.
+
+use std::fmt::Display;
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use owo_colors::OwoColorize as _;
+
+use super::exit::{Exit, Failure};
+use crate::base::text::clean;
+
+/// JSON for programs: exactly these bytes and a newline.
+pub fn json(text: &str) -> Result<(), Failure> {
+    written(writeln!(anstream::stdout(), "{text}"))
+}
+
+/// One line for people. Outside text in it was cleaned with [`line`].
+pub fn say(text: impl Display) -> Result<(), Failure> {
+    written(writeln!(anstream::stdout(), "{text}"))
+}
+
+/// A reader that went away (`| head`) is no failure of ours.
+fn written(result: std::io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(e) => Err(Failure::new(Exit::Unavailable, "cannot write to stdout").because(e)),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Outside text on one line, without control characters.
+pub fn line(text: &str) -> String {
+    clean(text).replace(['\n', '\t'], " ")
+}
+
+/// Outside text cut to a width.
+pub fn cut(text: &str, width: usize) -> String {
+    let text = line(text);
+    match text.char_indices().nth(width) {
+        Some(_) => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+        None => text,
+    }
+}
+
+/// A heading.
+pub fn head(text: &str) -> String {
+    text.bold().to_string()
+}
+
+/// Text of lesser weight.
+pub fn faint(text: impl Display) -> String {
+    text.dimmed().to_string()
+}
+
+/// A state in the colour that says how it is.
+pub fn state(word: &str) -> String {
+    match word {
+        "healed" | "healthy" | "live" | "done" | "closed" | "recovered_unaided" => word.green().to_string(),
+        "open" | "remediating" | "watching" | "held" | "running" | "observe_only" => {
+            word.yellow().to_string()
+        }
+        "escalated" | "frozen" | "failed" | "refused" | "critical" | "error" => word.red().to_string(),
+        _ => word.to_owned(),
+    }
+}
+
+/// An enum as its JSON word.
+pub fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => String::new(),
+    }
+}
+
+/// Columns without borders.
+pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING);
+    table.set_header(header.iter().map(|h| faint(h)));
+    table.add_rows(rows);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// `2m ago` beside an RFC 3339 time.
+pub fn when(rfc3339: &str) -> String {
+    match rfc3339.parse::<jiff::Timestamp>() {
+        Ok(at) => format!("{} ({})", ago(now_us().saturating_sub(at.as_microsecond())), short(rfc3339)),
+        Err(_) => line(rfc3339),
+    }
+}
+
+/// The time without its fraction.
+pub fn short(rfc3339: &str) -> String {
+    let text = line(rfc3339);
+    match text.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => text,
+    }
+}
+
+/// A span of milliseconds for people.
+pub fn span(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms}ms"),
+        1_000..120_000 => format!("{}s", ms / 1_000),
+        120_000..7_200_000 => format!("{}m", ms / 60_000),
+        7_200_000..172_800_000 => format!("{}h", ms / 3_600_000),
+        _ => format!("{}d", ms / 86_400_000),
+    }
+}
+
+fn ago(us: i64) -> String {
+    match u64::try_from(us / 1000) {
+        Ok(ms) => format!("{} ago", span(ms)),
+        Err(_) => format!("in {}", span(us.unsigned_abs() / 1000)),
+    }
+}
+
+/// Wall time, Unix µs.
+pub fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_stays_on_its_line_and_moves_no_cursor() {
+        assert_eq!(line("a\u{1b}[2J\nb\rc"), "a\u{FFFD}[2J b\u{FFFD}c");
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn spans_are_short() {
+        assert_eq!([span(5), span(61_000), span(600_000), span(86_400_000)], ["5ms", "61s", "10m", "24h"]);
+        assert_eq!(ago(-3_000_000), "in 3s");
+    }
+}

@@ -1,0 +1,64 @@
+//! `remediator pause`: less power is free and immediate, with or without a daemon that answers (RM-44).
+
+use std::io::Write as _;
+
+use super::client::{Client, NoAnswer};
+use super::exit::Failure;
+use super::{Exit, Global, Home, Outcome, Output, out};
+
+/// Start no new attempt from now on; running ones finish. Needs no signature and works without a daemon.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  remediator pause --reason \"maintenance of the disk\"")]
+pub struct Args {
+    /// Why; it stands in the journal.
+    #[arg(long)]
+    reason: String,
+}
+
+/// Pauses.
+pub fn run(args: Args, global: &Global) -> Outcome {
+    let reason = args.reason.trim().to_owned();
+    if reason.is_empty() {
+        return Err(Failure::new(Exit::Usage, "a pause needs a reason").hint("--reason \"why\""));
+    }
+    let home = Home::existing(global)?;
+    let client = Client::new(&home)?;
+    match client.post("/v1/control/pause", serde_json::json!({ "reason": reason }).to_string()) {
+        Ok(text) => match global.output {
+            Output::Json => out::json(&text)?,
+            Output::Human => {
+                out::say("paused: no new attempt starts")?;
+                out::say(out::faint("to go on: remediator resume --reason \"…\""))?;
+            }
+        },
+        // A pause is never refused by a daemon that has other troubles: the file stops it as well.
+        Err(NoAnswer::Broken(_) | NoAnswer::NoDaemon { .. }) => by_file(&home, &reason, global)?,
+        Err(NoAnswer::Problem(problem)) if problem.status == 503 || problem.status == 401 => {
+            by_file(&home, &reason, global)?;
+        }
+        Err(other) => return Err(other.into_failure()),
+    }
+    Ok(Exit::Ok)
+}
+
+fn by_file(home: &Home, reason: &str, global: &Global) -> Result<(), Failure> {
+    let path = home.paused();
+    let cannot = |e: std::io::Error| {
+        Failure::new(
+            Exit::Unavailable,
+            format!("no daemon takes the pause, and {} cannot be written", path.display()),
+        )
+        .hint("stop the daemon to be safe")
+        .because(e)
+    };
+    let mut file = tempfile::NamedTempFile::new_in(home.state()).map_err(cannot)?;
+    writeln!(file, "{reason}").and_then(|()| file.as_file().sync_all()).map_err(cannot)?;
+    file.persist(&path).map_err(|e| cannot(e.error))?;
+    std::fs::File::open(home.state()).and_then(|f| f.sync_all()).map_err(cannot)?;
+    match global.output {
+        Output::Json => out::json(&serde_json::json!({"v": 1, "file": path}).to_string()),
+        Output::Human => {
+            out::say(format!("paused by {}: no new attempt starts while it is there", path.display()))
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Where reading commands read: the daemon when it answers, else the segments. Both give the same bytes.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::client::{Client, NoAnswer};
+use super::exit::{Exit, Failure};
+use super::{Global, Home};
+use crate::audit::{self, Audit};
+
+/// See the module.
+pub struct Reader {
+    home: Home,
+    client: Client,
+}
+
+/// A view, and its JSON byte for byte.
+pub struct Answer<T> {
+    /// As HTTP gives it.
+    pub text: String,
+    /// The same, typed.
+    pub view: T,
+}
+
+impl Reader {
+    /// For a home.
+    pub fn new(global: &Global) -> Result<Self, Failure> {
+        let home = Home::existing(global)?;
+        let client = Client::new(&home)?;
+        Ok(Self { home, client })
+    }
+
+    /// A view: from the daemon at `path`, or made from the segments.
+    pub fn view<T: Serialize + DeserializeOwned>(
+        &self,
+        path: &str,
+        offline: impl FnOnce(&Audit) -> Result<T, audit::Error>,
+    ) -> Result<Answer<T>, Failure> {
+        match self.ask(path)? {
+            Some(text) => {
+                let view = serde_json::from_str(&text).map_err(|e| {
+                    let what = "the daemon's answer cannot be understood";
+                    Failure::new(Exit::Unavailable, what)
+                        .hint("the daemon and this command are of different versions: restart the daemon")
+                        .because(e)
+                })?;
+                Ok(Answer { text, view })
+            }
+            None => {
+                let view = offline(&self.offline()?)?;
+                let text = serde_json::to_string(&view)
+                    .map_err(|e| Failure::new(Exit::Unavailable, "cannot write JSON").because(e))?;
+                Ok(Answer { text, view })
+            }
+        }
+    }
+
+    /// The daemon's answer; none (with a word on stderr) when it has none to give now.
+    pub fn ask(&self, path: &str) -> Result<Option<String>, Failure> {
+        match self.client.get(path) {
+            Ok(text) => Ok(Some(text)),
+            Err(NoAnswer::NoDaemon { address, .. }) => {
+                anstream::eprintln!("note: no daemon answers at {address}; read from the segments");
+                Ok(None)
+            }
+            Err(NoAnswer::Problem(problem)) if problem.status == 503 || problem.status == 401 => {
+                let detail = problem.detail;
+                anstream::eprintln!(
+                    "note: the daemon at {} does not answer this ({detail}); read from the segments",
+                    self.client.address()
+                );
+                Ok(None)
+            }
+            Err(other) => Err(other.into_failure()),
+        }
+    }
+
+    /// The journal without a daemon: folded from the segments, no lock, no sled.
+    pub fn offline(&self) -> Result<Audit, Failure> {
+        Err(Failure::new(Exit::Unavailable, "no daemon answers"))
+    }
+}

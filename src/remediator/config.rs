@@ -1,0 +1,156 @@
+//! `remediator.yaml`: strict, every key optional, every default here. What a decision may read goes into the
+//! journal as `content.config_loaded`; the rest (addresses, folders) is only about this process.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::base::time::Span;
+use crate::event::content::ConfigLoaded;
+use crate::runbook::problem::{Problem, Source};
+use crate::runbook::yaml;
+
+/// Name of the file in a home.
+pub const FILE: &str = "remediator.yaml";
+/// Where HTTP is served unless said otherwise.
+pub const LISTEN: &str = "127.0.0.1:8855";
+
+/// The file as people write it.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    /// Version of this file's format: 1.
+    pub v: Option<u32>,
+    /// Address of the HTTP interface. `REMEDIATOR_LISTEN` wins over it. Default 127.0.0.1:8855.
+    pub listen: Option<String>,
+    /// Folder that holds `runbooks/` and `proposals/`. Default: the home itself.
+    pub content: Option<String>,
+    /// What bounds acting.
+    #[serde(default)]
+    pub limits: LimitsFile,
+}
+
+/// What bounds acting.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsFile {
+    /// Attempts that may run at once. Default 2.
+    pub attempts_at_once: Option<u32>,
+    /// From this many attempts for one fingerprint within `fingerprint_window` on it is announced only. Default 3.
+    pub fingerprint_attempts: Option<u32>,
+    /// Default 4h.
+    pub fingerprint_window: Option<Span>,
+    /// How long precondition probes may take. Default 30s.
+    pub preconditions_timeout: Option<Span>,
+    /// How long an attempt waits for its lock. Default 60s.
+    pub lock_timeout: Option<Span>,
+    /// How long a frozen attempt waits for a person. Default 24h.
+    pub frozen_for: Option<Span>,
+    /// Pause between looks of a held escalation. Default 30s.
+    pub reprobe_every: Option<Span>,
+    /// Lifts caps, cooldowns and attempts at once. For benchmarks only. Default false.
+    pub lifted: Option<bool>,
+}
+
+/// The configuration, resolved.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address of the HTTP interface.
+    pub listen: SocketAddr,
+    /// Folder of `runbooks/` and `proposals/`.
+    pub content: PathBuf,
+    /// What a decision may read.
+    pub decisions: ConfigLoaded,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It is not as it should be.
+    #[error("{0}")]
+    Problem(Box<Problem>),
+    /// A value is not usable.
+    #[error("`{key}` in {FILE}: {problem}")]
+    Value {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong and what to write.
+        problem: String,
+    },
+}
+
+/// Reads the configuration of a home; a missing file is all defaults. `listen` is what the command line or the
+/// environment said.
+pub fn read(home: &Path, listen: Option<&str>) -> Result<Config, ConfigError> {
+    let path = home.join(FILE);
+    let file = match std::fs::read_to_string(&path) {
+        Ok(text) => parse(&text)?,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => ConfigFile::default(),
+        Err(source) => return Err(ConfigError::Io { path, source }),
+    };
+    resolve(home, file, listen)
+}
+
+/// Reads the file's text.
+pub fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
+    let only_comments = text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    if only_comments {
+        return Ok(ConfigFile::default());
+    }
+    let file: ConfigFile =
+        yaml::typed(Source { file: FILE, text }).map_err(|p| ConfigError::Problem(Box::new(p)))?;
+    match file.v {
+        None | Some(1) => Ok(file),
+        Some(v) => Err(ConfigError::Value { key: "v", problem: format!("is {v}, this version reads 1") }),
+    }
+}
+
+fn resolve(home: &Path, file: ConfigFile, listen: Option<&str>) -> Result<Config, ConfigError> {
+    let listen = listen.map(str::to_owned).or(file.listen).unwrap_or_else(|| LISTEN.to_owned());
+    let listen = listen.parse().map_err(|e| ConfigError::Value {
+        key: "listen",
+        problem: format!("`{listen}` is not an address and port such as {LISTEN}: {e}"),
+    })?;
+    let content = file.content.map_or_else(|| home.to_owned(), |folder| home.join(folder));
+    let (l, d) = (file.limits, ConfigLoaded::default());
+    if l.attempts_at_once == Some(0) {
+        let problem = "is 0: nothing could ever run; use `remediator pause` for that".into();
+        return Err(ConfigError::Value { key: "limits.attempts_at_once", problem });
+    }
+    let decisions = ConfigLoaded {
+        attempts_at_once: l.attempts_at_once.unwrap_or(d.attempts_at_once),
+        fingerprint_attempts: l.fingerprint_attempts.unwrap_or(d.fingerprint_attempts),
+        fingerprint_window: l.fingerprint_window.unwrap_or(d.fingerprint_window),
+        preconditions_timeout: l.preconditions_timeout.unwrap_or(d.preconditions_timeout),
+        lock_timeout: l.lock_timeout.unwrap_or(d.lock_timeout),
+        frozen_for: l.frozen_for.unwrap_or(d.frozen_for),
+        reprobe_every: l.reprobe_every.unwrap_or(d.reprobe_every),
+        limits_lifted: l.lifted.unwrap_or(d.limits_lifted),
+    };
+    Ok(Config { listen, content, decisions })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_key_and_a_wrong_value_say_where() {
+        let error = parse("v: 1\nlimits:\n  atempts_at_once: 3\n").expect_err("misspelt").to_string();
+        assert!(error.contains("remediator.yaml:3:") && error.contains("attempts_at_once"), "{error}");
+        let home = Path::new("/home");
+        let file = parse("listen: nowhere\n").expect("parses");
+        assert!(resolve(home, file, None).expect_err("address").to_string().contains("listen"));
+        let file = parse("# nothing\n").expect("comments only");
+        assert_eq!(resolve(home, file, Some("127.0.0.1:1")).expect("defaults").listen.port(), 1);
+    }
+}
