@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
+use crate::base::limits::SUMMARY_BYTES_MAX;
 use crate::event::content::{ContentStanding, Standing};
 
 use super::checks::{self, Rejected};
@@ -316,6 +317,12 @@ impl Catalog {
     pub fn trust(&self) -> &Trust {
         &self.trust
     }
+    /// Whether nothing has changed: the same files, judged the same, under the same trust.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.folder == other.folder
+            && self.trust.files() == other.trust.files()
+            && self.contents() == other.contents()
+    }
     /// The files it was loaded from.
     pub fn folder(&self) -> &Arc<ContentFolder> {
         &self.folder
@@ -329,13 +336,22 @@ impl Catalog {
         let standing = |entry: &Entry| ContentStanding {
             digest: entry.digest,
             standing: entry.standing,
-            reason: if entry.standing == Standing::Live { None } else { entry.reason() },
+            reason: if entry.standing == Standing::Live { None } else { entry.reason().map(clipped) },
         };
         self.entries().map(|entry| (entry.name(), standing(entry))).collect()
     }
     /// Path → first problem of files without an id, as `content.catalog_loaded` holds it.
     pub fn unreadable_contents(&self) -> BTreeMap<String, String> {
-        let first = |problems: &Vec<Problem>| problems.first().map(|p| p.message.clone()).unwrap_or_default();
+        let first = |problems: &Vec<Problem>| {
+            problems.first().map(|p| clipped(p.message.clone())).unwrap_or_default()
+        };
         self.unreadable.iter().map(|(path, problems)| (path.clone(), first(problems))).collect()
     }
+}
+
+/// The whole reason is in `runbook show`; an entry holds its beginning.
+fn clipped(mut reason: String) -> String {
+    let keep = crate::base::text::clip(&reason, SUMMARY_BYTES_MAX).len();
+    reason.truncate(keep);
+    reason
 }
