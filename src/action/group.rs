@@ -55,7 +55,10 @@ pub(super) enum Ended {
 
 /// Waits until one of the descriptors can be read (or is closed at its other end), at most until `until`.
 /// Gives back which.
-pub(super) fn wait_readable<const N: usize>(fds: [Option<BorrowedFd<'_>>; N], until: Option<Instant>) -> [bool; N] {
+pub(super) fn wait_readable<const N: usize>(
+    fds: [Option<BorrowedFd<'_>>; N],
+    until: Option<Instant>,
+) -> [bool; N] {
     let mut ready = [false; N];
     let places: Vec<usize> = (0..N).filter(|i| fds[*i].is_some()).collect();
     let mut polled: Vec<PollFd<'_>> =

@@ -42,7 +42,9 @@ pub struct Known<'a> {
 
 /// Why the hunt could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot look for processes that an earlier daemon left behind: {0}; mount /proc, or clear each target")]
+#[error(
+    "cannot look for processes that an earlier daemon left behind: {0}; mount /proc, or clear each target"
+)]
 pub struct HuntError(String);
 
 /// Finds leftovers and ends them: TERM, KILL after `grace`. One entry for each open step and for each further
@@ -118,7 +120,9 @@ impl Services {
 fn marked(known: &Known<'_>, services: &Services) -> Result<BTreeMap<i32, Left>, HuntError> {
     let mut found = BTreeMap::new();
     for stat in table::all_alive().map_err(HuntError)? {
-        let Some(marks) = table::marks(stat.pid).filter(|marks| marks.step.node == known.node) else { continue };
+        let Some(marks) = table::marks(stat.pid).filter(|marks| marks.step.node == known.node) else {
+            continue;
+        };
         if services.spare(&stat, marks.service.as_ref()) {
             continue;
         }
@@ -189,4 +193,97 @@ fn send(stat: &Stat, signal: Signal) {
 fn open_same(stat: &Stat) -> Option<OwnedFd> {
     let pidfd = rustix::process::pidfd_open(Pid::from_raw(stat.pid)?, PidfdFlags::empty()).ok()?;
     is_same(stat).then_some(pidfd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::table::{SERVICE_MARK, STEP_MARK};
+    use super::*;
+    use crate::action::testing::{Bench, orphan};
+
+    const GRACE: Duration = Duration::from_millis(300);
+
+    fn known<'a>(bench: &Bench, is_finished: &'a dyn Fn(&StepMark) -> bool) -> Known<'a> {
+        let (open_steps, services) = (vec![], BTreeMap::new());
+        Known { node: bench.node, boot: SystemBoot::Same, open_steps, services, is_finished }
+    }
+
+    fn open(bench: &Bench, step: u32, of: Running) -> StepStarted {
+        StepStarted { attempt: bench.attempt, step, intent: 9, pid: of.pid, start_ticks: of.start_ticks }
+    }
+
+    fn lives(of: Running) -> bool {
+        matches!(table::see(i32::try_from(of.pid).unwrap()), Seen::Alive(_))
+    }
+
+    fn fates(report: &[StepLeftOver]) -> Vec<(u32, u32, LeftOverFate)> {
+        report.iter().map(|left| (left.step, left.pid, left.fate)).collect()
+    }
+
+    #[test]
+    fn open_steps_are_ended_and_the_gone_are_told() {
+        let bench = Bench::new();
+        let left = orphan(&[(STEP_MARK, &bench.mark(0).to_string())], "exec sleep 300");
+        let deaf = orphan(&[], "trap '' TERM; while :; do sleep 0.05; done");
+        let reused = Running { start_ticks: 1, pid: std::process::id() };
+        let known = Known {
+            open_steps: vec![open(&bench, 0, left), open(&bench, 1, deaf), open(&bench, 2, reused)],
+            ..known(&bench, &|_| false)
+        };
+        let report = hunt(&known, GRACE).unwrap();
+        let expected = [
+            (0, left.pid, LeftOverFate::Terminated),
+            (1, deaf.pid, LeftOverFate::Terminated),
+            (2, reused.pid, LeftOverFate::Gone),
+        ];
+        assert_eq!(fates(&report), expected);
+        assert!(!lives(left) && !lives(deaf));
+    }
+
+    #[test]
+    fn a_step_whose_start_was_not_yet_an_entry_is_found_by_its_mark() {
+        let bench = Bench::new();
+        let undo = StepMark { undo: true, ..bench.mark(4) };
+        let left = orphan(&[(STEP_MARK, &undo.to_string())], "sleep 300 & wait");
+        let report = hunt(&known(&bench, &|mark| !mark.undo), GRACE).unwrap();
+        assert!(fates(&report).contains(&(4, left.pid, LeftOverFate::Terminated)), "{report:?}");
+        assert!(table::members(i32::try_from(left.pid).unwrap()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn known_services_other_homes_and_finished_steps_are_left_alone() {
+        let (bench, other) = (Bench::new(), Bench::new());
+        let mark = bench.mark(0).to_string();
+        let service =
+            orphan(&[(STEP_MARK, &mark), (SERVICE_MARK, &format!("{}/x", bench.node))], "sleep 300 & wait");
+        let unknown =
+            orphan(&[(STEP_MARK, &mark), (SERVICE_MARK, &format!("{}/y", bench.node))], "exec sleep 300");
+        let finished = orphan(&[(STEP_MARK, &bench.mark(1).to_string())], "exec sleep 300");
+        let foreign = orphan(&[(STEP_MARK, &other.mark(0).to_string())], "exec sleep 300");
+        let services = BTreeMap::from([("x".to_owned(), service)]);
+        let known = Known { services, ..known(&bench, &|mark| mark.step == 1) };
+        let report = hunt(&known, GRACE).unwrap();
+        assert_eq!(fates(&report), [(0, unknown.pid, LeftOverFate::Terminated)]);
+        assert!(lives(service) && lives(finished) && lives(foreign) && !lives(unknown));
+        // The same service, no longer known: all of it goes.
+        let known = Known { services: BTreeMap::new(), ..known };
+        assert!(!hunt(&known, GRACE).unwrap().is_empty());
+        assert!(!lives(service) && table::members(i32::try_from(service.pid).unwrap()).unwrap().is_empty());
+        hunt(&Known { is_finished: &|_| false, ..known }, GRACE).unwrap();
+        hunt(&Known { node: other.node, ..self::known(&other, &|_| false) }, GRACE).unwrap();
+        assert!(!lives(finished) && !lives(foreign));
+    }
+
+    #[test]
+    fn after_another_boot_pids_mean_nothing() {
+        let bench = Bench::new();
+        let own = i32::try_from(std::process::id()).unwrap();
+        let running = Running { pid: own.unsigned_abs(), start_ticks: table::start_ticks(own).unwrap() };
+        let known = Known {
+            boot: SystemBoot::Other,
+            open_steps: vec![open(&bench, 0, running)],
+            ..known(&bench, &|_| false)
+        };
+        assert_eq!(fates(&hunt(&known, GRACE).unwrap()), [(0, running.pid, LeftOverFate::Gone)]);
+    }
 }

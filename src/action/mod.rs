@@ -161,7 +161,10 @@ impl Hands {
                 hands.carry_out(permit, &cancel);
             }
         });
-        if let (Err(e), Some(permit)) = (thread, take(&slot)) {
+        // Only without a thread is the permit still in its slot for us.
+        if let Err(e) = thread
+            && let Some(permit) = take(&slot)
+        {
             self.forget(seq);
             self.refuse(&permit, &format!("cannot make a thread: {e}"));
         }
@@ -188,7 +191,8 @@ impl Hands {
 
     /// Waits until no step runs; false when that took longer than `bound`.
     pub fn wait_quiet(&self, bound: Duration) -> bool {
-        let waited = self.shared.quiet.wait_timeout_while(self.running(), bound, |running| !running.is_empty());
+        let waited =
+            self.shared.quiet.wait_timeout_while(self.running(), bound, |running| !running.is_empty());
         waited.unwrap_or_else(PoisonError::into_inner).0.is_empty()
     }
 

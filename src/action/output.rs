@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use crate::base::limits::STEP_OUTPUT_BYTES_MAX;
 use crate::base::text::clean;
 
-/// Half for the head, half for the tail.
-const HALF: usize = STEP_OUTPUT_BYTES_MAX / 2;
+/// Half for the head, half for the tail, less room for the words in between.
+const HALF: usize = STEP_OUTPUT_BYTES_MAX / 2 - 64;
 /// How far a cut may move to the end of a line, so that no word (and no secret) is cut in two.
 const LINE_MAX: usize = 4 * 1024;
 
@@ -60,7 +60,8 @@ fn safe(bytes: &[u8], redact: fn(&str) -> String) -> String {
 
 fn cut_to_lines(head: &mut Vec<u8>, tail: &mut Vec<u8>) -> u64 {
     let before = head.len() + tail.len();
-    if let Some(end) = head.iter().rposition(|byte| *byte == b'\n').filter(|end| head.len() - end <= LINE_MAX) {
+    if let Some(end) = head.iter().rposition(|byte| *byte == b'\n').filter(|end| head.len() - end <= LINE_MAX)
+    {
         head.truncate(end + 1);
     }
     if let Some(end) = tail.iter().take(LINE_MAX).position(|byte| *byte == b'\n') {
@@ -98,7 +99,7 @@ mod tests {
         }
         let (text, dropped) = capture.finish(same);
         assert!(text.starts_with("line 0\n") && text.ends_with("line 399999\n"));
-        assert!(text.len() <= STEP_OUTPUT_BYTES_MAX + 64);
+        assert!(text.len() <= STEP_OUTPUT_BYTES_MAX);
         let mark = format!("\n[{dropped} bytes are not kept]\n");
         let (head, tail) = text.split_once(&mark).unwrap();
         assert_eq!(head.len() as u64 + tail.len() as u64 + dropped, total);

@@ -24,7 +24,9 @@ pub enum Refusal {
         verified: FileDigest,
     },
     /// The lock was granted to another attempt or by another entry than the intent names.
-    #[error("the intent names lock entry {named} of attempt {attempt}, held is entry {held}: ask for it again")]
+    #[error(
+        "the intent names lock entry {named} of attempt {attempt}, held is entry {held}: ask for it again"
+    )]
     OtherLock {
         /// The attempt of the intent.
         attempt: AttemptId,
@@ -42,7 +44,9 @@ pub enum Refusal {
         held: u64,
     },
     /// What would be done is not what was intended.
-    #[error("the durable intent is for action {intended}, asked for is {asked}: write an intent for it first")]
+    #[error(
+        "the durable intent is for action {intended}, asked for is {asked}: write an intent for it first"
+    )]
     OtherAction {
         /// Digest in the intent.
         intended: FileDigest,
@@ -181,7 +185,11 @@ mod tests {
         Verified::for_tests(FileDigest::of(bytes))
     }
 
-    fn issue(bench: &Bench, change: impl Fn(&mut StepIntended), now_elapsed_ms: u64) -> Result<Permit, Refusal> {
+    fn issue(
+        bench: &Bench,
+        change: impl Fn(&mut StepIntended),
+        now_elapsed_ms: u64,
+    ) -> Result<Permit, Refusal> {
         let mut step = step_plan(ActionPlan::Run(run_plan(&["/bin/true"])));
         step.undo = Some(ActionPlan::Run(run_plan(&["/bin/false"])));
         let mut intent = bench.intent(&step.action);

@@ -217,3 +217,239 @@ fn drain(reader: &mut Option<std::io::PipeReader>, output: &mut Capture) {
         read_some(reader, output);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::action::testing::{Bench, run_plan, sh, until};
+    use crate::action::{HandReport, Hands};
+    use crate::base::limits::STEP_OUTPUT_BYTES_MAX;
+    use crate::coordination::LockProof;
+    use crate::event::plan::{ActionPlan, RunPlan};
+    use crate::event::step::{StepOutcome, StepStarted};
+
+    use super::super::table::{self, Seen};
+
+    fn run(bench: &Bench, plan: RunPlan) -> super::super::Finished {
+        bench.finish(ActionPlan::Run(plan), 20_000)
+    }
+
+    fn started(bench: &Bench) -> StepStarted {
+        bench.wait("the step starts", |report| match report {
+            HandReport::StepStarted(started) => Some(started.clone()),
+            _ => None,
+        })
+    }
+
+    /// Pids that a step has written into a file, one per line.
+    fn pids(path: &std::path::Path, count: usize) -> Vec<i32> {
+        let mut pids = Vec::new();
+        until("the step has written its pids", || {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            pids = text.lines().filter_map(|line| line.parse().ok()).collect();
+            text.ends_with('\n') && pids.len() == count
+        });
+        pids
+    }
+
+    #[test]
+    fn a_step_tells_its_start_and_its_end_with_both_outputs_in_order() {
+        let bench = Bench::new();
+        let done = run(&bench, sh("echo one; echo two >&2; echo three"));
+        assert_eq!(done.outcome, StepOutcome::Succeeded);
+        assert_eq!((done.output.as_str(), done.output_dropped), ("one\ntwo\nthree\n", 0));
+        assert_eq!((done.attempt, done.step, done.intent), (bench.attempt, 0, 9));
+        let started = started(&bench);
+        assert!(started.pid > 1 && started.start_ticks > 0 && started.intent == 9);
+    }
+
+    #[test]
+    fn exit_codes_and_signals_are_told_as_they_were() {
+        let bench = Bench::new();
+        assert_eq!(run(&bench, sh("exit 3")).outcome, StepOutcome::Exited(3));
+        let plan = RunPlan { ok_exit: vec![3], ..sh("exit 3") };
+        assert_eq!(run(&bench, plan).outcome, StepOutcome::Succeeded);
+        assert_eq!(run(&bench, sh("kill -9 $$")).outcome, StepOutcome::Signalled(9));
+    }
+
+    #[test]
+    fn the_environment_is_exactly_the_allow_list() {
+        let bench = Bench::new();
+        let mut plan = run_plan(&["/usr/bin/env"]);
+        plan.env.insert("WORD".into(), "a b\nc".into());
+        plan.env_pass = vec!["CARGO_MANIFEST_DIR".into(), "SURELY_NOT_SET".into()];
+        let done = run(&bench, plan);
+        let mut lines: Vec<&str> = done.output.lines().collect();
+        lines.sort_unstable();
+        let passed = format!("CARGO_MANIFEST_DIR={}", std::env::var("CARGO_MANIFEST_DIR").unwrap());
+        let mark = format!("REMEDIATOR_STEP={}/{}/0/41", bench.node, bench.attempt);
+        assert_eq!(lines, [passed.as_str(), "PATH=/usr/bin:/bin", mark.as_str(), "WORD=a b", "c"]);
+    }
+
+    #[test]
+    fn a_step_sees_its_folder_no_input_no_other_files_and_gains_no_privileges() {
+        let bench = Bench::new();
+        let dir = bench.dir.path().canonicalize().unwrap();
+        let script = "pwd; cat; ls /proc/$$/fd | tr '\\n' ' '; grep NoNewPrivs /proc/$$/status; \
+                      set -- $(cat /proc/$$/stat); [ \"$5\" = $$ ] && echo leads";
+        let plan = RunPlan { cwd: dir.to_string_lossy().into_owned(), ..sh(script) };
+        let done = run(&bench, plan);
+        // What whoever started these tests gave to everybody is not ours to close.
+        let list = "ls /proc/$$/fd | tr '\\n' ' '";
+        let plain = std::process::Command::new("/bin/sh").args(["-c", list]).output().unwrap();
+        let files = String::from_utf8(plain.stdout).unwrap();
+        assert_eq!(done.output, format!("{}\n{files}NoNewPrivs:\t1\nleads\n", dir.display()));
+    }
+
+    #[test]
+    fn limits_are_kept_by_the_kernel() {
+        let bench = Bench::new();
+        let mut plan = sh("ulimit -n; ulimit -t; ulimit -v; ulimit -f");
+        plan.rlimits.open_files = Some(17);
+        plan.rlimits.cpu_secs = Some(3);
+        plan.rlimits.memory_mib = Some(100);
+        plan.rlimits.file_mib = Some(1);
+        assert_eq!(run(&bench, plan.clone()).output, "17\n3\n102400\n2048\n");
+        plan.argv[2] = format!("head -c 3000000 /dev/zero > {}/big", bench.dir.path().display());
+        assert_ne!(run(&bench, plan).outcome, StepOutcome::Succeeded);
+        assert_eq!(std::fs::metadata(bench.dir.path().join("big")).unwrap().len(), 1024 * 1024);
+    }
+
+    #[test]
+    fn what_cannot_be_started_says_why_and_names_it() {
+        let bench = Bench::new();
+        let not_started = |plan: RunPlan, words: &str| {
+            let StepOutcome::NotStarted(why) = run(&bench, plan).outcome else { panic!("it was started") };
+            assert!(why.contains(words), "{why}");
+        };
+        not_started(run_plan(&["/nowhere/tool"]), "/nowhere/tool: No such file");
+        not_started(run_plan(&["/etc/passwd"]), "/etc/passwd: Permission denied");
+        not_started(RunPlan { cwd: "/nowhere".into(), ..sh("true") }, "working directory /nowhere");
+        not_started(run_plan(&["sh"]), "`sh` is not an absolute path");
+        not_started(run_plan(&[]), "argv is empty");
+        assert!(!bench.told.lock().unwrap().iter().any(|r| matches!(r, HandReport::StepStarted(_))));
+    }
+
+    #[test]
+    fn a_step_that_ignores_term_is_killed_at_one_and_a_half_times() {
+        let bench = Bench::new();
+        let done = bench.finish(ActionPlan::Run(sh("trap '' TERM; while :; do sleep 0.05; done")), 400);
+        assert_eq!(done.outcome, StepOutcome::TimedOut);
+        assert!((600..5_000).contains(&done.took_ms), "{}", done.took_ms);
+    }
+
+    #[test]
+    fn a_step_may_clean_up_after_term_and_a_stopped_one_hears_it() {
+        let bench = Bench::new();
+        let script = "trap 'echo bye; exit 0' TERM; echo here; while :; do sleep 0.05; done";
+        let done = bench.finish(ActionPlan::Run(sh(script)), 700);
+        assert_eq!(done.outcome, StepOutcome::TimedOut);
+        assert!(done.output.starts_with("here\n") && done.output.ends_with("bye\n"), "{}", done.output);
+        let script = "trap 'echo bye; exit 0' TERM; kill -STOP $$; while :; do sleep 0.05; done";
+        let done = bench.finish(ActionPlan::Run(sh(script)), 700);
+        assert_eq!(done.outcome, StepOutcome::TimedOut);
+        assert!(done.output.ends_with("bye\n"), "{}", done.output);
+    }
+
+    #[test]
+    fn nobody_of_the_group_outlives_the_step() {
+        let bench = Bench::new();
+        let file = bench.dir.path().join("pids");
+        let children = |rest: &str| {
+            let ignoring = "trap '' TERM; echo $$ >> \"$1\"; while :; do sleep 0.05; done";
+            let script = format!(
+                "for i in 1 2; do sh -c \"$0\" x {0} & done; until [ $(wc -l < {0}) = 2 ]; do :; done; {rest}",
+                file.display()
+            );
+            std::fs::write(&file, "").unwrap();
+            run_plan(&["/bin/sh", "-c", &script, ignoring])
+        };
+        // Its leader ends well and leaves them behind, holding the pipe.
+        let done = run(&bench, children("exit 0"));
+        assert_eq!(done.outcome, StepOutcome::Succeeded);
+        for pid in pids(&file, 2) {
+            assert_eq!(table::see(pid), Seen::Dead);
+        }
+        let done = bench.finish(ActionPlan::Run(children("wait")), 2_000);
+        assert_eq!(done.outcome, StepOutcome::TimedOut);
+        for pid in pids(&file, 2) {
+            assert_eq!(table::see(pid), Seen::Dead);
+        }
+    }
+
+    #[test]
+    fn someone_who_left_the_group_and_holds_the_pipe_does_not_hold_up_the_step() {
+        let bench = Bench::new();
+        let file = bench.dir.path().join("pids");
+        let script = format!(
+            "setsid sh -c 'echo $$ > {0}; exec sleep 300' & until [ -s {0} ]; do :; done",
+            file.display()
+        );
+        let done = run(&bench, sh(&script));
+        assert_eq!(done.outcome, StepOutcome::Succeeded);
+        assert!(done.took_ms < 10_000);
+        let left = rustix::process::Pid::from_raw(pids(&file, 1)[0]).unwrap();
+        rustix::process::kill_process(left, rustix::process::Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn much_output_is_bounded_and_counted() {
+        let bench = Bench::new();
+        let done = run(&bench, sh("seq 1 1000000"));
+        assert_eq!(done.outcome, StepOutcome::Succeeded);
+        assert!(done.output.starts_with("1\n2\n") && done.output.ends_with("999999\n1000000\n"));
+        assert!(done.output_dropped > 5_000_000 && done.output.len() <= STEP_OUTPUT_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_cancelled_step_is_never_a_success_and_one_not_begun_is_refused() {
+        let bench = Bench::new();
+        let script = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done";
+        bench.begin(ActionPlan::Run(sh(script)), 20_000);
+        started(&bench);
+        bench.hands.cancel(bench.attempt, 1, std::time::Duration::ZERO);
+        assert_eq!(bench.hands.busy(), 1, "another step was meant");
+        bench.hands.cancel_all(std::time::Duration::from_secs(5));
+        let done = bench.wait_finished();
+        // TERM may come before the shell has set its trap.
+        assert!(matches!(done.outcome, StepOutcome::Exited(0) | StepOutcome::Signalled(15)), "{done:?}");
+        assert!(bench.hands.wait_quiet(std::time::Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn cancelling_kills_after_its_grace_whatever_the_timeout() {
+        let bench = Bench::new();
+        bench.begin(ActionPlan::Run(sh("trap '' TERM; echo $$; while :; do sleep 0.05; done")), 3_600_000);
+        started(&bench);
+        bench.hands.cancel(bench.attempt, 0, std::time::Duration::from_millis(200));
+        let done = bench.wait_finished();
+        assert!(matches!(done.outcome, StepOutcome::Signalled(9 | 15)), "{done:?}");
+    }
+
+    #[test]
+    fn a_lost_lock_refuses_and_nothing_is_started() {
+        let bench = Bench::new();
+        bench.steal_lock();
+        let file = bench.dir.path().join("made");
+        let done = run(&bench, run_plan(&["/usr/bin/touch", &file.to_string_lossy()]));
+        assert!(matches!(&done.outcome, StepOutcome::Refused(why) if why.contains("token 42")), "{done:?}");
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn the_lock_is_let_go_when_the_end_is_told_and_not_before() {
+        let Bench { hands, lock, dir, told, node, attempt } = Bench::new();
+        let (weak, hands): (_, Hands) = (std::sync::Arc::downgrade(&lock), hands);
+        let bench = Bench { hands, lock, dir, told, node, attempt };
+        let file = bench.dir.path().join("go");
+        bench.begin(
+            ActionPlan::Run(sh(&format!("until [ -e {} ]; do sleep 0.01; done", file.display()))),
+            20_000,
+        );
+        started(&bench);
+        let alone = |weak: &std::sync::Weak<LockProof>| weak.strong_count() == 1;
+        assert!(!alone(&weak), "the running step keeps it");
+        std::fs::write(file, "").unwrap();
+        bench.wait_finished();
+        assert!(alone(&weak));
+    }
+}

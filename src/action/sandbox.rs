@@ -243,7 +243,8 @@ fn set_limits(limits: &Rlimits) -> Result<(), String> {
         // Never above what the daemon itself may have: raising it would need a privilege.
         let hard = rustix::process::getrlimit(resource).maximum.map_or(value, |max| max.min(value));
         let limit = rustix::process::Rlimit { current: Some(hard), maximum: Some(hard) };
-        rustix::process::setrlimit(resource, limit).map_err(|e| format!("cannot set the limit {name}: {e}"))?;
+        rustix::process::setrlimit(resource, limit)
+            .map_err(|e| format!("cannot set the limit {name}: {e}"))?;
     }
     Ok(())
 }

@@ -107,7 +107,9 @@ impl Supervisor {
         // Looked at after the descriptor was had: from then on the number means this process.
         match (table::see(raw), pidfd) {
             (Seen::Dead, _) => Adoption::Gone,
-            (Seen::Alive(stat), Ok(pidfd)) if stat.start_ticks == start_ticks && self.is_marked(raw, service) => {
+            (Seen::Alive(stat), Ok(pidfd))
+                if stat.start_ticks == start_ticks && self.is_marked(raw, service) =>
+            {
                 let running = Running { pid, start_ticks };
                 let entry = self.enter(service, running, number, pidfd);
                 self.watch_on_thread(service, entry, None);
@@ -230,7 +232,7 @@ impl Supervisor {
         if !entry.wanted.wait_told(confirm) {
             return Stopped::WouldNotDie;
         }
-        self.end_remnants(service).map_or(Stopped::WouldNotDie, |()| Stopped::Stopped(entry.running))
+        self.end_remnants(service).map_or(Stopped::WouldNotDie, |()| Stopped::Ended(entry.running))
     }
 
     /// Ends whoever a service left behind: they would hold its port and its files.
@@ -260,7 +262,7 @@ impl Supervisor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stopped {
     /// It has ended.
-    Stopped(Running),
+    Ended(Running),
     /// There was nothing to stop.
     WasNotRunning,
     /// Somebody of it lives even after KILL.

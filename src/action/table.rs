@@ -58,7 +58,8 @@ fn is_gone(error: &ProcError) -> bool {
 
 /// Every process that lives. Those that end meanwhile are left out.
 pub(super) fn all_alive() -> Result<Vec<Stat>, String> {
-    let processes = procfs::process::all_processes().map_err(|error| format!("cannot list /proc: {error}"))?;
+    let processes =
+        procfs::process::all_processes().map_err(|error| format!("cannot list /proc: {error}"))?;
     let alive = processes.filter_map(Result::ok).filter_map(|process| match see(process.pid()) {
         Seen::Alive(stat) => Some(stat),
         _ => None,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::{Finished, HandReport, Hands, Options, Permit, StepProgram};
+use super::{Finished, HandReport, Hands, Options, Permit, Running, StepMark, StepProgram};
 use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, NodeId};
 use crate::base::time::Span;
@@ -31,7 +31,7 @@ fn play_step() {
 const HARNESS: &str = "\nrunning 1 test\n";
 
 pub(crate) fn step_program() -> StepProgram {
-    let args = ["--exact", "action::testing::play_step", "--nocapture", "--test-threads=1"];
+    let args = ["--exact", "action::testing::play_step", "--nocapture"];
     StepProgram { path: std::env::current_exe().unwrap(), args: args.map(str::to_owned).to_vec() }
 }
 
@@ -62,7 +62,13 @@ pub(crate) fn sh(script: &str) -> RunPlan {
 pub(crate) fn service_plan(verb: ServiceVerb, service: &str, script: &str) -> ActionPlan {
     let (service, start) = (service.to_owned(), sh(script));
     let stop_timeout = Span::from_ms(400);
-    ActionPlan::Service(ServicePlan { verb, service, digest: FileDigest::of(b"service"), start, stop_timeout })
+    ActionPlan::Service(ServicePlan {
+        verb,
+        service,
+        digest: FileDigest::of(b"service"),
+        start,
+        stop_timeout,
+    })
 }
 
 pub(crate) fn step_plan(action: ActionPlan) -> StepPlan {
@@ -161,4 +167,23 @@ impl Bench {
         });
         found.unwrap()
     }
+}
+
+impl Bench {
+    /// The mark of a step of this bench.
+    pub(crate) fn mark(&self, step: u32) -> StepMark {
+        StepMark { node: self.node, attempt: self.attempt, step, undo: false, token: 41 }
+    }
+}
+
+/// A process in a session of its own whose parent has ended, as after a crash of the daemon.
+pub(crate) fn orphan(env: &[(&str, &str)], script: &str) -> Running {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "setsid sh -c \"$0\" > /dev/null 2>&1 & echo $!", script]);
+    command.env_clear().env("PATH", "/usr/bin:/bin").envs(env.iter().copied());
+    let out = command.output().unwrap();
+    let pid: i32 = String::from_utf8(out.stdout).unwrap().trim().parse().unwrap();
+    let number = rustix::process::Pid::from_raw(pid).unwrap();
+    until("the orphan has its session", || rustix::process::getsid(Some(number)) == Ok(number));
+    Running { pid: pid.unsigned_abs(), start_ticks: super::table::start_ticks(pid).unwrap() }
 }

@@ -72,7 +72,9 @@ mod tests {
 
     #[test]
     fn file_names_stay_in_their_folder_and_apart() {
-        for (name, file) in [("service:web", "service%3Aweb"), ("../x", "%2E.%2Fx"), ("", "%"), ("a.b", "a.b")] {
+        for (name, file) in
+            [("service:web", "service%3Aweb"), ("../x", "%2E.%2Fx"), ("", "%"), ("a.b", "a.b")]
+        {
             assert_eq!(file_name(name), file);
         }
         let (a, b) = ("x".repeat(300) + "a", "x".repeat(300) + "b");

@@ -48,11 +48,8 @@ impl Held {
 
     /// Looks again: the file is still the one in the folder and still bears our token.
     pub fn still_held(&self) -> Result<(), LockError> {
-        let lost = |problem: String| LockError::Lost {
-            resource: self.resource.clone(),
-            token: self.token,
-            problem,
-        };
+        let lost =
+            |problem: String| LockError::Lost { resource: self.resource.clone(), token: self.token, problem };
         match same_file(&self.folder, &self.name, &self.file) {
             Ok(true) => {}
             Ok(false) => return Err(lost(format!("{} was removed or replaced", self.path.display()))),
@@ -86,11 +83,8 @@ pub(super) fn try_acquire(
         let (resource, path) = (resource.to_owned(), path.clone());
         move |errno: Errno| LockError::Io { what, resource, path, source: errno.into() }
     };
-    let damaged = |problem: String| LockError::Damaged {
-        resource: resource.to_owned(),
-        path: path.clone(),
-        problem,
-    };
+    let damaged =
+        |problem: String| LockError::Damaged { resource: resource.to_owned(), path: path.clone(), problem };
     let file = lock(folder, &name, resource).map_err(|refused| match refused {
         NotLocked::Busy(holder) => LockError::Busy { resource: resource.to_owned(), holder },
         NotLocked::NotPlain => damaged("is not a plain file with one name".into()),

@@ -38,12 +38,14 @@ impl Folder {
     }
 
     pub(super) fn at(path: &Path) -> Result<Self, LockError> {
-        let fd = make_and_open(path).map_err(|errno| unusable(path, &format!("cannot be opened: {errno}")))?;
+        let fd =
+            make_and_open(path).map_err(|errno| unusable(path, &format!("cannot be opened: {errno}")))?;
         Self::trusted(path, fd)
     }
 
     fn trusted(path: &Path, fd: OwnedFd) -> Result<Self, LockError> {
-        let stat = rustix::fs::fstat(&fd).map_err(|errno| unusable(path, &format!("cannot be read: {errno}")))?;
+        let stat =
+            rustix::fs::fstat(&fd).map_err(|errno| unusable(path, &format!("cannot be read: {errno}")))?;
         let own = rustix::process::geteuid().as_raw();
         if stat.st_uid != 0 && stat.st_uid != own {
             return Err(unusable(path, &format!("belongs to user {}, who could remove locks", stat.st_uid)));

@@ -89,7 +89,9 @@ pub enum LockError {
         held: BTreeMap<String, u64>,
     },
     /// The lock was ours and is not any more.
-    #[error("lock `{resource}` is no longer held with token {token}: {problem}; nothing may be done under it")]
+    #[error(
+        "lock `{resource}` is no longer held with token {token}: {problem}; nothing may be done under it"
+    )]
     Lost {
         /// The resource.
         resource: String,
