@@ -19,6 +19,8 @@ pub struct Now {
     pub boot: BootId,
     /// This machine.
     pub node: NodeId,
+    /// Only the journal's reserve is left: nothing new is begun, what runs is finished.
+    pub space_low: bool,
 }
 
 /// What the asker is told once everything is durable.
@@ -68,6 +70,10 @@ impl<'a> Desk<'a> {
         Self { world, runbooks, now, records: Vec::new(), effects: Vec::new(), refused: Vec::new() }
     }
 
+    /// Only the journal's reserve is left.
+    pub fn space_low(&self) -> bool {
+        self.now.space_low
+    }
     /// Now, on the journal's own clock.
     pub fn now(&self) -> u64 {
         self.world.elapsed_at(self.now.at)

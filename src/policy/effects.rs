@@ -89,6 +89,15 @@ pub enum Effect {
         /// Not before this moment of the journal's clock.
         not_before_elapsed_ms: u64,
     },
+    /// The trouble is verified to be gone: whichever sentinel had reported it reports it anew if it comes back.
+    ForgetEdge {
+        /// Part of the system.
+        subsystem: String,
+        /// The code.
+        code: String,
+        /// The target.
+        target: String,
+    },
     /// Tell people, and answer with [`super::Input::NoticeTried`].
     Deliver {
         /// The `notice.queued` entry.
@@ -138,7 +147,13 @@ pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
         }
         (Event::LockReleased(released), _) => vec![Effect::ReleaseLocks { attempt: released.attempt }],
         (Event::AttemptEnded(ended), Some(a)) => match ended.outcome {
-            Outcome::Healthy | Outcome::HealedOutcomeUnknown => watch(incident, a),
+            Outcome::Healthy | Outcome::HealedOutcomeUnknown => {
+                let seen = &incident.signal.first;
+                let (subsystem, code, target) = (seen.subsystem.clone(), seen.code.clone(), seen.target.clone());
+                let mut effects = watch(incident, a);
+                effects.push(Effect::ForgetEdge { subsystem, code, target });
+                effects
+            }
             _ => Vec::new(),
         },
         (Event::WatchObserved(_), Some(a)) => watch(incident, a),

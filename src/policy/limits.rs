@@ -11,6 +11,9 @@ pub(super) const ATTEMPTS_AT_ONCE: &str = "attempts_at_once";
 /// Held because a person paused.
 pub(super) const PAUSED: &str = "paused";
 
+/// Held because only the journal's reserve is left.
+pub(super) const SPACE: &str = "journal_space";
+
 /// Why a runbook may not act on a target now.
 pub(super) enum Blocked {
     /// Only until then.
@@ -25,6 +28,9 @@ pub(super) fn all_held(desk: &Desk<'_>, id: IncidentId) -> Option<(&'static str,
     if let Some((by, reason)) = &world.control.paused {
         let mend = "`remediator resume --reason …` lets it go on";
         return Some((PAUSED, format!("paused by {by}: {reason}; {mend}")));
+    }
+    if desk.space_low() {
+        return Some((SPACE, "the disk is nearly full: free some; nothing new is begun until then".into()));
     }
     let running = world.active_attempts();
     let limit = world.config.attempts_at_once as usize;

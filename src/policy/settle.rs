@@ -11,6 +11,9 @@ use crate::context::IncidentState;
 use crate::event::attempt::AttemptPlanned;
 use crate::event::incident::{Candidate, IncidentHeld, IncidentMatched};
 
+/// Pause before space is asked for again.
+const SPACE_AGAIN_MS: u64 = 10_000;
+
 /// What is to be done with an incident.
 enum Course {
     /// Plan this one.
@@ -24,7 +27,8 @@ enum Course {
 /// Decides, and records whatever is decided.
 pub(super) fn settle(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) {
     if let Some((reason, detail)) = limits::all_held(desk, id) {
-        hold(desk, id, cause, reason, detail, None);
+        let until = (reason == limits::SPACE).then(|| desk.now() + SPACE_AGAIN_MS);
+        hold(desk, id, cause, reason, detail, until);
         return;
     }
     let Some((trace, course)) = choose(desk, id) else { return };

@@ -126,6 +126,7 @@ struct Play {
     steps: VecDeque<StepOutcome>,
     ran: Vec<(u32, bool)>,
     receipts: u128,
+    space_low: bool,
 }
 
 impl Play {
@@ -142,6 +143,7 @@ impl Play {
             steps: VecDeque::new(),
             ran: Vec::new(),
             receipts: 0,
+            space_low: false,
         };
         play.boot();
         play.input(Input::ConfigLoaded(ConfigLoaded::default()));
@@ -168,7 +170,7 @@ impl Play {
 
     fn input(&mut self, input: Input) -> Answer {
         let (boot, node) = (BootId(Uuid::from_u128(self.boot)), NodeId(Uuid::nil()));
-        let decision = decide(&mut self.world, &self.shelf, input, Now { at: self.at, boot, node });
+        let decision = decide(&mut self.world, &self.shelf, input, Now { at: self.at, boot, node, space_low: self.space_low });
         assert!(decision.refused.is_empty(), "a rule broke a lifecycle: {:?}", decision.refused);
         self.records.extend(decision.records);
         self.effects.extend(decision.effects);
@@ -221,7 +223,7 @@ impl Play {
             | Effect::RunStep { not_before_elapsed_ms: at, .. }
             | Effect::Deliver { not_before_elapsed_ms: at, .. } => *at <= now,
             Effect::Watch { until_elapsed_ms: at, .. } => *at <= now,
-            Effect::StopWatch { .. } | Effect::ReleaseLocks { .. } => true,
+            Effect::StopWatch { .. } | Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => true,
         };
         let Some(index) = self.effects.iter().position(due) else { return false };
         let Some(effect) = self.effects.remove(index) else { return false };
@@ -250,7 +252,7 @@ impl Play {
             Effect::StopWatch { incident } => {
                 self.effects.retain(|e| !matches!(e, Effect::Watch { incident: i, .. } if *i == incident));
             }
-            Effect::ReleaseLocks { .. } => {}
+            Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => {}
         }
     }
 
@@ -491,6 +493,18 @@ fn a_pause_holds_and_a_resume_lets_go_once() {
     play.run(60_000);
     assert_eq!(play.outcome(), Some(Outcome::Healthy));
     assert_eq!(play.input(Input::Resumed(resumed())), Answer::Nothing, "a statement is good once");
+}
+
+#[test]
+fn a_nearly_full_disk_begins_nothing_new_and_goes_on_by_itself() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.space_low = true;
+    play.report();
+    play.run(30_000);
+    assert_eq!(play.ran.len(), 0);
+    play.space_low = false;
+    play.run(30_000);
+    assert_eq!(play.outcome(), Some(Outcome::Healthy));
 }
 
 #[test]

@@ -1,19 +1,14 @@
 //! Signed statements of people: more power needs a signature (X15). Checked against the trust in force.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 
 use super::handle::Rejection;
 use crate::base::digest::FileDigest;
 use crate::base::ids::NodeId;
-use crate::base::signers::{AllowedSigners, Holder};
-use crate::base::sshsig;
 use crate::event::control::Resumed;
 use crate::journal::Clock as _;
+use crate::runbook::{Role, Trust};
 
-/// Namespace of control statements.
-pub(super) const NAMESPACE: &str = "control@remediator";
 /// A statement is good for this long after it was issued.
 const STATEMENT_US_MAX: i64 = 3_600_000_000;
 
@@ -37,7 +32,7 @@ pub(super) fn resumed(
     bytes: &[u8],
     signature: &str,
     node: NodeId,
-    trust: Option<&BTreeMap<String, Vec<u8>>>,
+    trust: Option<&Trust>,
 ) -> Result<Resumed, Rejection> {
     let statement: Statement = serde_json::from_slice(bytes)
         .map_err(|e| refused("STATEMENT_UNREADABLE", format!("the statement cannot be read: {e}")))?;
@@ -49,7 +44,14 @@ pub(super) fn resumed(
     }
     let now_us = crate::journal::SystemClock.now().time_us;
     check_age(&statement.issued_at, now_us)?;
-    let by = signer(bytes, signature, NAMESPACE, trust, now_us)?;
+    let trust = trust.ok_or_else(|| refused("TRUST_UNREADABLE", "no trust is in force"))?;
+    let signed = trust
+        .verify(Role::Control, bytes, signature.as_bytes(), now_us)
+        .map_err(|e| refused("SIGNATURE_WRONG", format!("the signature does not count: {e}")))?;
+    if let Some(why) = signed.untimely {
+        return Err(refused("SIGNATURE_WRONG", why));
+    }
+    let by = signed.principal;
     let reason = super::intake::clean_line(&statement.reason);
     Ok(Resumed { by, reason, statement: FileDigest::of(bytes), nonce: statement.nonce })
 }
@@ -62,27 +64,4 @@ fn check_age(issued_at: &str, now_us: i64) -> Result<(), Rejection> {
         return Err(refused("STATEMENT_EXPIRED", "the statement is more than an hour off: sign a new one"));
     }
     Ok(())
-}
-
-/// The principal who signed `bytes` and holds the role of `namespace` in the trust in force.
-pub(super) fn signer(
-    bytes: &[u8],
-    signature: &str,
-    namespace: &str,
-    trust: Option<&BTreeMap<String, Vec<u8>>>,
-    now_us: i64,
-) -> Result<String, Rejection> {
-    let key = sshsig::verify(signature.as_bytes(), namespace, bytes)
-        .map_err(|e| refused("SIGNATURE_WRONG", format!("the signature does not hold: {e}")))?;
-    let file = trust.and_then(|t| t.get("allowed_signers"));
-    let text = file.map(|bytes| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
-    let signers = AllowedSigners::parse(&text)
-        .map_err(|e| refused("TRUST_UNREADABLE", format!("allowed_signers in force cannot be read: {e}")))?;
-    match signers.holder(&key, namespace, Some(now_us)) {
-        Holder::Principal(name) => Ok(name.to_owned()),
-        _ => Err(refused(
-            "SIGNER_WITHOUT_ROLE",
-            format!("the key {} has no role `{namespace}` in allowed_signers", key.fingerprint()),
-        )),
-    }
 }

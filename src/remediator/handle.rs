@@ -11,7 +11,6 @@ use super::turn::{Message, TurnState};
 use super::{control, intake};
 use crate::audit::Audit;
 use crate::base::ids::{NodeId, Receipt, Seq};
-use crate::event::content::TrustChanged;
 use crate::event::control::Paused;
 use crate::event::degradation::{DegradationRefused, DegradationReport, ReportError, Source};
 use crate::journal::IntentJournal;
@@ -108,7 +107,17 @@ impl Handle {
 
     /// Reports a degradation in the name of a verified source; durable when it returns.
     pub async fn report(&self, report: DegradationReport, source: Source) -> Result<Accepted, Rejection> {
-        let running = self.ready()?;
+        self.ready()?;
+        self.report_early(report, source).await
+    }
+
+    /// The same before everything is ready: spooled reports go first.
+    pub(super) async fn report_early(
+        &self,
+        report: DegradationReport,
+        source: Source,
+    ) -> Result<Accepted, Rejection> {
+        let running = self.running()?;
         if running.journal.space() == crate::journal::Space::ReserveOnly {
             return Err(Rejection::ReserveOnly { retry_after_s: 30 });
         }
@@ -139,7 +148,7 @@ impl Handle {
     /// Lets attempts start again: needs a statement signed by someone with the role `control@remediator`.
     pub async fn resume(&self, statement: Vec<u8>, signature: String) -> Result<Seq, Rejection> {
         let running = self.running()?;
-        let trust = running.state.trust_bytes();
+        let trust = running.state.trust();
         let resumed = control::resumed(&statement, &signature, running.node, trust.as_deref())?;
         match ask(running, Input::Resumed(resumed)).await? {
             Answer::Nothing => Err(Rejection::Refused {
@@ -150,11 +159,11 @@ impl Handle {
         }
     }
 
-    /// A signed change of the trust files (the content watcher calls this).
-    pub(super) async fn trust_changed(&self, changed: TrustChanged) -> Result<(), Rejection> {
-        ask(self.running()?, Input::TrustChanged(changed)).await.map(|_| ())
+    /// Journal and turn state, for parts that the bootstrap starts later.
+    pub(super) fn running_parts(&self) -> (Option<IntentJournal>, Option<Arc<TurnState>>) {
+        let running = self.shared.running.get();
+        (running.map(|r| r.journal.clone()), running.map(|r| Arc::clone(&r.state)))
     }
-
     /// How far the bootstrap has come.
     pub fn readiness(&self) -> Readiness {
         self.shared.progress.read()
@@ -172,7 +181,7 @@ impl Handle {
 /// Puts an input before the turn and waits until its decision is durable.
 pub(super) async fn ask(running: &Running, input: Input) -> Result<Answer, Rejection> {
     let (reply, answer) = oneshot::channel();
-    match running.turn.try_send(Message { input, catalog: None, reply: Some(reply) }) {
+    match running.turn.try_send(Message::asking(input, reply)) {
         Ok(()) => {}
         Err(TrySendError::Full(_)) => return Err(Rejection::Full { retry_after_s: RETRY_AFTER_S }),
         Err(TrySendError::Disconnected(_)) => return Err(sealed(running)),

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::dispatch::Dispatcher;
 use super::runbooks::CatalogRunbooks;
 use super::snapshots::Snapshots;
-use crate::base::ids::{BootId, NodeId, Seq};
+use crate::base::ids::{AttemptId, BootId, IncidentId, NodeId, Seq};
 use crate::base::limits::TURN_INPUTS_MAX;
 use crate::base::time::Stamp;
 use crate::context::World;
@@ -20,21 +20,42 @@ use crate::event::{Draft, Event, Record};
 use crate::journal::proof::Committed;
 use crate::journal::{Clock, IntentJournal};
 use crate::policy::{Answer, Decision, Effect, Input, Now, decide, next_timer};
+use crate::runbook::Trust;
 
-/// One input on its way to the turn.
-pub(super) struct Message {
-    /// What is to be decided.
-    pub input: Input,
-    /// The catalog that is in force from this decision on.
-    pub catalog: Option<Arc<CatalogRunbooks>>,
-    /// Who waits for the answer.
-    pub reply: Option<oneshot::Sender<Answer>>,
+/// What is sent to the turn.
+pub(super) enum Message {
+    /// An input to decide.
+    Input {
+        /// What is to be decided.
+        input: Box<Input>,
+        /// The catalog that is in force from this decision on.
+        catalog: Option<Arc<CatalogRunbooks>>,
+        /// Who waits for the answer.
+        reply: Option<oneshot::Sender<Answer>>,
+    },
+    /// Locks that were busy may be free now.
+    RetryLock {
+        /// For which incident.
+        incident: IncidentId,
+        /// For which attempt.
+        attempt: AttemptId,
+        /// Resource → last token known.
+        floors: BTreeMap<String, u64>,
+    },
 }
 
 impl Message {
     /// An input nobody waits for.
     pub fn plain(input: Input) -> Self {
-        Self { input, catalog: None, reply: None }
+        Self::Input { input: Box::new(input), catalog: None, reply: None }
+    }
+    /// An input whose sender waits.
+    pub fn asking(input: Input, reply: oneshot::Sender<Answer>) -> Self {
+        Self::Input { input: Box::new(input), catalog: None, reply: Some(reply) }
+    }
+    /// Another catalog.
+    pub fn catalog(input: Input, catalog: Arc<CatalogRunbooks>) -> Self {
+        Self::Input { input: Box::new(input), catalog: Some(catalog), reply: None }
     }
 }
 
@@ -43,7 +64,7 @@ impl Message {
 pub(super) struct TurnState {
     /// mono ms of the last time the loop came round.
     beat_ms: AtomicU64,
-    trust: RwLock<Option<Arc<BTreeMap<String, Vec<u8>>>>>,
+    trust: RwLock<Option<Arc<Trust>>>,
 }
 
 /// The loop comes round at least this often.
@@ -59,12 +80,12 @@ impl TurnState {
     fn beat(&self, now: Stamp) {
         self.beat_ms.store(now.mono_ms, Ordering::Relaxed);
     }
-    /// Bytes of the trust files in force.
-    pub fn trust_bytes(&self) -> Option<Arc<BTreeMap<String, Vec<u8>>>> {
+    /// The trust in force.
+    pub fn trust(&self) -> Option<Arc<Trust>> {
         self.trust.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
-    pub fn set_trust(&self, bytes: BTreeMap<String, Vec<u8>>) {
-        *self.trust.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::new(bytes));
+    pub fn set_trust(&self, trust: Trust) {
+        *self.trust.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Arc::new(trust));
     }
 }
 
@@ -136,6 +157,15 @@ impl Turn {
         self.turn(inputs.into_iter().map(Message::plain).collect()).map(|_| ())
     }
 
+    /// Puts a catalog in force, as the bootstrap does.
+    pub fn adopt(
+        &mut self,
+        loaded: crate::event::content::CatalogLoaded,
+        catalog: Arc<CatalogRunbooks>,
+    ) -> Result<(), crate::journal::Error> {
+        self.turn(vec![Message::catalog(Input::CatalogLoaded(loaded), catalog)]).map(|_| ())
+    }
+
     fn take(&mut self, inbox: &Receiver<Message>) -> Vec<Message> {
         let mut messages = Vec::new();
         match inbox.recv_timeout(self.pause()) {
@@ -173,11 +203,16 @@ impl Turn {
             stopping: false,
         };
         for message in messages {
-            self.decide_one(message, &mut batch);
+            match message {
+                Message::Input { input, catalog, reply } => self.decide_one(*input, catalog, reply, &mut batch),
+                Message::RetryLock { incident, attempt, floors } => {
+                    self.dispatcher.retry_lock(incident, attempt, floors);
+                }
+            }
         }
         let committed = self.make_durable(&batch)?;
         let trust_in_force = committed.iter().any(|c| matches!(c.event(), Event::TrustChanged(_)));
-        self.dispatcher.carry_out(batch.effects, committed, &self.world, &self.catalog, &*self.clock);
+        self.dispatcher.carry_out(batch.effects, committed, &self.world, &*self.clock);
         if trust_in_force {
             self.refresh_trust();
         }
@@ -185,27 +220,34 @@ impl Turn {
             // Whoever asked may have gone; what they asked for is recorded all the same.
             let _ = reply.send(answer);
         }
-        if !batch.stopping && self.snapshots.due(self.world.next_seq) {
+        if batch.stopping || self.snapshots.due(self.world.next_seq) {
             self.take_snapshot();
         }
         Ok(batch.stopping)
     }
 
-    fn decide_one(&mut self, message: Message, batch: &mut Batch) {
-        if let Some(catalog) = message.catalog {
+    fn decide_one(
+        &mut self,
+        input: Input,
+        catalog: Option<Arc<CatalogRunbooks>>,
+        reply: Option<oneshot::Sender<Answer>>,
+        batch: &mut Batch,
+    ) {
+        if let Some(catalog) = catalog {
             self.dispatcher.remember(&catalog);
             self.catalog = catalog;
         }
-        batch.stopping |= matches!(message.input, Input::Stopping(_));
-        let now = Now { at: self.stamp(), boot: self.boot, node: self.node };
-        let decision = decide(&mut self.world, &*self.catalog, message.input, now);
+        batch.stopping |= matches!(input, Input::Stopping(_));
+        let space_low = self.journal.space() == crate::journal::Space::ReserveOnly;
+        let now = Now { at: self.stamp(), boot: self.boot, node: self.node, space_low };
+        let decision = decide(&mut self.world, &*self.catalog, input, now);
         let Decision { records, effects, answer, refused } = decision;
         for illegal in refused {
             tracing::error!(%illegal, "a rule decided something its lifecycle does not allow; it was not recorded");
         }
         batch.drafts.extend(records.into_iter().map(draft));
         batch.effects.extend(effects);
-        if let Some(reply) = message.reply {
+        if let Some(reply) = reply {
             batch.answers.push((reply, answer));
         }
     }
@@ -236,7 +278,7 @@ impl Turn {
 
     fn refresh_trust(&self) {
         match super::content::trust_in_force(&self.journal, &self.world.trust) {
-            Ok(bytes) => self.state.set_trust(bytes),
+            Ok(trust) => self.state.set_trust(trust),
             Err(error) => tracing::error!(%error, "trust in force cannot be read; what was known stays"),
         }
     }
