@@ -21,17 +21,24 @@ pub struct Args {
 pub fn run(args: Args, global: &Global) -> Outcome {
     let home = Home::existing(global)?;
     start_log()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| Failure::new(Exit::Unavailable, "cannot start the daemon's threads").because(e))?;
-    let options = Options {
-        home: home.root().to_owned(),
-        listen: args.listen,
-        observe_only: args.observe_only.then(|| "started with --observe-only".to_owned()),
+    let options =
+        Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };
+    match remediator::serve(options) {
+        Ok(()) => Ok(Exit::Ok),
+        Err(error) => Err(failure(error)),
+    }
+}
+
+/// The daemon's own exit code, as far as it is one of the documented ones.
+fn failure(error: remediator::Error) -> Failure {
+    let exit = match error.exit_code() {
+        2 => Exit::Usage,
+        4 => Exit::Refused,
+        5 => Exit::Damage,
+        75 => Exit::Temporary,
+        _ => Exit::Unavailable,
     };
-    runtime.block_on(remediator::serve(options))?;
-    Ok(Exit::Ok)
+    Failure::new(exit, error.to_string()).because(error)
 }
 
 /// Log lines go to standard error: for people, or JSON with `REMEDIATOR_LOG_FORMAT=json`; levels in `REMEDIATOR_LOG`.

@@ -1,7 +1,7 @@
 //! The content folder that the verbs work on, and its catalog as the daemon would judge it now. What the journal says
 //! was adopted is honoured, so that `list` and the daemon agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -40,7 +40,6 @@ pub fn catalog(root: &Path, folder: ContentFolder, adopted: BTreeMap<FileDigest,
         adopted,
         home: root.to_string_lossy().into_owned(),
         platform: Platform::Linux,
-        credentials: BTreeSet::new(),
     };
     Catalog::load(Arc::new(folder), &trust, &context)
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::base::digest::FileDigest;
 use crate::cli::{Global, Home};
+use crate::event::Event;
 use crate::event::content::Standing;
 use crate::runbook::{Catalog, Entry};
 
@@ -89,5 +90,17 @@ fn standing(standing: Standing) -> &'static str {
 /// What the home's journal says was adopted; nothing when there is no journal to read.
 pub fn adopted(global: &Global) -> BTreeMap<FileDigest, u64> {
     let Ok(home) = Home::existing(global) else { return BTreeMap::new() };
-    crate::remediator::adopted_offline(&home.state()).unwrap_or_default()
+    adopted_in(&home.state()).unwrap_or_default()
+}
+
+fn adopted_in(state: &std::path::Path) -> Result<BTreeMap<FileDigest, u64>, crate::journal::Error> {
+    let mut adopted = BTreeMap::new();
+    for record in crate::journal::read_offline(state)? {
+        let record = record?;
+        if let Event::CatalogLoaded(catalog) = &record.event {
+            let live = catalog.contents.values().filter(|c| c.standing == Standing::Live);
+            live.for_each(|content| drop(adopted.entry(content.digest).or_insert(record.seq)));
+        }
+    }
+    Ok(adopted)
 }
