@@ -6,8 +6,10 @@ use crate::remediator::{self, Options};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 stopped in order, 69 it could not start, 75 the journal could not be written.\n\n\
-Examples:\n  remediator serve\n  remediator serve --listen 127.0.0.1:9000 --observe-only")]
+#[command(
+    after_help = "Exit codes: 0 stopped in order, 69 it could not start, 75 the journal could not be written.\n\n\
+Examples:\n  remediator serve\n  remediator serve --listen 127.0.0.1:9000 --observe-only"
+)]
 pub struct Args {
     /// Address of the HTTP interface. Default: `listen` of remediator.yaml, else 127.0.0.1:8855.
     #[arg(long, env = "REMEDIATOR_LISTEN", value_name = "ADDRESS")]
@@ -52,7 +54,10 @@ fn start_log() -> Result<(), Failure> {
         Ok("json") => builder.json().try_init(),
         Ok("human") | Err(_) => {
             let terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            builder.with_ansi(terminal && std::env::var_os("NO_COLOR").is_none()).with_target(false).try_init()
+            builder
+                .with_ansi(terminal && std::env::var_os("NO_COLOR").is_none())
+                .with_target(false)
+                .try_init()
         }
         Ok(other) => {
             let what = format!("REMEDIATOR_LOG_FORMAT=`{other}` is not known");

@@ -24,8 +24,12 @@ pub struct Daemon {
 impl Daemon {
     /// Starts it; its log goes to `state/demo-daemon.log`.
     pub fn start(program: &Path, home: &Path, listen: &str) -> anyhow::Result<Self> {
-        let mut daemon =
-            Self { program: program.to_owned(), home: home.to_owned(), listen: listen.to_owned(), child: None };
+        let mut daemon = Self {
+            program: program.to_owned(),
+            home: home.to_owned(),
+            listen: listen.to_owned(),
+            child: None,
+        };
         daemon.start_again()?;
         Ok(daemon)
     }

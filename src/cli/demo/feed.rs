@@ -37,11 +37,6 @@ impl Feed {
         Ok(Self { base: format!("http://{address}"), token, client, after: None })
     }
 
-    /// The last entry that was read.
-    pub fn position(&self) -> Option<Seq> {
-        self.after
-    }
-
     /// Whether the daemon says that it is ready.
     pub async fn is_ready(&self) -> bool {
         let answer = self.client.get(format!("{}/readyz", self.base)).send().await;
@@ -66,11 +61,14 @@ impl Feed {
             other => bail!("GET /v1/audit answered {other}: {}", answer.text().await.unwrap_or_default()),
         }
         let Ok(body) = answer.text().await else { return Ok(Vec::new()) };
-        let page: Page = serde_json::from_str(&body).context("GET /v1/audit answered something else than a page")?;
+        let page: Page =
+            serde_json::from_str(&body).context("GET /v1/audit answered something else than a page")?;
         let entries: Vec<Entry> = page
             .entries
             .iter()
-            .map(|line| serde_json::from_str(line.get()).context("an entry of the journal is not as documented"))
+            .map(|line| {
+                serde_json::from_str(line.get()).context("an entry of the journal is not as documented")
+            })
             .collect::<anyhow::Result<_>>()?;
         self.after = entries.last().map(|entry| entry.seq).or(self.after);
         Ok(entries)

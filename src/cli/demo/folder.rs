@@ -11,6 +11,7 @@ use crate::cli::init::{files, home, sample};
 
 /// Says that a folder is a demo's and may be emptied by the next one.
 const MARK: &str = ".remediator-demo";
+const MARK_TEXT: &str = "made by `remediator demo`; the next demo may empty this folder";
 /// The demo's person.
 pub const PERSON: &str = "demo-operator";
 
@@ -29,7 +30,11 @@ pub struct Folder {
 
 impl Folder {
     /// Makes it. Runbooks approved on the way are handed to `show`.
-    pub fn make(wish: Option<&Path>, program: &Path, show: &mut dyn FnMut(&home::Shown)) -> anyhow::Result<Self> {
+    pub fn make(
+        wish: Option<&Path>,
+        program: &Path,
+        show: &mut dyn FnMut(&home::Shown),
+    ) -> anyhow::Result<Self> {
         let (place, temporary) = match wish {
             Some(folder) => (emptied(folder)?, None),
             None => {
@@ -66,20 +71,19 @@ impl Folder {
                 files::write_private(&kept.join(&name), &bytes)?;
             }
         }
-        std::fs::write(place.join(MARK), "made by `remediator demo`; the next demo may empty this folder\n")?;
+        std::fs::write(place.join(MARK), format!("{MARK_TEXT}\n"))?;
         Ok(Self { home: place, token: made.token, listen, service_port, temporary })
     }
 
-    /// Whether it goes away by itself.
-    pub fn is_temporary(&self) -> bool {
-        self.temporary.is_some()
-    }
-
-    /// Keeps a temporary folder.
-    pub fn keep(&mut self) {
+    /// Keeps a temporary folder, and remembers who runs in it.
+    pub fn keep(&mut self, daemon: Option<u32>) -> anyhow::Result<()> {
+        if let Some(pid) = daemon {
+            std::fs::write(self.home.join(MARK), format!("{MARK_TEXT}\n{pid}\n"))?;
+        }
         if let Some(folder) = self.temporary.take() {
             let _ = folder.keep();
         }
+        Ok(())
     }
 }
 
@@ -93,12 +97,20 @@ fn emptied(folder: &Path) -> anyhow::Result<PathBuf> {
     if !folder.join(MARK).is_file() {
         bail!("{} is not empty and was not made by an earlier demo; name another folder", folder.display());
     }
-    if let Some(pid) = home::daemon_of(&folder) {
+    if let Some(pid) = daemon_of(&folder) {
         bail!("the daemon of an earlier demo still runs in {} (pid {pid}): kill {pid}", folder.display());
     }
     std::fs::remove_dir_all(&folder)
         .with_context(|| format!("cannot empty {} of the earlier demo", folder.display()))?;
     Ok(folder)
+}
+
+/// The daemon that an earlier demo left running in a folder.
+fn daemon_of(folder: &Path) -> Option<i32> {
+    let pid = std::fs::read_to_string(folder.join(MARK)).ok()?.lines().nth(1)?.parse().ok()?;
+    let command = procfs::process::Process::new(pid).ok()?.cmdline().ok()?;
+    (command.iter().any(|arg| arg == "serve") && command.iter().any(|arg| Path::new(arg) == folder))
+        .then_some(pid)
 }
 
 /// Two free ports. Held together, so that they differ; somebody else may still take one before we do, which the

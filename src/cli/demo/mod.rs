@@ -60,7 +60,10 @@ enum End {
 
 /// Runs the demo. The folder is the one of `--home`; a home in the environment is never touched.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let named = global.home.as_deref().filter(|home| std::env::var_os("REMEDIATOR_HOME").as_deref() != Some(home.as_os_str()));
+    let named = global
+        .home
+        .as_deref()
+        .filter(|home| std::env::var_os("REMEDIATOR_HOME").as_deref() != Some(home.as_os_str()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Failure::new(Exit::Unavailable, "cannot start the demo").because(e))?;
     match runtime.block_on(whole(&args, named, global.output == Output::Json))? {
@@ -128,7 +131,8 @@ fn verify(program: &Path, stage: &Stage) -> anyhow::Result<Value> {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
-    serde_json::from_str(&said).with_context(|| format!("`audit verify` printed something else than JSON: {said}"))
+    serde_json::from_str(&said)
+        .with_context(|| format!("`audit verify` printed something else than JSON: {said}"))
 }
 
 fn finish(
@@ -152,7 +156,7 @@ fn finish(
     let held = held && rounds.iter().all(|round| round.held);
     let stays = args.keep && stage.daemon.pid().is_some();
     if stays {
-        stage.folder.keep();
+        stage.folder.keep(stage.daemon.pid())?;
     } else if !stage.end() {
         trouble.get_or_insert("the daemon did not end in order within 10 s and was killed".to_owned());
     }
@@ -170,7 +174,8 @@ fn print(report: &Report, json: bool, pid: Option<u32>) -> Result<(), Failure> {
         return out::json_of(report);
     }
     let ms = |n: Option<i64>| n.map_or_else(|| "-".to_owned(), |n| format!("{n} ms"));
-    let mut text = format!("\n{:<28} {:>10} {:>10} {:>10}  runbook\n", "what was broken", "noticed", "acting", "healed");
+    let mut text =
+        format!("\n{:<28} {:>10} {:>10} {:>10}  runbook\n", "what was broken", "noticed", "acting", "healed");
     for round in &report.rounds {
         let runbook = round.runbook.as_deref().unwrap_or("-");
         let (noticed, acting, healed) = (ms(round.noticed_ms), ms(round.acting_ms), ms(round.healed_ms));
@@ -183,7 +188,8 @@ fn print(report: &Report, json: bool, pid: Option<u32>) -> Result<(), Failure> {
         }
     }
     if let Some(journal) = &report.journal {
-        text += &format!("\njournal: {} entries, every link and every signature checked\n", journal["entries"]);
+        text +=
+            &format!("\njournal: {} entries, every link and every signature checked\n", journal["entries"]);
     }
     if let Some(trouble) = &report.trouble {
         text += &format!("\nNOT OK: {trouble}\n");
@@ -194,7 +200,8 @@ fn print(report: &Report, json: bool, pid: Option<u32>) -> Result<(), Failure> {
 
 fn what_next(report: &Report, pid: Option<u32>) -> String {
     if !report.kept {
-        return "\nnothing is left behind; `remediator demo --keep` leaves it running to look around\n".to_owned();
+        return "\nnothing is left behind; `remediator demo --keep` leaves it running to look around\n"
+            .to_owned();
     }
     let home = report.home.display();
     let incident = report.rounds.iter().rev().find_map(|round| round.incident.as_deref()).unwrap_or("ID");

@@ -140,7 +140,8 @@ impl Stage {
     /// Breaks the service in one way and follows its healing to the end.
     pub async fn round(&mut self, breakage: Breakage) -> anyhow::Result<Round> {
         self.screen.chapter(breakage.title());
-        let mut follow = Follow { round: Round { name: breakage.name(), ..Round::default() }, ..Follow::default() };
+        let mut follow =
+            Follow { round: Round { name: breakage.name(), ..Round::default() }, ..Follow::default() };
         // What the journal already holds is no news, except before the first round.
         if breakage != Breakage::NotStarted {
             self.drain().await?;

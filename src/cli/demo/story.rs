@@ -59,9 +59,16 @@ pub fn tell(entry: &Entry, steps: &[String]) -> Option<String> {
         "lock.refused" => format!("lock refused: {}", entry.text("reason")),
         "step.intended" if entry.data["undo"] == true => format!("undo of {} intended", step(entry)),
         "step.intended" => format!("step {} intended", step(entry)),
-        "step.finished" => format!("step {} {} in {} ms", step(entry), outcome(entry), entry.number("took_ms")),
+        "step.finished" => {
+            format!("step {} {} in {} ms", step(entry), outcome(entry), entry.number("took_ms"))
+        }
         "verification.concluded" => {
-            format!("verified: {} after {} looks ({})", entry.text("verdict"), entry.number("looks"), entry.text("evidence"))
+            format!(
+                "verified: {} after {} looks ({})",
+                entry.text("verdict"),
+                entry.number("looks"),
+                entry.text("evidence")
+            )
         }
         "incident.escalated" => format!("escalated: {}", entry.text("reason")),
         "incident.closed" => format!("closed: {}", entry.text("closure").replace('_', " ")),
@@ -69,9 +76,15 @@ pub fn tell(entry: &Entry, steps: &[String]) -> Option<String> {
             "the daemon is back, and knows that it was not stopped in order".to_owned()
         }
         "step.left_over" => format!("left-over process of {}: {}", step(entry), entry.text("fate")),
-        "service.adopted" => format!("service {} outlived the daemon: taken over again", entry.text("service")),
+        "service.adopted" => {
+            format!("service {} outlived the daemon: taken over again", entry.text("service"))
+        }
         "attempt.resumed" => {
-            format!("recovery decided: {} ({})", entry.text("resumption").replace('_', " "), entry.text("reason"))
+            format!(
+                "recovery decided: {} ({})",
+                entry.text("resumption").replace('_', " "),
+                entry.text("reason")
+            )
         }
         "attempt.frozen" => format!("frozen for a person: {}", entry.text("reason")),
         _ => return None,

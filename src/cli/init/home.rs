@@ -1,7 +1,7 @@
 //! Makes a home: content, trust, keys, tokens, journal. Everything is built in a folder beside it and renamed at the
 //! end, so that a home is either whole or not there. Asks nobody: what is shown and approved is the caller's.
 
-use std::collections::{BTreeMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,11 +74,15 @@ pub struct Made {
 }
 
 /// Makes a home. `ask` is shown what stands to be approved, before anything is signed.
-pub fn make(wish: &Wish<'_>, ask: &mut dyn FnMut(&[Shown]) -> anyhow::Result<Answer>) -> anyhow::Result<Made> {
+pub fn make(
+    wish: &Wish<'_>,
+    ask: &mut dyn FnMut(&[Shown]) -> anyhow::Result<Answer>,
+) -> anyhow::Result<Made> {
     let home = std::path::absolute(&wish.home).context("the home's path cannot be made absolute")?;
     must_be_free(&home)?;
     let parent = home.parent().with_context(|| format!("{} cannot be a home", home.display()))?;
-    std::fs::create_dir_all(parent).with_context(|| format!("cannot make the folder {}", parent.display()))?;
+    std::fs::create_dir_all(parent)
+        .with_context(|| format!("cannot make the folder {}", parent.display()))?;
     // Beside the home, so that the rename at the end stays on one file system. Removed when anything fails.
     let staging = tempfile::Builder::new().prefix(".remediator-init-").tempdir_in(parent);
     let staging = staging.with_context(|| format!("cannot make a folder in {}", parent.display()))?;
@@ -102,12 +106,14 @@ pub fn make(wish: &Wish<'_>, ask: &mut dyn FnMut(&[Shown]) -> anyhow::Result<Ans
 }
 
 fn must_be_free(home: &Path) -> anyhow::Result<()> {
-    match std::fs::read_dir(home) {
-        Ok(mut entries) if entries.next().is_none() => Ok(()),
-        Ok(_) if home.join("state").is_dir() => {
+    match std::fs::read_dir(home).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) if home.join("state").is_dir() => {
             bail!("{} is a home already; nothing was changed (`remediator status` shows it)", home.display())
         }
-        Ok(_) => bail!("{} is not empty; nothing was changed. Name an empty or new folder", home.display()),
+        Ok(false) => {
+            bail!("{} is not empty; nothing was changed. Name an empty or new folder", home.display())
+        }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(e).with_context(|| format!("cannot look into {}", home.display())),
     }
@@ -116,7 +122,10 @@ fn must_be_free(home: &Path) -> anyhow::Result<()> {
 fn write_trust(root: &Path, wish: &Wish<'_>) -> anyhow::Result<()> {
     let public = person::public_of(&wish.key)?;
     let trust = root.join("proposals/trust");
-    files::write_new(&trust.join("allowed_signers"), texts::allowed_signers(&wish.principal, &public).as_bytes())?;
+    files::write_new(
+        &trust.join("allowed_signers"),
+        texts::allowed_signers(&wish.principal, &public).as_bytes(),
+    )?;
     files::write_new(&trust.join("policy.yaml"), texts::policy(wish.solo).as_bytes())?;
     files::write_new(&trust.join("revoked"), texts::REVOKED.as_bytes())?;
     files::write_new(&root.join("remediator.yaml"), texts::config(&wish.listen).as_bytes())?;

@@ -125,7 +125,14 @@ fn ask(stands: &[Shown]) -> anyhow::Result<Answer> {
     Ok(if yes { Answer::Approved } else { Answer::ObserveOnly })
 }
 
-fn report(made: &Made, principal: &str, key: &Key, approved: bool, shipped: Vec<String>, json: bool) -> Result<(), Failure> {
+fn report(
+    made: &Made,
+    principal: &str,
+    key: &Key,
+    approved: bool,
+    shipped: Vec<String>,
+    json: bool,
+) -> Result<(), Failure> {
     let key_origin = match key.origin {
         Origin::Named => "the key that you named",
         Origin::Agent => "the first ed25519 key of your agent",
@@ -143,7 +150,8 @@ fn report(made: &Made, principal: &str, key: &Key, approved: bool, shipped: Vec<
     let standing = if approved {
         "approved: the runbooks above are live as soon as the daemon runs".to_owned()
     } else {
-        "not approved: runbooks only observe; approve with: remediator runbook approve PROPOSAL --reason …".to_owned()
+        "not approved: runbooks only observe; approve with: remediator runbook approve PROPOSAL --reason …"
+            .to_owned()
     };
     out::say(format!(
         "home      {home}\nyou       {principal}, signing with {} ({key_origin})\ntoken     {home}/state/token (0600; \

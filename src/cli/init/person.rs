@@ -46,7 +46,8 @@ pub struct Places {
 impl Places {
     /// Of the person who runs this. Relative XDG values are ignored.
     pub fn of_environment() -> Self {
-        let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let absolute =
+            |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let home = absolute("HOME");
         let config = absolute("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|h| h.join(".config")));
         Self {
@@ -104,7 +105,9 @@ pub fn public_of(path: &Path) -> anyhow::Result<SshPublicKey> {
     let beside = path.with_added_extension("pub");
     let (at, text) = match read(&beside) {
         Ok(text) => (beside, text),
-        Err(_) => (path.to_owned(), read(path).with_context(|| format!("cannot read the key {}", path.display()))?),
+        Err(_) => {
+            (path.to_owned(), read(path).with_context(|| format!("cannot read the key {}", path.display()))?)
+        }
     };
     if text.contains("PRIVATE KEY") {
         let key = SshPrivateKey::parse(&text).with_context(|| {
@@ -129,7 +132,8 @@ fn from_agent(places: &Places) -> Vec<PathBuf> {
 fn keep_public(folder: &Path, n: usize, public: &SshPublicKey) -> anyhow::Result<PathBuf> {
     files::private_folder(folder)?;
     let path = folder.join(format!("{n}.pub"));
-    std::fs::write(&path, format!("{public}\n")).with_context(|| format!("cannot write {}", path.display()))?;
+    std::fs::write(&path, format!("{public}\n"))
+        .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }
 
@@ -164,7 +168,8 @@ mod tests {
         assert_eq!((again.origin, &again.path), (Origin::Ours, &fresh.path));
         std::fs::create_dir(folder.path().join("ssh")).expect("a folder");
         for (from, to) in [("ada", "id_work"), ("ada.pub", "id_work.pub")] {
-            std::fs::copy(folder.path().join("own").join(from), folder.path().join("ssh").join(to)).expect("copied");
+            std::fs::copy(folder.path().join("own").join(from), folder.path().join("ssh").join(to))
+                .expect("copied");
         }
         let found = key(None, "ada", &places).expect("a key");
         assert_eq!((found.origin, found.path), (Origin::SshFolder, folder.path().join("ssh/id_work")));

@@ -7,8 +7,6 @@ use std::collections::BTreeMap;
 
 use crate::cli::demo_service::data_file;
 
-/// Id of the service, and of the proposal for all of its files.
-pub const SERVICE: &str = "demo-web";
 /// The file that the service serves, under the home.
 pub const DATA: &str = "sample/data.txt";
 /// Its last good copy.

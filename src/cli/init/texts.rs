@@ -56,7 +56,8 @@ pub fn policy(solo: bool) -> String {
 }
 
 /// `proposals/trust/revoked`.
-pub const REVOKED: &str = "# What no longer counts, a line each: `sha256:…` of a file, or `SHA256:…` of a key.\n";
+pub const REVOKED: &str =
+    "# What no longer counts, a line each: `sha256:…` of a file, or `SHA256:…` of a key.\n";
 
 /// `.gitignore` of a home.
 pub const GITIGNORE: &str = "/state/\n";

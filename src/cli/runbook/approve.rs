@@ -14,13 +14,15 @@ use crate::runbook::{Catalog, Entry, Kind, Role};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 approved, 1 not approved, 2 wrong use, 3 waiting for your yes, 4 your key has no \
-such role.\n\nExample:\n  remediator runbook approve process-dead --reason 'tried on staging' --yes")]
+#[command(
+    after_help = "Exit codes: 0 approved, 1 not approved, 2 wrong use, 3 waiting for your yes, 4 your key has no \
+such role.\n\nExample:\n  remediator runbook approve process-dead --reason 'tried on staging' --yes"
+)]
 pub struct Args {
     /// The proposal: the name of its folder under proposals/. A runbook's id does as well.
     proposal: String,
     /// Why, for those who read it later.
-    #[arg(long)]
+    #[arg(long, default_value = "read and approved")]
     reason: String,
     /// Who you are; must be the owner of the key. Default: the owner of the key.
     #[arg(long)]
@@ -63,7 +65,13 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         return Err(Failure::new(Exit::Refused, what).hint("name your own key with --key"));
     }
     for entry in &entries {
-        anstream::eprintln!("  {:<30} {}\n  {:<30} {}", entry.name(), out::line(entry.title()), "", entry.digest);
+        anstream::eprintln!(
+            "  {:<30} {}\n  {:<30} {}",
+            entry.name(),
+            out::line(entry.title()),
+            "",
+            entry.digest
+        );
     }
     if !args.yes && !confirmed(&proposal, &principal)? {
         return Ok(Exit::Findings);

@@ -1,7 +1,7 @@
 //! The content folder that the verbs work on, and its catalog as the daemon would judge it now. What the journal says
 //! was adopted is honoured, so that `list` and the daemon agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,8 +14,9 @@ use crate::runbook::{Catalog, ContentFolder, LoadContext, Platform, Trust};
 /// Where content files are: the folder that `remediator.yaml` of the home names, else the home itself.
 pub fn root(global: &Global) -> Result<PathBuf, Failure> {
     let home = Home::existing(global)?;
-    let config = crate::remediator::config::read(home.root(), None)
-        .map_err(|e| Failure::new(Exit::Usage, e.to_string()).hint("every key is explained in remediator.yaml"))?;
+    let config = crate::remediator::config::read(home.root(), None).map_err(|e| {
+        Failure::new(Exit::Usage, e.to_string()).hint("every key is explained in remediator.yaml")
+    })?;
     Ok(config.content)
 }
 
@@ -40,6 +41,7 @@ pub fn catalog(root: &Path, folder: ContentFolder, adopted: BTreeMap<FileDigest,
         adopted,
         home: root.to_string_lossy().into_owned(),
         platform: Platform::Linux,
+        credentials: BTreeSet::new(),
     };
     Catalog::load(Arc::new(folder), &trust, &context)
 }

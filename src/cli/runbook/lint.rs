@@ -62,7 +62,9 @@ fn plural(n: usize) -> &'static str {
 /// One file, wherever it lies. Named in messages as it was named on the command line.
 fn file(path: &Path, problems: &mut Vec<Problem>) -> Result<(), Failure> {
     let bytes = std::fs::read(path).map_err(|e| {
-        Failure::new(Exit::Usage, format!("cannot read {}", path.display())).because(e).hint("name a file or folder")
+        Failure::new(Exit::Usage, format!("cannot read {}", path.display()))
+            .because(e)
+            .hint("name a file or folder")
     })?;
     let name = path.to_string_lossy();
     if path.ends_with("proposal.yaml") {
@@ -82,8 +84,12 @@ fn proposal(name: &str, bytes: &[u8], problems: &mut Vec<Problem>) {
 
 /// A whole folder: every file, and what only shows when they stand together (ids, overlaps).
 fn whole(root: &Path, content: ContentFolder, problems: &mut Vec<Problem>) -> usize {
-    let argued: Vec<(String, Vec<u8>)> =
-        content.files.iter().filter(|(p, _)| p.ends_with("/proposal.yaml")).map(|(p, b)| (p.clone(), b.clone())).collect();
+    let argued: Vec<(String, Vec<u8>)> = content
+        .files
+        .iter()
+        .filter(|(p, _)| p.ends_with("/proposal.yaml"))
+        .map(|(p, b)| (p.clone(), b.clone()))
+        .collect();
     let files = argued.len() + content.content_files().count() + content.unreadable.len();
     for (path, bytes) in &argued {
         proposal(path, bytes, problems);
@@ -94,8 +100,17 @@ fn whole(root: &Path, content: ContentFolder, problems: &mut Vec<Problem>) -> us
         problems.extend(entry.problems.iter().cloned());
         if entry.standing == Standing::Refused && entry.problems.is_empty() {
             for wrong in &entry.reasons {
-                let (file, message, help) = (entry.path.clone(), wrong.problem.clone(), Some(wrong.mend.clone()));
-                problems.push(Problem { file, line: 0, column: 0, check: "catalog", message, help, excerpt: None });
+                let (file, message, help) =
+                    (entry.path.clone(), wrong.problem.clone(), Some(wrong.mend.clone()));
+                problems.push(Problem {
+                    file,
+                    line: 0,
+                    column: 0,
+                    check: "catalog",
+                    message,
+                    help,
+                    excerpt: None,
+                });
             }
         }
     }

@@ -10,7 +10,9 @@ use crate::runbook::{Catalog, Entry, Kind, Runbook};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  remediator runbook show process-dead\n  remediator runbook show service/web")]
+#[command(
+    after_help = "Example:\n  remediator runbook show process-dead\n  remediator runbook show service/web"
+)]
 pub struct Args {
     /// A runbook's id, or `kind/id`.
     id: String,
@@ -84,7 +86,8 @@ pub fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry, Failure> 
     let found = kind.and_then(|kind| catalog.get(kind, id));
     found.ok_or_else(|| {
         let what = format!("there is no content file `{}`", out::line(name));
-        Failure::new(Exit::Findings, what).hint("`remediator runbook list` lists them; services are service/ID")
+        Failure::new(Exit::Findings, what)
+            .hint("`remediator runbook list` lists them; services are service/ID")
     })
 }
 
@@ -114,7 +117,11 @@ fn resolve(runbook: &Runbook) -> Resolved {
         locks: runbook.locks.clone(),
         preconditions: runbook.preconditions.iter().map(|p| format!("{}: {}", p.id, p.expect)).collect(),
         steps: steps.collect(),
-        escalation: runbook.escalation.iter().map(|r| format!("{}: {}: {}", r.after, r.channel, r.message)).collect(),
+        escalation: runbook
+            .escalation
+            .iter()
+            .map(|r| format!("{}: {}: {}", r.after, r.channel, r.message))
+            .collect(),
     }
 }
 
@@ -157,7 +164,13 @@ fn print(report: &Report) -> Result<(), Failure> {
 
 fn runbook_rows(runbook: &Resolved) -> Vec<(&'static str, String)> {
     let mut rows = vec![
-        ("for", format!("{} {} on {}, priority {}", runbook.subsystem, runbook.code, runbook.target, runbook.priority)),
+        (
+            "for",
+            format!(
+                "{} {} on {}, priority {}",
+                runbook.subsystem, runbook.code, runbook.target, runbook.priority
+            ),
+        ),
         ("radius", runbook.blast_radius.clone()),
         (
             "limits",

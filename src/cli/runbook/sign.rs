@@ -13,9 +13,11 @@ use crate::runbook::{Role, authoring, checks, proposals};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 signed, 1 the file has problems, 2 wrong use, 4 your key has no such role.\n\n\
+#[command(
+    after_help = "Exit codes: 0 signed, 1 the file has problems, 2 wrong use, 4 your key has no such role.\n\n\
 Example:\n  remediator runbook sign runbooks/web/runbook.yaml --key ~/.ssh/id_ed25519\n\n\
-`ssh-keygen -Y sign -n runbook@remediator -f KEY FILE` does the same.")]
+`ssh-keygen -Y sign -n runbook@remediator -f KEY FILE` does the same."
+)]
 pub struct Args {
     /// Files below runbooks/ or proposals/.
     #[arg(required = true)]
@@ -97,7 +99,9 @@ fn must_be_sound(name: &str, file: &Path, role: Role) -> Result<(), Failure> {
     let bytes = std::fs::read(file)
         .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}", file.display())).because(e))?;
     let problem = match role {
-        Role::Runbook => checks::read(name, &bytes).err().and_then(|r| r.problems.first().map(ToString::to_string)),
+        Role::Runbook => {
+            checks::read(name, &bytes).err().and_then(|r| r.problems.first().map(ToString::to_string))
+        }
         Role::Proposal => proposals::parse_proposal(name, &bytes).err(),
         Role::Approval | Role::Control | Role::Trust => None,
     };
@@ -117,10 +121,14 @@ pub fn holder_of(root: &Path, key: &Path, role: Role) -> Result<String, Failure>
     };
     match trust.signers().holder(&public, role.namespace(), Some(out::now_us())) {
         Holder::Holds(grant) => Ok(grant.principal.clone()),
-        Holder::OutsideValidity(grant) => refused(format!("the key of `{}` is not valid now", grant.principal)),
+        Holder::OutsideValidity(grant) => {
+            refused(format!("the key of `{}` is not valid now", grant.principal))
+        }
         Holder::OtherRoles(grant) => {
             refused(format!("`{}` may not sign as {}", grant.principal, role.namespace()))
         }
-        Holder::Unknown => refused(format!("the key {} ({}) is nobody's here", key.display(), public.fingerprint())),
+        Holder::Unknown => {
+            refused(format!("the key {} ({}) is nobody's here", key.display(), public.fingerprint()))
+        }
     }
 }

@@ -69,7 +69,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     };
     let Content::Runbook(runbook) = content else {
         let what = format!("{} is a {}, not a runbook", args.file.display(), content.kind().word());
-        return Err(Failure::new(Exit::Usage, what).hint("test a runbook; services and sentinels are used by it"));
+        return Err(
+            Failure::new(Exit::Usage, what).hint("test a runbook; services and sentinels are used by it")
+        );
     };
     let catalog = with_draft(global, &args.file, &runbook, bytes)?;
     let entry = catalog.get(Kind::Runbook, &runbook.id).ok_or_else(|| {
@@ -97,7 +99,8 @@ fn with_draft(global: &Global, file: &Path, runbook: &Runbook, bytes: Vec<u8>) -
     let name = name.unwrap_or_else(|| format!("runbooks/{}/draft.yaml", runbook.id));
     // The draft stands in for the version that is in force.
     content.files.retain(|path, old| {
-        let same = || checks::read(path, old).is_ok_and(|c| c.kind() == Kind::Runbook && c.id() == runbook.id);
+        let same =
+            || checks::read(path, old).is_ok_and(|c| c.kind() == Kind::Runbook && c.id() == runbook.id);
         !(path.starts_with("runbooks/") && path.ends_with(".yaml") && same())
     });
     content.files.insert(name, bytes);

@@ -76,7 +76,11 @@ pub fn unreadable(catalog: &Catalog) -> Vec<Unreadable> {
     let first = |problems: &Vec<crate::runbook::problem::Problem>| {
         problems.first().map(ToString::to_string).unwrap_or_default()
     };
-    catalog.unreadable().iter().map(|(path, p)| Unreadable { path: path.clone(), problem: first(p) }).collect()
+    catalog
+        .unreadable()
+        .iter()
+        .map(|(path, p)| Unreadable { path: path.clone(), problem: first(p) })
+        .collect()
 }
 
 fn standing(standing: Standing) -> &'static str {
@@ -99,7 +103,9 @@ fn adopted_in(state: &std::path::Path) -> Result<BTreeMap<FileDigest, u64>, crat
         let record = record?;
         if let Event::CatalogLoaded(catalog) = &record.event {
             let live = catalog.contents.values().filter(|c| c.standing == Standing::Live);
-            live.for_each(|content| drop(adopted.entry(content.digest).or_insert(record.seq)));
+            for content in live {
+                adopted.entry(content.digest).or_insert(record.seq);
+            }
         }
     }
     Ok(adopted)
