@@ -3,6 +3,7 @@
 //! (RM-27), and HTTP and CLI print the same bytes of it. Not for: deciding, appending, showing (api, cli).
 
 mod entries;
+mod journal;
 pub mod memory;
 mod projection;
 mod say;

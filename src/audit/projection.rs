@@ -52,6 +52,11 @@ impl Recent {
 }
 
 impl Audit {
+    /// Follows the running journal from the state that `initial` holds.
+    pub fn of(journal: crate::journal::IntentJournal, initial: World) -> std::io::Result<Self> {
+        Self::follow(Arc::new(super::journal::Live::of(journal)), initial)
+    }
+
     /// Follows a journal from the state that `initial` holds, on a thread of its own, until the last handle goes.
     pub fn follow(entries: Arc<dyn Entries>, initial: World) -> std::io::Result<Self> {
         let audit = Self::still(entries, initial);

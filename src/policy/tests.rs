@@ -147,9 +147,8 @@ impl Play {
         };
         play.boot();
         play.input(Input::ConfigLoaded(ConfigLoaded::default()));
-        let catalog =
-            CatalogLoaded { manifest: Blake3::ZERO, contents: BTreeMap::new(), unreadable: BTreeMap::new() };
-        play.input(Input::CatalogLoaded(catalog));
+        let loaded = CatalogLoaded::new(Blake3::ZERO, BTreeMap::new(), BTreeMap::new());
+        play.input(Input::CatalogLoaded { loaded, live: Vec::new() });
         play
     }
 

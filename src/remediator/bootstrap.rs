@@ -49,7 +49,9 @@ pub enum Error {
     #[error(transparent)]
     Config(#[from] config::ConfigError),
     /// The address is taken.
-    #[error("cannot listen on {address}: {source}; is another daemon running? `--listen` or `listen:` in remediator.yaml chooses another")]
+    #[error(
+        "cannot listen on {address}: {source}; is another daemon running? `--listen` or `listen:` in remediator.yaml chooses another"
+    )]
     Listen {
         /// Which address.
         address: SocketAddr,
@@ -144,8 +146,12 @@ pub fn serve(options: Options) -> Result<(), Error> {
         .map_err(|source| Error::Listen { address, source })?;
     let progress = Progress::new();
     let handle = Handle::new(progress.clone());
-    let (http_stop, http_stopped) = tokio::sync::watch::channel(false);
-    let http = runtime.spawn(api::serve(listener, handle.clone(), tokens, http_stopped));
+    let (http_stop, mut http_stopped) = tokio::sync::watch::channel(false);
+    let stopped = async move {
+        // Whether told or dropped: either way nobody serves any more.
+        let _ = http_stopped.wait_for(|stop| *stop).await;
+    };
+    let http = runtime.spawn(api::serve(listener, handle.clone(), tokens, stopped));
     let parts = Parts {
         options,
         config,
@@ -206,8 +212,16 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let eyes_and_hands = bodies(parts, &journal, node, &turn_in)?;
     let (hands, eyes, watch, attempts) = eyes_and_hands;
     let looks = Looks::new(eyes, turn_in.clone(), parts.runtime.clone());
-    let dispatcher =
-        Dispatcher::new(node, turn_in.clone(), hands.clone(), locks, looks, parts.runtime.clone(), attempts, Arc::clone(&watch));
+    let dispatcher = Dispatcher::new(
+        node,
+        turn_in.clone(),
+        hands.clone(),
+        locks,
+        looks,
+        parts.runtime.clone(),
+        attempts,
+        Arc::clone(&watch),
+    );
     let nothing = Arc::new(CatalogRunbooks::nothing());
     let mut turn = Turn::new(
         world,
@@ -220,7 +234,10 @@ fn run(parts: &Parts) -> Result<(), Error> {
         Arc::clone(&turn_state),
     );
     let before = recover::Before::of(&turn.world);
-    turn.decide_now(vec![started(&opened, observe_only), Input::ConfigLoaded(parts.config.decisions.clone())])?;
+    turn.decide_now(vec![
+        started(&opened, observe_only),
+        Input::ConfigLoaded(parts.config.decisions.clone()),
+    ])?;
     let running = Running { node, journal: journal.clone(), audit, turn: turn_in.clone(), state: turn_state };
     parts.handle.set_running(running);
     let content = step(parts, "trust", || trust(parts, &mut turn))?;
@@ -263,7 +280,10 @@ fn started(opened: &journal::Opened, observe_only: Option<String>) -> Input {
 fn fold(journal: &IntentJournal, opened: &journal::Opened) -> Result<(World, Snapshots), Error> {
     let snapshot = opened.snapshot.as_ref().and_then(|(seq, bytes)| {
         let world = World::from_snapshot(bytes);
-        world.inspect_err(|error| tracing::warn!(%error, "a snapshot cannot be read; folding from the start")).ok().map(|w| (*seq, w))
+        world
+            .inspect_err(|error| tracing::warn!(%error, "a snapshot cannot be read; folding from the start"))
+            .ok()
+            .map(|w| (*seq, w))
     });
     let (after, mut world) = match snapshot {
         Some((seq, world)) => (Some(seq), world),
@@ -370,7 +390,7 @@ fn runbooks(_: &Parts, turn: &mut Turn, mut content: Content) -> Result<Content,
     let files = Arc::clone(&content.files);
     let loaded = content::load(&turn.journal, &content.folder, files, &content.trust, adopted)?;
     content.catalog = Arc::clone(&loaded.catalog);
-    turn.adopt(loaded.event, loaded.catalog)?;
+    turn.adopt(loaded.input, loaded.catalog)?;
     Ok(content)
 }
 

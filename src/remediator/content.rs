@@ -70,6 +70,7 @@ fn judge(
         adopted,
         home: folder.display().to_string(),
         platform: Platform::Linux,
+        credentials: Default::default(),
     };
     Catalog::load(files, trust, &context)
 }
@@ -89,7 +90,7 @@ pub(super) fn trust_in_force(journal: &IntentJournal, trust: &context::Trust) ->
 /// A catalog and the input that puts it in force.
 pub(super) struct Loaded {
     pub catalog: Arc<CatalogRunbooks>,
-    pub event: CatalogLoaded,
+    pub input: Input,
 }
 
 /// Reads and judges the folder, and makes the manifest durable.
@@ -102,12 +103,10 @@ pub(super) fn load(
 ) -> Result<Loaded, ContentError> {
     let catalog = judge(files, folder, trust, adopted);
     let manifest = journal.put_blob(&catalog.manifest_bytes()?)?;
-    let event = CatalogLoaded {
-        manifest,
-        contents: catalog.contents(),
-        unreadable: catalog.unreadable_contents(),
-    };
-    Ok(Loaded { catalog: Arc::new(CatalogRunbooks(catalog)), event })
+    let loaded = CatalogLoaded::new(manifest, catalog.contents(), catalog.unreadable_contents());
+    let live = catalog.live_digests().into_iter().collect();
+    let input = Input::CatalogLoaded { loaded, live };
+    Ok(Loaded { catalog: Arc::new(CatalogRunbooks(catalog)), input })
 }
 
 /// What the trust files on disk mean against the trust in force.
@@ -123,8 +122,7 @@ pub(super) fn trust_news(
     files: &ContentFolder,
 ) -> Result<TrustNews, ContentError> {
     let on_disk = files.trust_files();
-    let same = |name: &&str| in_force.files().get(**name) == on_disk.get(**name);
-    if TRUST_FILES.iter().all(|name| same(&name)) {
+    if TRUST_FILES.iter().all(|name| in_force.files().get(*name) == on_disk.get(*name)) {
         return Ok(TrustNews::Same);
     }
     let digests = |files: &BTreeMap<String, Vec<u8>>| -> BTreeMap<String, FileDigest> {
@@ -222,8 +220,11 @@ impl ContentWatch {
         }
         let loaded = load(&self.journal, &self.folder, Arc::clone(&files), &self.trust, adopted)?;
         self.seen = files;
+        if loaded.catalog.0.is_same_as(&self.catalog.0) {
+            return Ok(());
+        }
         self.catalog = Arc::clone(&loaded.catalog);
-        self.send(Message::catalog(Input::CatalogLoaded(loaded.event), loaded.catalog));
+        self.send(Message::catalog(loaded.input, loaded.catalog));
         (self.on_catalog)(&self.catalog.0);
         Ok(())
     }

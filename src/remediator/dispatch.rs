@@ -217,10 +217,9 @@ impl Dispatcher {
         let attempt = world.attempt(incident, said.attempt).ok_or("the attempt is not known")?;
         let step = attempt.planned.plan.steps.get(said.step as usize).ok_or("the plan has no such step")?;
         let planned = attempt.planned.digest;
-        let runbook = self
-            .verified
-            .get(&planned)
-            .ok_or_else(|| format!("runbook {planned} cannot be verified any more: sign and approve it again"))?;
+        let runbook = self.verified.get(&planned).ok_or_else(|| {
+            format!("runbook {planned} cannot be verified any more: sign and approve it again")
+        })?;
         let lock = self.proofs.get(&said.attempt).ok_or("its lock is not held")?;
         let basis = Basis { runbook, planned, step, lock, now_elapsed_ms };
         Permit::issue(intent, &basis).map_err(|refusal| refusal.to_string())

@@ -46,7 +46,9 @@ pub enum Rejection {
         retry_after_s: u64,
     },
     /// Only the reserve of the disk is left.
-    #[error("the disk is nearly full, only outcomes and controls are recorded: ask again in {retry_after_s} s")]
+    #[error(
+        "the disk is nearly full, only outcomes and controls are recorded: ask again in {retry_after_s} s"
+    )]
     ReserveOnly {
         /// Seconds.
         retry_after_s: u64,

@@ -20,8 +20,11 @@ pub(super) fn accept(
     let observed_at = report.observed_at_us()?;
     let fingerprint = Fingerprint::of(&report.subsystem, &report.code, &report.target);
     let line = |text: &str, max: usize| clip(&redact(&clean(text)), max).to_owned();
-    let attributes: BTreeMap<_, _> =
-        report.attributes.iter().map(|(name, value)| (clean(name), redact(&clean(value)).into_owned())).collect();
+    let attributes: BTreeMap<_, _> = report
+        .attributes
+        .iter()
+        .map(|(name, value)| (clean(name), redact(&clean(value)).into_owned()))
+        .collect();
     Ok(DegradationSeen {
         receipt: Receipt::fresh(),
         subsystem: report.subsystem,

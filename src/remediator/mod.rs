@@ -24,4 +24,4 @@ pub use bootstrap::{Error, Options, serve};
 pub use content::{ContentError, load_from_disk, read_trust_folder};
 pub use handle::{Accepted, Handle, Rejection};
 pub use keys::{journal_key_path, read_journal_key, write_journal_key};
-pub use readiness::{ReadyState, ReadyStep, Readiness};
+pub use readiness::{Readiness, ReadyState, ReadyStep};

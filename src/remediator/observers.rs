@@ -123,7 +123,8 @@ pub(super) fn watch_paused_file(state: &Path, turn: &Sender<Message>, stop: &Ato
             let text = std::fs::read(&file).unwrap_or_default();
             let reason = intake::clean_line(String::from_utf8_lossy(&text).trim());
             let reason = if reason.is_empty() { "the file is there".into() } else { reason };
-            let _ = turn.send(Message::plain(Input::Paused(Paused { by: "file:state/PAUSED".into(), reason })));
+            let _ =
+                turn.send(Message::plain(Input::Paused(Paused { by: "file:state/PAUSED".into(), reason })));
         }
         seen = now;
         std::thread::park_timeout(PAUSED_POLL);

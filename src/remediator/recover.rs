@@ -65,9 +65,11 @@ fn end_steps(
             }
         }
     }
-    let services = world.machine.services.iter().filter_map(|(id, s)| {
-        s.pid.map(|pid| (id.clone(), Running { pid, start_ticks: s.start_ticks }))
-    });
+    let services = world
+        .machine
+        .services
+        .iter()
+        .filter_map(|(id, s)| s.pid.map(|pid| (id.clone(), Running { pid, start_ticks: s.start_ticks })));
     let is_finished = |mark: &StepMark| {
         let attempt = incidents.get(&mark.attempt).and_then(|i| world.attempt(*i, mark.attempt));
         attempt.is_some_and(|a| a.running.as_ref().is_none_or(|r| r.intended.step != mark.step))
@@ -93,9 +95,7 @@ fn adopt_services(world: &World, hands: &Hands, same_boot: bool) -> Vec<Event> {
         };
         let service = service.clone();
         events.push(match adoption {
-            Adoption::Adopted => {
-                ServiceAdopted { service, pid, start_ticks: state.start_ticks }.into()
-            }
+            Adoption::Adopted => ServiceAdopted { service, pid, start_ticks: state.start_ticks }.into(),
             Adoption::Gone | Adoption::NotOurs => {
                 ServiceExited { service, pid, code: None, signal: None, wanted: false }.into()
             }
@@ -118,21 +118,27 @@ fn bring_back_proofs(turn: &mut Turn) {
         let current = turn.catalog.0.get(Kind::Runbook, &runbook);
         match current.filter(|entry| entry.digest == digest) {
             Some(entry) if entry.standing == Standing::Live => {}
-            Some(_) => tracing::warn!(runbook, "an open attempt's runbook is not live any more: it will not act"),
+            Some(_) => {
+                tracing::warn!(runbook, "an open attempt's runbook is not live any more: it will not act")
+            }
             None => match from_manifest(turn, catalog) {
                 Ok(old) => {
                     if let Some(proof) = old.verified(&runbook).filter(|v| v.digest() == digest) {
                         turn.dispatcher.remember_one(proof.clone());
                     }
                 }
-                Err(why) => tracing::error!(runbook, why, "the runbook of an open attempt cannot be verified"),
+                Err(why) => {
+                    tracing::error!(runbook, why, "the runbook of an open attempt cannot be verified")
+                }
             },
         }
     }
 }
 
 fn from_manifest(turn: &Turn, catalog: Seq) -> Result<Catalog, String> {
-    let record = turn.journal.record(catalog).map_err(|e| e.to_string())?.ok_or("its catalog entry is missing")?;
+    let line =
+        turn.journal.line(catalog).map_err(|e| e.to_string())?.ok_or("its catalog entry is missing")?;
+    let record = line.parsed().map_err(|e| e.to_string())?.record().map_err(|e| e.to_string())?;
     let Event::CatalogLoaded(loaded) = record.event else {
         return Err(format!("entry {catalog} is not a catalog"));
     };

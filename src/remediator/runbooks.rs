@@ -18,6 +18,7 @@ impl CatalogRunbooks {
             adopted: Default::default(),
             home: String::new(),
             platform: Platform::Linux,
+            credentials: Default::default(),
         };
         Self(Catalog::load(Default::default(), &Trust::none(), &context))
     }
@@ -61,10 +62,11 @@ fn offer(considered: Considered<'_>) -> Offer {
             OfferStanding::ObserveOnly(entry.reason().unwrap_or_else(|| "it is not live".into()))
         }
     };
+    let declared = runbook.limits();
     let limits = OfferLimits {
-        attempts: runbook.limits.attempts,
-        window_ms: runbook.limits.window.ms(),
-        cooldown_ms: runbook.limits.cooldown.ms(),
+        attempts: declared.attempts,
+        window_ms: declared.window.ms(),
+        cooldown_ms: declared.cooldown.ms(),
     };
     let mismatch = match verdict {
         Verdict::Matched(_) => None,

@@ -23,7 +23,11 @@ impl Snapshots {
         next_seq.saturating_sub(self.last) >= EVERY_ENTRIES
     }
     /// Takes one; the records that the journal wrote for it.
-    pub fn take(&mut self, journal: &IntentJournal, world: &World) -> Result<Vec<Record>, crate::journal::Error> {
+    pub fn take(
+        &mut self,
+        journal: &IntentJournal,
+        world: &World,
+    ) -> Result<Vec<Record>, crate::journal::Error> {
         let seq = world.next_seq.saturating_sub(1);
         let bytes = world
             .snapshot()

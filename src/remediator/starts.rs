@@ -37,7 +37,8 @@ pub(super) fn ready(state: &Path) {
 }
 
 fn write(state: &Path, starts: &Starts) {
-    let written = serde_json::to_vec(starts).map_err(std::io::Error::from).and_then(|b| std::fs::write(file(state), b));
+    let written =
+        serde_json::to_vec(starts).map_err(std::io::Error::from).and_then(|b| std::fs::write(file(state), b));
     if let Err(error) = written {
         tracing::warn!(%error, "starts could not be noted");
     }

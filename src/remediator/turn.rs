@@ -160,10 +160,10 @@ impl Turn {
     /// Puts a catalog in force, as the bootstrap does.
     pub fn adopt(
         &mut self,
-        loaded: crate::event::content::CatalogLoaded,
+        input: Input,
         catalog: Arc<CatalogRunbooks>,
     ) -> Result<(), crate::journal::Error> {
-        self.turn(vec![Message::catalog(Input::CatalogLoaded(loaded), catalog)]).map(|_| ())
+        self.turn(vec![Message::catalog(input, catalog)]).map(|_| ())
     }
 
     fn take(&mut self, inbox: &Receiver<Message>) -> Vec<Message> {
@@ -204,7 +204,9 @@ impl Turn {
         };
         for message in messages {
             match message {
-                Message::Input { input, catalog, reply } => self.decide_one(*input, catalog, reply, &mut batch),
+                Message::Input { input, catalog, reply } => {
+                    self.decide_one(*input, catalog, reply, &mut batch)
+                }
                 Message::RetryLock { incident, attempt, floors } => {
                     self.dispatcher.retry_lock(incident, attempt, floors);
                 }
@@ -287,7 +289,9 @@ impl Turn {
     pub fn take_snapshot(&mut self) {
         match self.snapshots.take(&self.journal, &self.world) {
             Ok(records) => records.iter().for_each(|record| self.world.apply(record)),
-            Err(error) => tracing::warn!(%error, "no snapshot was taken; the next start folds from the one before"),
+            Err(error) => {
+                tracing::warn!(%error, "no snapshot was taken; the next start folds from the one before")
+            }
         }
     }
 }
