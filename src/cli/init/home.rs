@@ -211,15 +211,7 @@ fn write_state(root: &Path, wish: &Wish<'_>) -> anyhow::Result<(NodeId, String)>
     known.save(&state.join("tokens.json"))?;
     files::write_private(&state.join("token"), format!("{token}\n").as_bytes())?;
     let trust = loader::read_folder(root)?.trust_files();
-    let options = Options {
-        state,
-        boot: BootId::fresh(),
-        key,
-        clock: Arc::new(SystemClock),
-        index: IndexMode::On,
-        segment_bytes_max: SEGMENT_BYTES_MAX,
-        supplied_head: None,
-    };
+    let options = Options::new(state, BootId::fresh(), key);
     let journal = IntentJournal::create(options, node, trust).context("cannot begin the journal")?;
     journal.clean_stop().context("cannot close the new journal")?;
     Ok((node, token))

@@ -1,6 +1,7 @@
 //! What `list` and `show` say of a content file, as data. Not for printing.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use serde::Serialize;
 
@@ -99,14 +100,13 @@ pub fn adopted(global: &Global) -> BTreeMap<FileDigest, u64> {
 
 fn adopted_in(state: &std::path::Path) -> Result<BTreeMap<FileDigest, u64>, crate::journal::Error> {
     let mut adopted = BTreeMap::new();
-    for record in crate::journal::read_offline(state)? {
-        let record = record?;
-        if let Event::CatalogLoaded(catalog) = &record.event {
-            let live = catalog.contents.values().filter(|c| c.standing == Standing::Live);
-            for content in live {
-                adopted.entry(content.digest).or_insert(record.seq);
+    crate::journal::read_offline(state)?.records(None, &mut |record| {
+        if let Event::ContentAdopted(news) = &record.event {
+            for digest in &news.digests {
+                adopted.entry(*digest).or_insert(record.seq);
             }
         }
-    }
+        ControlFlow::Continue(())
+    })?;
     Ok(adopted)
 }
