@@ -49,9 +49,7 @@ impl Blobs {
     /// The bytes, when there is such a blob; they are checked against its name.
     pub fn get(&self, digest: &Blake3) -> Result<Option<Vec<u8>>, Error> {
         match self {
-            Self::Memory(map) => {
-                Ok(map.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned())
-            }
+            Self::Memory(map) => Ok(map.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()),
             Self::Folder(folder) => read(folder, digest),
         }
     }
@@ -87,7 +85,8 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Blake3>, Error> {
     };
     for part in parts.flatten() {
         for file in fs::read_dir(part.path()).into_iter().flatten().flatten() {
-            let text = format!("{}{}", part.file_name().to_string_lossy(), file.file_name().to_string_lossy());
+            let text =
+                format!("{}{}", part.file_name().to_string_lossy(), file.file_name().to_string_lossy());
             digests.extend(Blake3::parse(&text));
         }
     }

@@ -40,14 +40,7 @@ impl Prepared {
         if beyond(at.time_us.unsigned_abs()) || beyond(at.mono_ms) || beyond(remote) {
             return Err(illegal("a time or cause beyond 2^53 - 1".into()));
         }
-        Ok(Self {
-            at: *at,
-            incident: *incident,
-            cause: *cause,
-            kind: event.kind(),
-            kv: event.kv(),
-            data,
-        })
+        Ok(Self { at: *at, incident: *incident, cause: *cause, kind: event.kind(), kv: event.kv(), data })
     }
 
     /// Whether the cause is an earlier entry, once the own place is known.

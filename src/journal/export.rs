@@ -85,7 +85,10 @@ pub(super) fn export(from: &Path, to: &Path, upto: Option<Seq>) -> Result<Manife
     make_folder(to)?;
     let mut entries = std::fs::read_dir(to).map_err(Error::io("list", to))?;
     if entries.next().is_some() {
-        return Err(Error::NotAJournal { path: to.to_owned(), what: "an export needs an empty folder".into() });
+        return Err(Error::NotAJournal {
+            path: to.to_owned(),
+            what: "an export needs an empty folder".into(),
+        });
     }
     let offline = read_offline(from)?;
     let mut lines = Lines::create(to)?;

@@ -55,7 +55,12 @@ impl Store for Files {
         // Offline readers may not have the right to write: then reading has to do.
         let path = self.folder.join(name);
         let file = match OpenOptions::new().read(true).write(true).open(&path) {
-            Err(e) if matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
                 File::open(&path)?
             }
             other => other?,

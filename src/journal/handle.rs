@@ -284,8 +284,7 @@ impl IntentJournal {
         snapshots.write(seq, bytes)?;
         let event =
             SnapshotTaken { seq, fold_version, state_hash: Blake3::of(bytes), bytes: bytes.len() as u64 };
-        let draft =
-            Draft { at: self.inner.clock.now(), incident: None, cause: None, event: event.into() };
+        let draft = Draft { at: self.inner.clock.now(), incident: None, cause: None, event: event.into() };
         let appended = appender.append_any(vec![draft.clone()], AppendClass::Essential)?;
         let entry = appended.committed.first().map_or(seq, super::proof::Committed::seq);
         snapshots.keep(seq, entry)?;

@@ -319,7 +319,8 @@ impl Work {
 
     /// A cursor behind what is in the rows already, when that is part of this journal.
     fn cursor_behind(&self, rows: &Rows) -> Result<Cursor, Trouble> {
-        let cursor = |next| Cursor::at(Arc::clone(&self.ground.store), Arc::clone(&self.ground.catalog), next);
+        let cursor =
+            |next| Cursor::at(Arc::clone(&self.ground.store), Arc::clone(&self.ground.catalog), next);
         let Some(head) = rows.head() else { return Ok(cursor(0)) };
         if head.seq > self.ground.durable.seq() {
             return Err(Trouble(format!("it is ahead of the segments, at entry {}", head.seq)));

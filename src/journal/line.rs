@@ -40,8 +40,7 @@ pub struct LineError {
 
 /// Chain hash of signed bytes whose closing brace is left off.
 pub(super) fn chain_hash(signed_part: &[u8]) -> Blake3 {
-    static CHAIN: LazyLock<blake3::Hasher> =
-        LazyLock::new(|| blake3::Hasher::new_derive_key(CHAIN_CONTEXT));
+    static CHAIN: LazyLock<blake3::Hasher> = LazyLock::new(|| blake3::Hasher::new_derive_key(CHAIN_CONTEXT));
     let mut hasher = CHAIN.clone();
     hasher.update(signed_part);
     hasher.update(b"}");

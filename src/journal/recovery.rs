@@ -125,7 +125,8 @@ struct LastSegment<'a> {
 impl<'a> LastSegment<'a> {
     fn read(store: &'a Arc<dyn Store>, first: Seq, known: &Known<'_>, keys: Keys) -> Result<Self, Error> {
         let path = store.place().join(name_of(first));
-        let bytes = store.open(&name_of(first)).and_then(|file| read_all(&*file)).map_err(Error::io("read", path))?;
+        let bytes =
+            store.open(&name_of(first)).and_then(|file| read_all(&*file)).map_err(Error::io("read", path))?;
         let mut this = Self {
             store,
             first,
@@ -253,7 +254,8 @@ impl<'a> LastSegment<'a> {
                 usize::try_from(above).unwrap_or(usize::MAX).min(lines.saturating_sub(1))
             }
         };
-        let unsigned = (look_from..lines).find(|i| !self.line(*i).is_some_and(|line| self.keys.verify(&line)));
+        let unsigned =
+            (look_from..lines).find(|i| !self.line(*i).is_some_and(|line| self.keys.verify(&line)));
         let rest = content(&self.bytes[self.good_end..]);
         let broken = (!rest.is_empty() || durable.is_some_and(|d| d >= self.next())).then_some(lines);
         let bad = unsigned.or(broken)?;
@@ -279,7 +281,12 @@ impl<'a> LastSegment<'a> {
         if let Some((seq, hash)) = known.supplied
             && (seq > head.seq || self.hash_at(seq).is_some_and(|here| here != hash))
         {
-            self.damage.get_or_insert(damage(seq, self.first, 0, "it is not the entry that the caller knows"));
+            self.damage.get_or_insert(damage(
+                seq,
+                self.first,
+                0,
+                "it is not the entry that the caller knows",
+            ));
         }
         let survivors = durable.is_none_or(|d| head.seq > d);
         let changed = self.cut.is_some() || !self.repaired.is_empty();

@@ -45,12 +45,8 @@ pub(super) enum By {
     Fingerprint,
 }
 
-const INDEXES: [(By, &str); 4] = [
-    (By::Incident, "incident"),
-    (By::Kind, "kind"),
-    (By::Time, "time"),
-    (By::Fingerprint, "fingerprint"),
-];
+const INDEXES: [(By, &str); 4] =
+    [(By::Incident, "incident"), (By::Kind, "kind"), (By::Time, "time"), (By::Fingerprint, "fingerprint")];
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct HeadRow {
@@ -90,7 +86,9 @@ impl Rows {
             let _ = send.send(guarded(|| Self::open_here(&path, genesis)));
         });
         spawned.map_err(|e| Trouble(format!("no thread to open sled: {e}")))?;
-        receive.recv_timeout(OPEN_DEADLINE).unwrap_or_else(|_| Err(Trouble("sled did not open in time".into())))
+        receive
+            .recv_timeout(OPEN_DEADLINE)
+            .unwrap_or_else(|_| Err(Trouble("sled did not open in time".into())))
     }
 
     fn open_here(folder: &Path, genesis: Blake3) -> Result<Self, Trouble> {
@@ -101,12 +99,7 @@ impl Rows {
             .mode(sled::Mode::HighThroughput)
             .open()?;
         let tree = |name: &str| db.open_tree(name);
-        let indexes = [
-            tree(INDEXES[0].1)?,
-            tree(INDEXES[1].1)?,
-            tree(INDEXES[2].1)?,
-            tree(INDEXES[3].1)?,
-        ];
+        let indexes = [tree(INDEXES[0].1)?, tree(INDEXES[1].1)?, tree(INDEXES[2].1)?, tree(INDEXES[3].1)?];
         let (lines, meta) = (tree("lines")?, tree("meta")?);
         let head = match meta.get("head")? {
             Some(bytes) => Some(decode_head(&bytes).ok_or(Trouble("its head row does not check".into()))?),

@@ -88,9 +88,7 @@ impl Catalog {
     }
     /// Forgets places in a segment that was written anew.
     pub fn forget_marks(&self, first: Seq) {
-        if let Some(marks) =
-            self.segments.write().unwrap_or_else(PoisonError::into_inner).get_mut(&first)
-        {
+        if let Some(marks) = self.segments.write().unwrap_or_else(PoisonError::into_inner).get_mut(&first) {
             marks.clear();
         }
     }
@@ -253,8 +251,7 @@ impl Cursor {
     }
 
     fn check<'b>(&mut self, bytes: &'b [u8], first: Seq, byte: u64) -> Result<LineRef<'b>, Error> {
-        let line =
-            LineRef::parse(bytes).map_err(|e| self.damage_in(first, byte + e.byte as u64, e.what))?;
+        let line = LineRef::parse(bytes).map_err(|e| self.damage_in(first, byte + e.byte as u64, e.what))?;
         if line.seq != self.next {
             return Err(self.damage_in(first, byte, "another entry stands there"));
         }

@@ -121,7 +121,8 @@ impl Batch<'_> {
         if ed25519_dalek::verify_batch(&messages, &batch.signatures, &batch.keys).is_ok() {
             return;
         }
-        let bad = batch.lines.iter().find(|(_, line)| !keys.0.get(&line.key).is_some_and(|key| line.verify(key)));
+        let bad =
+            batch.lines.iter().find(|(_, line)| !keys.0.get(&line.key).is_some_and(|key| line.verify(key)));
         found.bad = bad.map(|(byte, line)| damage(line, *byte, segment));
     }
 }

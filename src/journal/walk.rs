@@ -326,7 +326,11 @@ impl<'a> Walker<'a> {
         ControlFlow::Continue(())
     }
 
-    fn genesis_key(&mut self, line: &LineRef<'_>, genesis: Genesis) -> Result<Option<PublicKey>, &'static str> {
+    fn genesis_key(
+        &mut self,
+        line: &LineRef<'_>,
+        genesis: Genesis,
+    ) -> Result<Option<PublicKey>, &'static str> {
         if line.seq != 0 || genesis.node != line.node {
             return Err("a genesis entry where none may be");
         }
@@ -340,7 +344,11 @@ impl<'a> Walker<'a> {
         Ok(Some(genesis.public_key))
     }
 
-    fn rotated_key(&self, line: &LineRef<'_>, rotated: KeyRotated) -> Result<Option<PublicKey>, &'static str> {
+    fn rotated_key(
+        &self,
+        line: &LineRef<'_>,
+        rotated: KeyRotated,
+    ) -> Result<Option<PublicKey>, &'static str> {
         let statement = rotation_statement(line.node, &rotated.public_key.to_string());
         let shown = parse_signature(&rotated.possession)
             .is_some_and(|signature| rotated.public_key.verify(statement.as_bytes(), &signature));
@@ -355,10 +363,10 @@ impl<'a> Walker<'a> {
         let good = found.last.as_ref().map_or(0, |last| last.byte + last.line.as_str().len() + 1);
         let mut from = 0;
         for (byte, line) in &found.notable {
-            let Ok(Event::SegmentOpened(seal)) = line.parsed().map_or_else(
-                |_| Err(()),
-                |line| line.record().map(|record| record.event).map_err(|_| ()),
-            ) else {
+            let Ok(Event::SegmentOpened(seal)) = line
+                .parsed()
+                .map_or_else(|_| Err(()), |line| line.record().map(|record| record.event).map_err(|_| ()))
+            else {
                 continue;
             };
             self.add(piece, from, *byte)?;

@@ -144,8 +144,7 @@ impl Writer {
         let (batch, next, prev) = self.chain(entries);
         let batch = self.signer.sign(batch, &self.start.key);
         let active = &mut self.start.active;
-        let written =
-            active.file.write_at(&batch.bytes, active.end).and_then(|()| active.file.sync());
+        let written = active.file.write_at(&batch.bytes, active.end).and_then(|()| active.file.sync());
         written.map_err(|e| Failed::Broken(format!("{}: {e}", name_of(active.first))))?;
         active.hasher.update(&batch.bytes);
         active.end += batch.bytes.len() as u64;
