@@ -2,5 +2,6 @@
 
 pub mod config;
 mod handle;
+pub mod spool;
 
 pub use handle::{Accepted, Handle, Readiness, ReadyState, ReadyStep, Rejection};
