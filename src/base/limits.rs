@@ -48,6 +48,8 @@ pub const STEPS_MAX: usize = 32;
 pub const ARGV_MAX: usize = 64;
 /// One argument of a step.
 pub const ARG_BYTES_MAX: usize = 4 * 1024;
+/// A resolved plan as JSON: with the rest of its entry it must fit a line.
+pub const PLAN_BYTES_MAX: usize = 48 * 1024;
 /// A content file (runbook, service, sentinel).
 pub const CONTENT_BYTES_MAX: usize = 1024 * 1024;
 /// Content files in one folder.
@@ -68,3 +70,17 @@ pub const FROZEN_MS_MAX: u64 = 24 * 3_600_000;
 pub const CLOCK_STEP_US: i64 = 5_000_000;
 /// Most time that may pass between two boots of the operating system, as the fold counts it.
 pub const BOOT_GAP_MS_MAX: u64 = 24 * 3_600_000;
+/// Log of a supervised service at which a start keeps it as the one old log and begins a new one.
+pub const SERVICE_LOG_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// From making a step's process to its program running; a machine that needs longer is in trouble itself.
+pub const STEP_START_MS_MAX: u64 = 10_000;
+/// How long the end of a process is awaited after KILL; then it counts as one that will not die.
+pub const EXIT_CONFIRM_MS_MAX: u64 = 5_000;
+/// How long output is still read after a step has ended (someone who left its group may hold the pipe).
+pub const OUTPUT_DRAIN_MS_MAX: u64 = 200;
+/// Evidence of one look: a line or two for people.
+pub const EVIDENCE_BYTES_MAX: usize = 512;
+/// Body of an http look that is read and searched.
+pub const LOOK_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest pause before a sentinel that was lost is started again.
+pub const SENTINEL_RESTART_MS_MAX: u64 = 60_000;

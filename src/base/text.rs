@@ -32,6 +32,29 @@ pub fn clip(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
+/// A file name for any name: letters, digits, `_`, `-` and inner `.` as they are, the rest percent-encoded.
+/// Two names never share a file, none leaves its folder, and a long one ends in its digest.
+pub fn file_name(name: &str) -> String {
+    const PLAIN_MAX: usize = 160;
+    let mut out = String::with_capacity(name.len());
+    for (i, byte) in name.bytes().enumerate() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => out.push(char::from(byte)),
+            b'.' if i > 0 => out.push('.'),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    if out.is_empty() {
+        return "%".to_owned();
+    }
+    if out.len() > PLAIN_MAX {
+        out.truncate(PLAIN_MAX);
+        out.push('~');
+        out.push_str(&Blake3::of(name.as_bytes()).to_string());
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +68,17 @@ mod tests {
     fn clipping_never_splits_a_character() {
         assert_eq!(clip("aé", 2), "a");
         assert_eq!(clip("aé", 3), "aé");
+    }
+
+    #[test]
+    fn file_names_stay_in_their_folder_and_apart() {
+        for (name, file) in
+            [("service:web", "service%3Aweb"), ("../x", "%2E.%2Fx"), ("", "%"), ("a.b", "a.b")]
+        {
+            assert_eq!(file_name(name), file);
+        }
+        let (a, b) = ("x".repeat(300) + "a", "x".repeat(300) + "b");
+        assert_ne!(file_name(&a), file_name(&b));
+        assert!(file_name(&"ü".repeat(4096)).len() < 255);
     }
 }

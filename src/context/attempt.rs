@@ -192,6 +192,13 @@ impl Attempt {
         self.done.iter().filter(|d| d.step == step && d.undo == undo).count() as u32
     }
 
+    /// Tries of a step whose outcome a crash hid.
+    pub fn lost_tries(&self, step: u32, undo: bool) -> u32 {
+        let lost = self.interrupted.as_ref().map(|r| &r.intended);
+        lost.filter(|i| i.step == step && i.undo == undo)
+            .map_or(0, |i| i.try_no - self.tries(step, undo).min(i.try_no))
+    }
+
     /// The state that `event` leads to: the transition table of RM-9.
     pub fn next(&self, event: &Event) -> Result<AttemptState, Illegal> {
         use AttemptState as S;

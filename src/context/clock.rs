@@ -63,6 +63,10 @@ impl ElapsedClock {
             self.elapsed_ms
         }
     }
+    /// Boot id of the operating system as last recorded.
+    pub fn system_boot(&self) -> Option<&str> {
+        self.system_boot.as_deref()
+    }
     /// Wall time of the last entry, Unix µs.
     pub fn last_time_us(&self) -> i64 {
         self.last_time_us

@@ -114,6 +114,8 @@ pub struct RemediationContext {
     pub watch: Option<WatchState>,
     /// Relapses so far.
     pub relapses: u32,
+    /// The entry that asked for the look before the next rung: an answer to an older one is ignored.
+    pub look_asked: Option<Seq>,
     /// How it ended.
     pub closed: Option<IncidentClosed>,
     /// An entry that its lifecycle did not allow froze this incident for good.
@@ -147,6 +149,7 @@ impl RemediationContext {
             escalation: Escalation::default(),
             watch: None,
             relapses: 0,
+            look_asked: None,
             closed: None,
             alarm: None,
         }
@@ -265,8 +268,12 @@ impl RemediationContext {
             Event::AttemptPlanned(planned) => {
                 self.attempts.push(Attempt::new(planned.clone(), record.seq, now));
             }
-            Event::IncidentHeld(held) => self.held = Some(held.clone()),
+            Event::IncidentHeld(held) => {
+                self.held = Some(held.clone());
+                self.look_asked = Some(record.seq);
+            }
             Event::IncidentEscalated(escalated) => {
+                self.look_asked = Some(record.seq);
                 self.escalation = Escalation {
                     rung: Some(escalated.rung),
                     rungs: escalated.rungs,
@@ -274,7 +281,10 @@ impl RemediationContext {
                     reason: escalated.reason.clone(),
                 };
             }
-            Event::EscalationHeld(held) => self.escalation.next_elapsed_ms = Some(held.next_elapsed_ms),
+            Event::EscalationHeld(held) => {
+                self.escalation.next_elapsed_ms = Some(held.next_elapsed_ms);
+                self.look_asked = Some(record.seq);
+            }
             Event::AttemptEnded(ended)
                 if matches!(ended.outcome, Outcome::Healthy | Outcome::HealedOutcomeUnknown) =>
             {

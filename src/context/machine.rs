@@ -86,6 +86,13 @@ impl Machine {
         self.frozen.values().find(|f| f.runbook == runbook && f.target == target)
     }
 
+    /// A trouble is verified to be gone, whatever its sentinel has seen since.
+    pub fn forget_edge(&mut self, fingerprint: Fingerprint) {
+        for sentinel in self.sentinels.values_mut().filter(|s| s.degraded == Some(fingerprint)) {
+            sentinel.degraded = None;
+        }
+    }
+
     /// Folds what an entry says about the machine.
     pub fn apply(&mut self, record: &Record) {
         let seq = record.seq;

@@ -265,6 +265,9 @@ impl World {
             Event::AttemptEnded(ended) if !planned.dry_run => {
                 let verified = ended.outcome == Outcome::Healthy;
                 self.history.end(&planned.runbook, &planned.target, verified, now);
+                if verified {
+                    self.machine.forget_edge(incident.fingerprint);
+                }
                 self.machine.frozen.remove(&planned.attempt);
             }
             Event::AttemptFrozen(frozen) => {

@@ -149,7 +149,8 @@ pub struct ServicePlan {
 pub struct ProbePlan {
     /// What is looked at.
     pub look: LookPlan,
-    /// A look that takes longer is *unknown*.
+    /// A look that takes longer is *unknown*, unless that proves something: an http service that took the
+    /// connection and did not answer has failed.
     pub timeout: Span,
 }
 

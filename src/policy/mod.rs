@@ -1,1 +1,74 @@
-//! (being written)
+//! Deciding: `decide(world, input, now)` gives events, and each event its effects. Pure and synchronous: no
+//! clock, no randomness, no I/O. One file per rule family; [`decide`] is the registry, one line an input.
+
+mod attempt;
+mod content;
+mod desk;
+mod effects;
+mod escalation;
+mod freeze;
+mod input;
+mod intake;
+mod limits;
+mod machine;
+mod notices;
+mod recovery;
+mod runbooks;
+mod settle;
+mod steps;
+mod timers;
+mod verification;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use desk::{Answer, Decision, Now};
+pub use effects::{Effect, Purpose, Ticket};
+pub use input::{Input, LeftOvers, LockAnswer};
+pub use runbooks::{Offer, OfferLimits, OfferStanding, Planned, Runbooks};
+pub use timers::next_timer;
+
+use crate::context::World;
+use desk::Desk;
+
+/// Decides one input against the world and advances the world by the events decided.
+///
+/// The caller makes the decision's records durable before anything of it leaves: effects, answer, notices.
+pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now) -> Decision {
+    let mut desk = Desk::new(world, runbooks, now);
+    desk.note_clock_step();
+    let answer = match input {
+        Input::Started(started) => desk.note(None, None, started),
+        Input::Stopping(stopped) => desk.note(None, None, stopped),
+        Input::LeftOversFound(found) => recovery::left_overs(&mut desk, found),
+        Input::Booted => recovery::booted(&mut desk),
+        Input::ConfigLoaded(config) => desk.note(None, None, config),
+        Input::CatalogLoaded(catalog) => content::catalog_loaded(&mut desk, catalog),
+        Input::TrustChanged(changed) => desk.note(None, None, changed),
+        Input::TrustRefused(refused) => content::trust_refused(&mut desk, refused),
+        Input::Reported(seen) => intake::reported(&mut desk, *seen),
+        Input::Recovered(recovered) => intake::recovered(&mut desk, recovered),
+        Input::Refused(refused) => desk.note(None, None, refused),
+        Input::Observed { ticket, observations } => match ticket.purpose {
+            Purpose::BeforeLock | Purpose::UnderLock => attempt::observed(&mut desk, &ticket, observations),
+            Purpose::Verification => verification::observed(&mut desk, &ticket, observations),
+            Purpose::Escalation => escalation::observed(&mut desk, &ticket, observations),
+        },
+        Input::Watched { incident, observation, looks, over } => {
+            watch::observed(&mut desk, incident, observation, looks, over)
+        }
+        Input::LockAnswered { incident, attempt, answer } => {
+            attempt::lock_answered(&mut desk, incident, attempt, answer)
+        }
+        Input::StepStarted { incident, started } => steps::started(&mut desk, incident, started),
+        Input::StepFinished { incident, finished } => steps::finished(&mut desk, incident, finished),
+        Input::Service(event) => machine::service(&mut desk, *event),
+        Input::Sentinel(event) => machine::sentinel(&mut desk, *event),
+        Input::Paused(paused) => desk.note(None, None, paused),
+        Input::Resumed(resumed) => content::resumed(&mut desk, resumed),
+        Input::NoticeTried { notice, failure } => notices::tried(&mut desk, notice, failure),
+        Input::Tick => timers::tick(&mut desk),
+    };
+    desk.close(answer)
+}

@@ -1,121 +1,203 @@
-//! How faces speak to the remediator. Stand-in: the real one replaces this file.
+//! What the faces hold: a cheap handle on the running daemon. Every call answers only when what it rests on
+//! is durable.
 
+use std::sync::{Arc, OnceLock};
+
+use crossbeam_channel::TrySendError;
+use tokio::sync::oneshot;
+
+use super::readiness::{Progress, Readiness};
+use super::turn::{Message, TurnState};
+use super::{control, intake};
 use crate::audit::Audit;
-use crate::base::ids::{Receipt, Seq};
-use crate::event::degradation::{DegradationReport, ReportError, Source};
-
-/// A cheap handle on the running remediator.
-#[derive(Clone)]
-pub struct Handle;
+use crate::base::ids::{NodeId, Receipt, Seq};
+use crate::event::control::Paused;
+use crate::event::degradation::{DegradationRefused, DegradationReport, ReportError, Source};
+use crate::journal::IntentJournal;
+use crate::policy::{Answer, Input};
 
 /// A report that is durable.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Accepted {
-    /// What the sender gets.
+    /// What the sender keeps.
     pub receipt: Receipt,
     /// Its entry.
     pub seq: Seq,
-    /// The same id was accepted before.
+    /// The same sender had sent the same id before.
     pub duplicate: bool,
 }
 
-/// Why something was not accepted.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// Why something was not taken. Nothing of it was acknowledged.
+#[derive(Debug, thiserror::Error)]
 pub enum Rejection {
-    /// A bound of RM-2 is broken.
+    /// The report breaks a bound.
     #[error(transparent)]
     Invalid(#[from] ReportError),
-    /// Not ready yet.
-    #[error("not ready yet")]
+    /// The daemon is not ready.
+    #[error("not ready yet: ask again in {retry_after_s} s (`/readyz?verbose` says what it waits for)")]
     NotReady {
-        /// When to try again.
+        /// Seconds.
         retry_after_s: u64,
     },
-    /// Too much is waiting.
-    #[error("too much is waiting")]
+    /// Too much waits.
+    #[error("too much is waiting: ask again in {retry_after_s} s")]
     Full {
-        /// When to try again.
+        /// Seconds.
         retry_after_s: u64,
     },
-    /// The disk is nearly full.
-    #[error("only the reserve segment is left")]
+    /// Only the reserve of the disk is left.
+    #[error(
+        "the disk is nearly full, only outcomes and controls are recorded: ask again in {retry_after_s} s"
+    )]
     ReserveOnly {
-        /// When to try again.
+        /// Seconds.
         retry_after_s: u64,
     },
-    /// The journal cannot be appended to any more.
+    /// The journal cannot be written.
     #[error("the journal is sealed: {0}")]
     Sealed(String),
-    /// A rule said no.
+    /// Policy or signature does not allow it.
     #[error("{reason}")]
     Refused {
         /// Stable code.
         code: &'static str,
-        /// Why and what to do.
+        /// What is wrong and how to mend it.
         reason: String,
     },
 }
 
-/// How far the start has come (RM-34).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Readiness {
-    /// All steps are done.
-    pub ready: bool,
-    /// In their order.
-    pub steps: Vec<ReadyStep>,
+/// See the module.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
 }
 
-/// One step of the start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReadyStep {
-    /// `lock`, `keys`, `journal`, `fold`, `trust`, `runbooks`, `leftovers`, `reconcile`, `accept`.
-    pub name: &'static str,
-    /// Where it stands.
-    pub state: ReadyState,
+struct Shared {
+    progress: Progress,
+    running: OnceLock<Running>,
 }
 
-/// Where a step stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReadyState {
-    /// Not begun.
-    Waiting,
-    /// Under way.
-    Running,
-    /// Done.
-    Done,
-    /// It failed.
-    Failed(String),
+/// What is there once the turn runs.
+pub(super) struct Running {
+    pub node: NodeId,
+    pub journal: IntentJournal,
+    pub audit: Audit,
+    pub turn: crossbeam_channel::Sender<Message>,
+    pub state: Arc<TurnState>,
 }
 
-const NOT_READY: Rejection = Rejection::NotReady { retry_after_s: 1 };
+const RETRY_AFTER_S: u64 = 2;
 
 impl Handle {
-    /// Durable when it returns.
-    pub async fn report(&self, _: DegradationReport, _: Source) -> Result<Accepted, Rejection> {
-        Err(NOT_READY)
+    pub(super) fn new(progress: Progress) -> Self {
+        Self { shared: Arc::new(Shared { progress, running: OnceLock::new() }) }
     }
+    pub(super) fn set_running(&self, running: Running) {
+        // Set once by the bootstrap; a second call would be a second bootstrap, which does not exist.
+        let _ = self.shared.running.set(running);
+    }
+    fn running(&self) -> Result<&Running, Rejection> {
+        self.shared.running.get().ok_or(Rejection::NotReady { retry_after_s: RETRY_AFTER_S })
+    }
+    fn ready(&self) -> Result<&Running, Rejection> {
+        let running = self.running()?;
+        match self.readiness().ready {
+            true => Ok(running),
+            false => Err(Rejection::NotReady { retry_after_s: RETRY_AFTER_S }),
+        }
+    }
+
+    /// Reports a degradation in the name of a verified source; durable when it returns.
+    pub async fn report(&self, report: DegradationReport, source: Source) -> Result<Accepted, Rejection> {
+        self.ready()?;
+        self.report_early(report, source).await
+    }
+
+    /// The same before everything is ready: spooled reports go first.
+    pub(super) async fn report_early(
+        &self,
+        report: DegradationReport,
+        source: Source,
+    ) -> Result<Accepted, Rejection> {
+        let running = self.running()?;
+        if running.journal.space() == crate::journal::Space::ReserveOnly {
+            return Err(Rejection::ReserveOnly { retry_after_s: 30 });
+        }
+        let seen = intake::accept(&running.journal, report, source)?;
+        match ask(running, Input::Reported(Box::new(seen))).await? {
+            Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
+            Answer::Full => Err(Rejection::Full { retry_after_s: 30 }),
+            Answer::Nothing | Answer::Recorded(_) => Err(Rejection::Refused {
+                code: "NOT_RECORDED",
+                reason: "the report was not recorded; this is a defect, please report it".into(),
+            }),
+        }
+    }
+
     /// Keeps refused input as evidence.
-    pub async fn refuse(&self, _: Source, _: &'static str, _: String) -> Result<(), Rejection> {
-        Err(NOT_READY)
+    pub async fn refuse(&self, source: Source, code: &'static str, said: String) -> Result<(), Rejection> {
+        let refused =
+            DegradationRefused { code: code.into(), source, said: intake::outside_text_inline(&said) };
+        ask(self.ready()?, Input::Refused(refused)).await.map(|_| ())
     }
-    /// No new attempt starts.
-    pub async fn pause(&self, _: String, _: String) -> Result<Seq, Rejection> {
-        Err(NOT_READY)
+
+    /// Stops new attempts from starting. Less power is immediate.
+    pub async fn pause(&self, by: String, reason: String) -> Result<Seq, Rejection> {
+        let reason = intake::clean_line(&reason);
+        recorded(ask(self.running()?, Input::Paused(Paused { by, reason })).await?)
     }
-    /// Attempts may start again.
-    pub async fn resume(&self, _: Vec<u8>, _: String) -> Result<Seq, Rejection> {
-        Err(NOT_READY)
+
+    /// Lets attempts start again: needs a statement signed by someone with the role `control@remediator`.
+    pub async fn resume(&self, statement: Vec<u8>, signature: String) -> Result<Seq, Rejection> {
+        let running = self.running()?;
+        let trust = running.state.trust();
+        let resumed = control::resumed(&statement, &signature, running.node, trust.as_deref())?;
+        match ask(running, Input::Resumed(resumed)).await? {
+            Answer::Nothing => Err(Rejection::Refused {
+                code: "STATEMENT_USED",
+                reason: "this statement was used before: sign a new one".into(),
+            }),
+            answer => recorded(answer),
+        }
     }
-    /// How far the start has come.
+
+    /// Journal and turn state, for parts that the bootstrap starts later.
+    pub(super) fn running_parts(&self) -> (Option<IntentJournal>, Option<Arc<TurnState>>) {
+        let running = self.shared.running.get();
+        (running.map(|r| r.journal.clone()), running.map(|r| Arc::clone(&r.state)))
+    }
+    /// How far the bootstrap has come.
     pub fn readiness(&self) -> Readiness {
-        Readiness::default()
+        self.shared.progress.read()
     }
     /// The read model, once the journal is open.
     pub fn audit(&self) -> Option<Audit> {
-        None
+        self.shared.running.get().map(|r| r.audit.clone())
     }
-    /// The turn makes progress and the journal is not sealed.
+    /// The turn makes progress and the journal takes entries.
     pub fn live(&self) -> bool {
-        true
+        self.shared.running.get().is_none_or(|r| r.state.makes_progress() && r.journal.sealed().is_none())
     }
+}
+
+/// Puts an input before the turn and waits until its decision is durable.
+pub(super) async fn ask(running: &Running, input: Input) -> Result<Answer, Rejection> {
+    let (reply, answer) = oneshot::channel();
+    match running.turn.try_send(Message::asking(input, reply)) {
+        Ok(()) => {}
+        Err(TrySendError::Full(_)) => return Err(Rejection::Full { retry_after_s: RETRY_AFTER_S }),
+        Err(TrySendError::Disconnected(_)) => return Err(sealed(running)),
+    }
+    answer.await.map_err(|_| sealed(running))
+}
+
+fn recorded(answer: Answer) -> Result<Seq, Rejection> {
+    match answer {
+        Answer::Recorded(seq) => Ok(seq),
+        _ => Err(Rejection::Refused { code: "NOT_RECORDED", reason: "nothing was recorded".into() }),
+    }
+}
+
+fn sealed(running: &Running) -> Rejection {
+    Rejection::Sealed(running.journal.sealed().unwrap_or_else(|| "the daemon is stopping".into()))
 }

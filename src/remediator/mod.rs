@@ -1,7 +1,27 @@
-//! Stand-in until the turn is merged: only the types that the faces speak to it with.
+//! The daemon: bootstrap, the turn, dispatch of effects, content on disk, shutdown. Decides nothing itself
+//! (policy) and shows nothing (audit, api).
 
+mod bootstrap;
 pub mod config;
+mod content;
+mod control;
+mod dispatch;
 mod handle;
+mod intake;
+mod keys;
+mod looks;
+mod observers;
+mod readiness;
+mod recover;
+mod runbooks;
+mod shutdown;
+mod snapshots;
 pub mod spool;
+mod starts;
+mod turn;
 
-pub use handle::{Accepted, Handle, Readiness, ReadyState, ReadyStep, Rejection};
+pub use bootstrap::{Error, Options, serve};
+pub use content::{ContentError, load_from_disk, read_trust_folder};
+pub use handle::{Accepted, Handle, Rejection};
+pub use keys::{journal_key_path, read_journal_key, write_journal_key};
+pub use readiness::{Readiness, ReadyState, ReadyStep};

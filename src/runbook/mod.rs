@@ -2,12 +2,37 @@
 //! matching, the catalog and planning. Pure over bytes: only `loader` and `authoring` touch files.
 //! Not for deciding whether an attempt starts (policy) or for running anything (action).
 
+#[cfg(feature = "server")]
+pub mod authoring;
+pub mod catalog;
 pub mod checks;
+pub mod content;
 pub mod expr;
 pub mod glob;
+#[cfg(feature = "server")]
+pub mod loader;
+pub mod manifest;
+pub mod matching;
 pub mod model;
 pub mod placeholder;
+pub mod planning;
 pub mod problem;
+pub mod proposals;
+pub mod revoked;
+pub mod schema;
+pub mod shipped;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
+pub mod trust;
+pub mod verified;
 pub mod yaml;
+
+pub use catalog::{Catalog, Entry, LoadContext};
+pub use content::ContentFolder;
+pub use matching::{Considered, Matches, Verdict};
+pub use model::{BlastRadius, Content, Kind, Platform, Runbook};
+pub use planning::{PlanError, PlanFor, Resolved};
+pub use trust::{Role, Trust};
+pub use verified::Verified;

@@ -21,7 +21,7 @@ pub struct Problem {
     /// What to write instead.
     pub help: Option<String>,
     /// The line itself.
-    pub excerpt: Option<String>,
+    pub excerpt: Option<Box<str>>,
 }
 
 /// `FILE:LINE:COLUMN: message`, then the line with a caret and the help.
@@ -65,7 +65,7 @@ impl Source<'_> {
     /// A problem at a line and column (0, 0 = the whole file).
     pub fn problem(&self, at: (u64, u64), check: &'static str, message: String) -> Problem {
         let index = usize::try_from(at.0).ok().and_then(|line| line.checked_sub(1));
-        let excerpt = index.and_then(|index| self.text.lines().nth(index)).map(str::to_owned);
+        let excerpt = index.and_then(|index| self.text.lines().nth(index)).map(Into::into);
         let (line, column) = at;
         Problem { file: self.file.to_owned(), line, column, check, message, help: None, excerpt }
     }

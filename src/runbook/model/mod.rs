@@ -23,8 +23,14 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// Version of the format: `1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct V1;
+
+impl Serialize for V1 {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_u32(1)
+    }
+}
 
 impl<'de> Deserialize<'de> for V1 {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {

@@ -1,0 +1,250 @@
+//! The only place that starts processes. The daemon starts itself as `remediator __step`; that one reads what
+//! it shall become from its standard input, bounds itself with safe calls, and execs. Nothing of the daemon
+//! but standard output and error reaches the program. Not for: waiting, ending, telling (run, supervisor).
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, PidfdFlags, Resource};
+use serde::{Deserialize, Serialize};
+
+use super::table;
+use crate::base::limits::STEP_START_MS_MAX;
+use crate::base::text::{clean, clip};
+use crate::event::plan::{Rlimits, RunPlan};
+
+/// Exit code of `__step` when it could not become the program.
+const NOT_STARTED: u8 = 125;
+/// What `__step` reads at most: far above the bounds of a plan.
+const ORDER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// What it says at most when it fails.
+const COMPLAINT_BYTES_MAX: u64 = 4 * 1024;
+
+/// How `__step` is reached.
+#[derive(Debug, Clone)]
+pub struct StepProgram {
+    /// Normally this program itself.
+    pub path: PathBuf,
+    /// Normally `__step`.
+    pub args: Vec<String>,
+}
+
+impl StepProgram {
+    /// This very program.
+    pub fn this_one() -> std::io::Result<Self> {
+        Ok(Self { path: std::env::current_exe()?, args: vec!["__step".to_owned()] })
+    }
+}
+
+/// Whose group a process gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Apart {
+    /// A process group of its own (steps): ended as a whole.
+    Group,
+    /// A session of its own (services): outlives the daemon and its terminal.
+    Session,
+}
+
+/// What `__step` shall become. Complete or not at all: a cut-off order does not parse.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    argv: Vec<String>,
+    env: BTreeMap<String, String>,
+    cwd: String,
+    rlimits: Rlimits,
+    apart: Apart,
+}
+
+/// A process whose program runs.
+#[derive(Debug)]
+pub(super) struct Spawned {
+    pub(super) child: Child,
+    pub(super) pid: Pid,
+    pub(super) pidfd: OwnedFd,
+    pub(super) start_ticks: u64,
+}
+
+/// Why there is none.
+#[derive(Debug)]
+pub(super) enum SpawnError {
+    /// The program was not started, for this reason.
+    NotStarted(String),
+    /// The process was ended because it said nothing; whether the program ran is unknown.
+    Stuck,
+}
+
+/// Starts a program as the plan says, marked, and returns once it runs.
+pub(super) fn spawn(
+    program: &StepProgram,
+    plan: &RunPlan,
+    marks: &[(&str, String)],
+    apart: Apart,
+    (stdout, stderr): (OwnedFd, OwnedFd),
+) -> Result<Spawned, SpawnError> {
+    let order = order(plan, marks, apart)?;
+    let (ours, theirs) =
+        UnixStream::pair().map_err(|e| SpawnError::NotStarted(format!("cannot make a socket: {e}")))?;
+    let mut command = Command::new(&program.path);
+    command.args(&program.args).env_clear().current_dir("/");
+    // Marked from its first instant: a crash of the daemon at any moment leaves nothing that is not found.
+    command.envs(marks.iter().map(|(name, value)| (name, value)));
+    command.stdin(OwnedFd::from(theirs)).stdout(stdout).stderr(stderr);
+    if apart == Apart::Group {
+        command.process_group(0);
+    }
+    let spawned = command.spawn();
+    // The command holds the far end of the socket: as long as it lives, no end of the answer would be seen.
+    drop(command);
+    let child = spawned.map_err(|e| {
+        SpawnError::NotStarted(format!("cannot start {} itself: {e}", program.path.display()))
+    })?;
+    hand_over(child, ours, &order)
+}
+
+fn order(plan: &RunPlan, marks: &[(&str, String)], apart: Apart) -> Result<Vec<u8>, SpawnError> {
+    let refuse = |why: String| Err(SpawnError::NotStarted(why));
+    match plan.argv.first() {
+        Some(program) if program.starts_with('/') => {}
+        Some(program) => return refuse(format!("`{}` is not an absolute path", clip(program, 200))),
+        None => return refuse("argv is empty".to_owned()),
+    }
+    let mut env = plan.env.clone();
+    for name in &plan.env_pass {
+        match std::env::var(name) {
+            Ok(value) => drop(env.insert(name.clone(), value)),
+            Err(std::env::VarError::NotPresent) => {}
+            Err(std::env::VarError::NotUnicode(_)) => {
+                return refuse(format!("environment variable {name} of the daemon is not UTF-8"));
+            }
+        }
+    }
+    env.extend(marks.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    let order =
+        Order { argv: plan.argv.clone(), env, cwd: plan.cwd.clone(), rlimits: plan.rlimits.clone(), apart };
+    serde_json::to_vec(&order).or_else(|e| refuse(format!("cannot write the order: {e}")))
+}
+
+/// Gives the order and waits for the exec: the socket closes with it, or says why there is none.
+fn hand_over(child: Child, mut socket: UnixStream, order: &[u8]) -> Result<Spawned, SpawnError> {
+    let mut child = Reaped(Some(child));
+    let (pid, pidfd, start_ticks) = child.identity()?;
+    let bound = Some(Duration::from_millis(STEP_START_MS_MAX));
+    let mut complaint = String::new();
+    let told = socket
+        .set_read_timeout(bound)
+        .and_then(|()| socket.set_write_timeout(bound))
+        .and_then(|()| socket.write_all(order))
+        .and_then(|()| socket.shutdown(Shutdown::Write))
+        // A process that ended early has not read everything; what it said still counts.
+        .or_else(|e| if e.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(e) })
+        .and_then(|()| socket.take(COMPLAINT_BYTES_MAX).read_to_string(&mut complaint));
+    match told {
+        Ok(_) if complaint.is_empty() => {}
+        // Said, and then the order was not read to its end: the socket was reset after the words.
+        _ if !complaint.is_empty() => return Err(SpawnError::NotStarted(clean(&complaint))),
+        Err(e) if e.kind() == std::io::ErrorKind::ConnectionReset => {
+            return Err(SpawnError::NotStarted("__step ended before it had read its order".to_owned()));
+        }
+        _ => return Err(SpawnError::Stuck),
+    }
+    let child = child.0.take();
+    child.map(|child| Spawned { child, pid, pidfd, start_ticks }).ok_or(SpawnError::Stuck)
+}
+
+/// A child that is killed and waited for unless it is taken out.
+struct Reaped(Option<Child>);
+
+impl Reaped {
+    fn identity(&self) -> Result<(Pid, OwnedFd, u64), SpawnError> {
+        let failed = |what: &str| SpawnError::NotStarted(format!("cannot {what} the process just made"));
+        let raw = self.0.as_ref().and_then(|child| i32::try_from(child.id()).ok());
+        let pid = raw.and_then(Pid::from_raw).ok_or_else(|| failed("number"))?;
+        let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(|_| failed("watch"))?;
+        let ticks = table::start_ticks(pid.as_raw_nonzero().get()).ok_or_else(|| failed("read /proc of"))?;
+        Ok((pid, pidfd, ticks))
+    }
+}
+
+impl Drop for Reaped {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The hidden subcommand `__step`. Comes back only when it could not become the program.
+pub fn step_main() -> std::process::ExitCode {
+    let stdin = std::io::stdin();
+    // Closed by the exec, which is how the daemon learns of it; standard input becomes /dev/null.
+    if let Ok(socket) = rustix::io::fcntl_dupfd_cloexec(stdin.as_fd(), 3) {
+        let mut socket = UnixStream::from(socket);
+        let mut text = Vec::new();
+        let complaint = match (&mut socket).take(ORDER_BYTES_MAX).read_to_end(&mut text) {
+            Ok(_) => become_program(&text),
+            Err(e) => format!("__step cannot read its order: {e}"),
+        };
+        let _ = socket.write_all(complaint.as_bytes());
+    }
+    std::process::ExitCode::from(NOT_STARTED)
+}
+
+/// Gives back why it did not happen.
+fn become_program(text: &[u8]) -> String {
+    let order: Order = match serde_json::from_slice(text) {
+        Ok(order) => order,
+        Err(e) => return format!("__step was given no complete order: {e}"),
+    };
+    let Some((program, args)) = order.argv.split_first() else { return "argv is empty".to_owned() };
+    if order.apart == Apart::Session
+        && let Err(e) = rustix::process::setsid()
+    {
+        return format!("cannot begin a session: {e}");
+    }
+    if let Err(e) = std::env::set_current_dir(&order.cwd) {
+        return format!("cannot enter the working directory {}: {e}", order.cwd);
+    }
+    // Opened now: a limit on open files may be too small for it in a moment.
+    let nothing = match std::fs::File::open("/dev/null") {
+        Ok(file) => file,
+        Err(e) => return format!("cannot open /dev/null: {e}"),
+    };
+    if let Err(e) = rustix::thread::set_no_new_privs(true) {
+        return format!("cannot give up new privileges: {e}");
+    }
+    let mut command = Command::new(program);
+    command.args(args).env_clear().envs(&order.env).stdin(Stdio::from(nothing));
+    if let Err(why) = set_limits(&order.rlimits) {
+        return why;
+    }
+    format!("cannot execute {program}: {}", command.exec())
+}
+
+fn set_limits(limits: &Rlimits) -> Result<(), String> {
+    // Room for the small allocations up to the exec, should the address space be bounded below what we use.
+    drop(Vec::<u8>::with_capacity(64 * 1024));
+    let mib = |value: u64| value.saturating_mul(1024 * 1024);
+    let all = [
+        (Resource::Nofile, limits.open_files, "open_files"),
+        (Resource::Cpu, limits.cpu_secs, "cpu_secs"),
+        (Resource::Fsize, limits.file_mib.map(mib), "file_mib"),
+        (Resource::As, limits.memory_mib.map(mib), "memory_mib"),
+    ];
+    for (resource, value, name) in all {
+        let Some(value) = value else { continue };
+        // Never above what the daemon itself may have: raising it would need a privilege.
+        let hard = rustix::process::getrlimit(resource).maximum.map_or(value, |max| max.min(value));
+        let limit = rustix::process::Rlimit { current: Some(hard), maximum: Some(hard) };
+        rustix::process::setrlimit(resource, limit)
+            .map_err(|e| format!("cannot set the limit {name}: {e}"))?;
+    }
+    Ok(())
+}

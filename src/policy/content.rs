@@ -1,0 +1,41 @@
+//! Catalog, trust and people's word changing: what was held for want of them is looked at again.
+
+use super::desk::{Answer, Desk};
+use super::{limits, notices, settle};
+use crate::context::IncidentState;
+use crate::event::content::{CatalogLoaded, TrustRefused};
+use crate::event::control::Resumed;
+
+/// Another catalog is in force: incidents that wait or were escalated may have a runbook now.
+pub(super) fn catalog_loaded(desk: &mut Desk<'_>, catalog: CatalogLoaded) -> Answer {
+    let Some(seq) = desk.put(None, None, catalog.into()) else { return Answer::Nothing };
+    let mut waiting: Vec<_> = desk
+        .world
+        .open_incidents()
+        .filter(|i| matches!(i.state, IncidentState::Held | IncidentState::Escalated))
+        .map(|i| (i.opened_seq, i.id))
+        .collect();
+    waiting.sort();
+    for (_, id) in waiting {
+        settle::settle_quietly(desk, id, seq);
+    }
+    Answer::Recorded(seq)
+}
+
+/// Trust files on disk are not believed; the version before stays in force, loudly.
+pub(super) fn trust_refused(desk: &mut Desk<'_>, refused: TrustRefused) -> Answer {
+    let text = format!("changed trust files are not in force: {}", refused.reason);
+    let Some(seq) = desk.put(None, None, refused.into()) else { return Answer::Nothing };
+    notices::queue(desk, None, seq, "trust", text);
+    Answer::Recorded(seq)
+}
+
+/// Someone who may lets it go on.
+pub(super) fn resumed(desk: &mut Desk<'_>, resumed: Resumed) -> Answer {
+    if desk.world.control.nonces.contains(&resumed.nonce) {
+        return Answer::Nothing;
+    }
+    let Some(seq) = desk.put(None, desk.world.control.seq, resumed.into()) else { return Answer::Nothing };
+    settle::settle_waiting(desk, seq, limits::PAUSED);
+    Answer::Recorded(seq)
+}

@@ -1,0 +1,120 @@
+//! What a decision can be asked: a closed enum. Everything in it was verified, redacted and bounded at the edge.
+
+use crate::base::ids::{AttemptId, IncidentId, Seq};
+use crate::event::Event;
+use crate::event::content::{CatalogLoaded, ConfigLoaded, TrustChanged, TrustRefused};
+use crate::event::control::{Paused, Resumed};
+use crate::event::degradation::{DegradationRecovered, DegradationRefused, DegradationSeen};
+use crate::event::process::{ProcessStarted, ProcessStopped};
+use crate::event::step::{StepFinished, StepLeftOver, StepStarted};
+use crate::event::verification::Observation;
+
+use super::effects::Ticket;
+
+/// One input of the turn.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// The process started.
+    Started(ProcessStarted),
+    /// The process is stopping in order.
+    Stopping(ProcessStopped),
+    /// The hunt for what a crashed daemon left behind has ended.
+    LeftOversFound(LeftOvers),
+    /// All is ready: every lifecycle that is not at rest gets a decision.
+    Booted,
+    /// The configuration was read.
+    ConfigLoaded(ConfigLoaded),
+    /// The catalog was read.
+    CatalogLoaded(CatalogLoaded),
+    /// Trust files changed, signed by someone who may.
+    TrustChanged(TrustChanged),
+    /// Trust files changed without that.
+    TrustRefused(TrustRefused),
+    /// A report was accepted at the edge.
+    Reported(Box<DegradationSeen>),
+    /// A sentinel saw the good edge.
+    Recovered(DegradationRecovered),
+    /// Input was refused at the edge.
+    Refused(DegradationRefused),
+    /// Looks that an effect asked for.
+    Observed {
+        /// Who asked.
+        ticket: Ticket,
+        /// In the order asked for.
+        observations: Vec<Observation>,
+    },
+    /// The regression watch has something to say.
+    Watched {
+        /// Which incident.
+        incident: IncidentId,
+        /// What was seen.
+        observation: Observation,
+        /// Looks so far.
+        looks: u32,
+        /// The watch's time is over.
+        over: bool,
+    },
+    /// The lock was granted or not.
+    LockAnswered {
+        /// Which incident.
+        incident: IncidentId,
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The answer.
+        answer: LockAnswer,
+    },
+    /// A step's process exists.
+    StepStarted {
+        /// Which incident.
+        incident: IncidentId,
+        /// What the hand says.
+        started: StepStarted,
+    },
+    /// A step is over.
+    StepFinished {
+        /// Which incident.
+        incident: IncidentId,
+        /// What the hand says.
+        finished: StepFinished,
+    },
+    /// A supervised service started, exited or was adopted.
+    Service(Box<Event>),
+    /// A sentinel started, was lost, or is blind.
+    Sentinel(Box<Event>),
+    /// Someone paused.
+    Paused(Paused),
+    /// Someone who may resumed.
+    Resumed(Resumed),
+    /// A channel tried to deliver.
+    NoticeTried {
+        /// Which notice.
+        notice: Seq,
+        /// Why it failed; none = delivered.
+        failure: Option<String>,
+    },
+    /// A timer is due.
+    Tick,
+}
+
+/// What the hunt at boot found.
+#[derive(Debug, Clone, Default)]
+pub struct LeftOvers {
+    /// Left-over steps with their incident.
+    pub steps: Vec<(IncidentId, StepLeftOver)>,
+    /// `service.adopted` and `service.exited` for every service the journal believed running.
+    pub services: Vec<Event>,
+}
+
+/// The answer to a request for locks.
+#[derive(Debug, Clone)]
+pub enum LockAnswer {
+    /// All were granted: resource → token.
+    Granted(std::collections::BTreeMap<String, u64>),
+    /// One was not.
+    Refused {
+        /// Which.
+        resource: String,
+        /// Who holds it, or what went wrong.
+        reason: String,
+    },
+}

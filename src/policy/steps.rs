@@ -1,0 +1,198 @@
+//! Steps and their undo: intended one after another, tried again where that is safe, taken back in reverse (RM-45).
+
+use super::desk::{Answer, Desk};
+use super::{attempt, notices, verification};
+use crate::base::ids::{IncidentId, Seq};
+use crate::base::text::clip;
+use crate::context::{Attempt, AttemptState};
+use crate::event::attempt::{Outcome, UndoStarted};
+use crate::event::plan::{ActionPlan, StepPlan};
+use crate::event::step::{StepFinished, StepIntended, StepOutcome, StepStarted, TargetTainted};
+
+/// The process of a step exists.
+pub(super) fn started(desk: &mut Desk<'_>, id: IncidentId, started: StepStarted) -> Answer {
+    let cause = started.intent;
+    match running(desk, id, cause) {
+        Some(_) => desk.note(Some(id), Some(cause), started),
+        None => Answer::Nothing,
+    }
+}
+
+/// A step is over: what comes next.
+pub(super) fn finished(desk: &mut Desk<'_>, id: IncidentId, finished: StepFinished) -> Answer {
+    let Some(intended) = running(desk, id, finished.intent) else { return Answer::Nothing };
+    let (step, outcome, intent) = (finished.step, finished.outcome.clone(), finished.intent);
+    let Some(seq) = desk.record(id, intent, finished) else { return Answer::Nothing };
+    match (outcome, intended.undo) {
+        (StepOutcome::WouldNotDie, _) => would_not_die(desk, id, seq, step),
+        (_, true) => next_undo(desk, id, seq),
+        (StepOutcome::Succeeded, false) => after_success(desk, id, seq, step),
+        (outcome, false) => after_failure(desk, id, seq, &intended, &outcome),
+    }
+    Answer::Recorded(seq)
+}
+
+fn running(desk: &Desk<'_>, id: IncidentId, intent: Seq) -> Option<StepIntended> {
+    let running = desk.attempt(id)?.running.as_ref()?;
+    (running.intent == intent).then(|| running.intended.clone())
+}
+
+/// Intends a step; its effect runs it once the entry is durable.
+pub(super) fn intend(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, step: u32) {
+    let Some(attempt) = desk.attempt(id) else { return };
+    if runtime_is_over(attempt, desk.now()) {
+        let reason = format!("its runtime of {} is over before step {step}", attempt.planned.plan.runtime);
+        begin_undo(desk, id, cause, None, Outcome::AbortedDeadline, reason);
+        return;
+    }
+    let Some(plan) = attempt.planned.plan.steps.get(step as usize) else { return };
+    let action = plan.action.clone();
+    record_intent(desk, id, cause, step, false, &action);
+}
+
+fn record_intent(
+    desk: &mut Desk<'_>,
+    id: IncidentId,
+    cause: Seq,
+    step: u32,
+    undo: bool,
+    action: &ActionPlan,
+) {
+    let now = desk.now();
+    let Some(attempt) = desk.attempt(id) else { return };
+    let Some(lock) = attempt.lock else { return };
+    let plan = &attempt.planned.plan.steps[step as usize];
+    let try_no = attempt.tries(step, undo) + attempt.lost_tries(step, undo) + 1;
+    let delay = if try_no > 1 { plan.retry_delay.ms() } else { 0 };
+    let intended = StepIntended {
+        attempt: attempt.id(),
+        step,
+        undo,
+        try_no,
+        action: action.digest(),
+        lock,
+        token: attempt.tokens.values().copied().max().unwrap_or(0),
+        deadline_elapsed_ms: now + delay + plan.timeout.ms(),
+    };
+    desk.record(id, cause, intended);
+}
+
+fn runtime_is_over(attempt: &Attempt, now: u64) -> bool {
+    // A resumed attempt has its runtime anew: the time a crashed daemon was away is not the attempt's.
+    let since = if attempt.resumed > 0 { attempt.since_elapsed_ms } else { attempt.planned_elapsed_ms };
+    now > since + attempt.planned.plan.runtime.ms()
+}
+
+fn after_success(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, step: u32) {
+    let steps = desk.attempt(id).map_or(0, |a| a.planned.plan.steps.len() as u32);
+    if step + 1 < steps {
+        intend(desk, id, cause, step + 1);
+    } else {
+        verification::start(desk, id, cause, false);
+    }
+}
+
+fn after_failure(
+    desk: &mut Desk<'_>,
+    id: IncidentId,
+    cause: Seq,
+    intended: &StepIntended,
+    outcome: &StepOutcome,
+) {
+    let Some(attempt) = desk.attempt(id) else { return };
+    let Some(plan) = attempt.planned.plan.steps.get(intended.step as usize) else { return };
+    if may_retry(plan, intended.try_no, outcome) {
+        intend(desk, id, cause, intended.step);
+        return;
+    }
+    let reason = format!("step `{}` {}", plan.id, describe(outcome));
+    let outcome_of_attempt = match outcome {
+        StepOutcome::TimedOut => Outcome::AbortedDeadline,
+        _ => Outcome::FailedPartial,
+    };
+    let began = !matches!(outcome, StepOutcome::NotStarted(_) | StepOutcome::Refused(_));
+    begin_undo(desk, id, cause, began.then_some(intended.step), outcome_of_attempt, reason);
+}
+
+/// A step that is not idempotent is tried again only where it is certain that it did not begin.
+fn may_retry(plan: &StepPlan, try_no: u32, outcome: &StepOutcome) -> bool {
+    let safe = plan.idempotent || matches!(outcome, StepOutcome::NotStarted(_));
+    safe && try_no <= plan.retries && !matches!(outcome, StepOutcome::Refused(_))
+}
+
+/// Takes back what stands, last first; `half_done` is a step that began and did not succeed.
+pub(super) fn begin_undo(
+    desk: &mut Desk<'_>,
+    id: IncidentId,
+    cause: Seq,
+    half_done: Option<u32>,
+    outcome: Outcome,
+    reason: String,
+) {
+    let Some(attempt) = desk.attempt(id) else { return };
+    let standing = attempt.standing_steps();
+    let began = half_done.is_some() || !standing.is_empty();
+    let has_undo =
+        |step: &u32| attempt.planned.plan.steps.get(*step as usize).is_some_and(|s| s.undo.is_some());
+    let mut queue: Vec<u32> = standing.into_iter().chain(half_done).filter(has_undo).collect();
+    queue.reverse();
+    queue.dedup();
+    if queue.is_empty() || attempt.lock.is_none() {
+        let outcome = if began { outcome } else { before_mutation(outcome) };
+        attempt::end(desk, id, cause, outcome, reason);
+        return;
+    }
+    let event = UndoStarted { attempt: attempt.id(), reason, steps: queue };
+    if let Some(seq) = desk.record(id, cause, event) {
+        next_undo(desk, id, seq);
+    }
+}
+
+fn before_mutation(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::FailedPartial | Outcome::AbortedDeadline => Outcome::FailedBeforeMutation,
+        other => other,
+    }
+}
+
+/// The next step to take back, or the end of the attempt.
+pub(super) fn next_undo(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) {
+    let Some(attempt) = desk.attempt(id).filter(|a| a.state == AttemptState::Undoing) else { return };
+    let next = attempt.undo_queue.first().copied();
+    let action = next.and_then(|step| attempt.planned.plan.steps.get(step as usize)?.undo.clone());
+    match (next, action) {
+        (Some(step), Some(action)) => record_intent(desk, id, cause, step, true, &action),
+        _ => {
+            let reason = attempt.undo_reason.clone().unwrap_or_default();
+            let failed_verdict = attempt
+                .verification
+                .as_ref()
+                .is_some_and(|v| v.verdict == Some(crate::event::verification::Verdict::Failed));
+            let outcome = if failed_verdict { Outcome::Failed } else { Outcome::FailedPartial };
+            attempt::end(desk, id, cause, outcome, reason);
+        }
+    }
+}
+
+fn would_not_die(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, step: u32) {
+    let Some(attempt) = desk.attempt(id) else { return };
+    let target = attempt.planned.target.clone();
+    let reason = format!("a process of step {step} would not die");
+    if let Some(seq) = desk.record(id, cause, TargetTainted { target, reason: reason.clone() }) {
+        notices::queue(desk, Some(id), seq, "tainted", reason.clone());
+        attempt::end(desk, id, seq, Outcome::AbortedDeadline, reason);
+    }
+}
+
+/// A step's outcome for people.
+pub(super) fn describe(outcome: &StepOutcome) -> String {
+    match outcome {
+        StepOutcome::Succeeded => "succeeded".into(),
+        StepOutcome::Exited(code) => format!("ended with exit code {code}"),
+        StepOutcome::Signalled(signal) => format!("was ended by signal {signal}"),
+        StepOutcome::TimedOut => "ran into its timeout".into(),
+        StepOutcome::NotStarted(why) => format!("could not be started: {}", clip(why, 300)),
+        StepOutcome::WouldNotDie => "would not die".into(),
+        StepOutcome::Refused(why) => format!("was refused: {}", clip(why, 300)),
+    }
+}

@@ -1,0 +1,424 @@
+//! Bringing the daemon up and down (RM-34): lock, keys, journal, fold, trust, runbooks, leftovers, reconcile,
+//! accept. HTTP answers from the first moment, 503 until the last step is done.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::config::{self, Config};
+use super::content::{self, ContentWatch, TrustNews};
+use super::dispatch::Dispatcher;
+use super::handle::{Handle, Running};
+use super::looks::Looks;
+use super::observers::{self, AttemptIndex};
+use super::readiness::{Progress, ReadyState};
+use super::runbooks::CatalogRunbooks;
+use super::snapshots::Snapshots;
+use super::turn::{End, Message, Turn, TurnState};
+use super::{keys, recover, shutdown, spool, starts};
+use crate::action::{self, Hands};
+use crate::api;
+use crate::audit::Audit;
+use crate::base::ids::{BootId, NodeId};
+use crate::base::limits::TURN_QUEUE_MAX;
+use crate::context::World;
+use crate::coordination::MachineLock;
+use crate::event::process::ProcessStarted;
+use crate::journal::{self, Clock, IntentJournal, SystemClock};
+use crate::policy::Input;
+use crate::runbook::{Trust, loader};
+use crate::sentinel::{Eyes, LastEdge, ServiceSeen, Watch};
+
+/// How the daemon is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The home.
+    pub home: PathBuf,
+    /// Address that wins over the configuration's.
+    pub listen: Option<String>,
+    /// Run nothing, plan only.
+    pub observe_only: bool,
+}
+
+/// Why the daemon did not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] config::ConfigError),
+    /// The address is taken.
+    #[error(
+        "cannot listen on {address}: {source}; is another daemon running? `--listen` or `listen:` in remediator.yaml chooses another"
+    )]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The key.
+    #[error(transparent)]
+    Key(#[from] keys::KeyError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// Runbooks and trust.
+    #[error(transparent)]
+    Content(#[from] content::ContentError),
+    /// Hands.
+    #[error(transparent)]
+    Hands(#[from] action::Error),
+    /// Leftovers.
+    #[error(transparent)]
+    Leftovers(#[from] action::leftovers::HuntError),
+    /// Locks.
+    #[error(transparent)]
+    Locks(#[from] crate::coordination::LockError),
+    /// Eyes.
+    #[error(transparent)]
+    Eyes(#[from] crate::sentinel::Error),
+    /// Tokens of the HTTP interface.
+    #[error(transparent)]
+    Tokens(#[from] api::tokens::Error),
+    /// Something that only the operating system can refuse.
+    #[error("cannot {doing}: {source}")]
+    System {
+        /// What was attempted.
+        doing: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The journal could not be written any more.
+    #[error("the journal was sealed: {0}; nothing was acknowledged since. Restart once the disk is well")]
+    Sealed(String),
+    /// The home has no journal.
+    #[error("{} is not a home: make one with `remediator init --home {}`", .0.display(), .0.display())]
+    NoHome(PathBuf),
+}
+
+impl Error {
+    /// The documented exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::NoHome(_) => 2,
+            Self::Journal(error) => error.exit_code(),
+            Self::Key(_) => 4,
+            _ => 75,
+        }
+    }
+}
+
+fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+    move |source| Error::System { doing, source }
+}
+
+/// Everything that the running parts share while they are put together.
+pub(super) struct Parts {
+    pub options: Options,
+    pub config: Config,
+    pub state: PathBuf,
+    pub boot: BootId,
+    pub clock: Arc<dyn Clock>,
+    pub progress: Progress,
+    pub handle: Handle,
+    pub stop: Arc<AtomicBool>,
+    pub runtime: tokio::runtime::Handle,
+}
+
+/// Runs the daemon until a signal stops it.
+pub fn serve(options: Options) -> Result<(), Error> {
+    let config = config::read(&options.home, options.listen.as_deref())?;
+    let state = options.home.join("state");
+    if !state.join("journal").is_dir() {
+        return Err(Error::NoHome(options.home));
+    }
+    let tokens = api::tokens::Tokens::load(&state.join("tokens.json"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("io")
+        .build()
+        .map_err(system("start the I/O runtime"))?;
+    let address = config.listen;
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind(address))
+        .map_err(|source| Error::Listen { address, source })?;
+    let progress = Progress::new();
+    let handle = Handle::new(progress.clone());
+    let (http_stop, mut http_stopped) = tokio::sync::watch::channel(false);
+    let stopped = async move {
+        // Whether told or dropped: either way nobody serves any more.
+        let _ = http_stopped.wait_for(|stop| *stop).await;
+    };
+    let http = runtime.spawn(api::serve(listener, handle.clone(), tokens, stopped));
+    let parts = Parts {
+        options,
+        config,
+        state,
+        boot: BootId::fresh(),
+        clock: Arc::new(SystemClock),
+        progress,
+        handle,
+        stop: Arc::default(),
+        runtime: runtime.handle().clone(),
+    };
+    let ended = run(&parts);
+    if let Err(error) = &ended {
+        tracing::error!(%error, "the daemon ends");
+    }
+    let _ = http_stop.send(true);
+    let drained = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(3), http).await });
+    if drained.is_err() {
+        tracing::warn!("requests were still open after three seconds; they were cut");
+    }
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+/// Takes one step of the bootstrap and tells how it went.
+fn step<T>(parts: &Parts, name: &'static str, take: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    parts.progress.set(name, ReadyState::Running);
+    let began = std::time::Instant::now();
+    let taken = take();
+    match &taken {
+        Ok(_) => {
+            tracing::debug!(step = name, ms = began.elapsed().as_millis() as u64, "bootstrap");
+            parts.progress.set(name, ReadyState::Done);
+        }
+        Err(error) => parts.progress.set(name, ReadyState::Failed(error.to_string())),
+    }
+    taken
+}
+
+fn run(parts: &Parts) -> Result<(), Error> {
+    let observe_only = starts::begin(&parts.state, parts.clock.now().time_us);
+    let observe_only =
+        observe_only.or_else(|| parts.options.observe_only.then(|| "asked for at start".to_owned()));
+    let locks = step(parts, "lock", || Ok(MachineLock::open()?))?;
+    let key = step(parts, "keys", || Ok(keys::read_journal_key(&parts.state)?))?;
+    let (journal, opened) = step(parts, "journal", || {
+        Ok(IntentJournal::open(journal::Options {
+            clock: Arc::clone(&parts.clock),
+            fold_version: crate::context::FOLD_VERSION,
+            ..journal::Options::new(&parts.state, parts.boot, key)
+        })?)
+    })?;
+    let node = opened.node;
+    let (world, snapshots) = step(parts, "fold", || fold(&journal, &opened))?;
+    let audit = Audit::of(journal.clone(), world.clone()).map_err(system("start the read model"))?;
+    let (turn_in, inbox) = crossbeam_channel::bounded(TURN_QUEUE_MAX);
+    let turn_state = Arc::new(TurnState::default());
+    let eyes_and_hands = bodies(parts, &journal, node, &turn_in)?;
+    let (hands, eyes, watch, attempts) = eyes_and_hands;
+    let looks = Looks::new(eyes, turn_in.clone(), parts.runtime.clone());
+    let dispatcher = Dispatcher::new(
+        node,
+        turn_in.clone(),
+        hands.clone(),
+        locks,
+        looks,
+        parts.runtime.clone(),
+        attempts,
+        Arc::clone(&watch),
+    );
+    let nothing = Arc::new(CatalogRunbooks::nothing());
+    let mut turn = Turn::new(
+        world,
+        journal.clone(),
+        Arc::clone(&parts.clock),
+        (parts.boot, node),
+        nothing,
+        dispatcher,
+        snapshots,
+        Arc::clone(&turn_state),
+    );
+    let before = recover::Before::of(&turn.world);
+    turn.decide_now(vec![
+        started(&opened, observe_only),
+        Input::ConfigLoaded(parts.config.decisions.clone()),
+    ])?;
+    let running = Running { node, journal: journal.clone(), audit, turn: turn_in.clone(), state: turn_state };
+    parts.handle.set_running(running);
+    let content = step(parts, "trust", || trust(parts, &mut turn))?;
+    let content = step(parts, "runbooks", || runbooks(parts, &mut turn, content))?;
+    step(parts, "leftovers", || recover::leftovers(&mut turn, &hands, node, &before))?;
+    step(parts, "reconcile", || Ok(turn.decide_now(vec![Input::Booted])?))?;
+    let mut threads = shutdown::Threads::new(Arc::clone(&parts.stop));
+    watch.set(content.catalog.0.sentinels(), &edges(&turn.world));
+    let turn_thread = std::thread::Builder::new()
+        .name("turn".into())
+        .spawn(move || turn.run(&inbox))
+        .map_err(system("start the turn"))?;
+    start_watching(parts, &mut threads, content, &watch, &turn_in)?;
+    step(parts, "accept", || {
+        let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
+        let spooled = spooled.map_err(system("take in spooled reports"))?;
+        starts::ready(&parts.state);
+        tracing::info!(listen = %parts.config.listen, %node, spooled, "ready");
+        Ok(())
+    })?;
+    let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch)?;
+    threads.join();
+    match end {
+        End::Stopped => Ok(journal.clean_stop()?),
+        End::Sealed(reason) => Err(Error::Sealed(reason)),
+    }
+}
+
+fn started(opened: &journal::Opened, observe_only: Option<String>) -> Input {
+    Input::Started(ProcessStarted {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        system_boot: recover::system_boot(),
+        clean: opened.clean,
+        observe_only,
+    })
+}
+
+/// Folds from the last snapshot that may be believed.
+fn fold(journal: &IntentJournal, opened: &journal::Opened) -> Result<(World, Snapshots), Error> {
+    let snapshot = opened.snapshot.as_ref().and_then(|(seq, bytes)| {
+        let world = World::from_snapshot(bytes);
+        world
+            .inspect_err(|error| tracing::warn!(%error, "a snapshot cannot be read; folding from the start"))
+            .ok()
+            .map(|w| (*seq, w))
+    });
+    let (after, mut world) = match snapshot {
+        Some((seq, world)) => (Some(seq), world),
+        None => (None, World::new(opened.genesis)),
+    };
+    journal.replay(after, &mut |record| {
+        world.apply(&record);
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok((world, Snapshots::after(after.unwrap_or(0))))
+}
+
+type Bodies = (Hands, Eyes, Arc<Watch>, AttemptIndex);
+
+fn redact(text: &str) -> String {
+    crate::base::redact::redact(text).into_owned()
+}
+
+fn bodies(
+    parts: &Parts,
+    journal: &IntentJournal,
+    node: NodeId,
+    turn: &crossbeam_channel::Sender<Message>,
+) -> Result<Bodies, Error> {
+    let attempts = AttemptIndex::default();
+    let watch_slot: Arc<std::sync::OnceLock<Arc<Watch>>> = Arc::default();
+    let nudged = Arc::clone(&watch_slot);
+    let tell = observers::hands_tell(journal.clone(), turn.clone(), attempts.clone(), move |service| {
+        if let Some(watch) = nudged.get() {
+            watch.nudge(service);
+        }
+    });
+    let hands_options = action::Options {
+        step_program: action::StepProgram::this_one().map_err(system("find this program's own file"))?,
+        node,
+        services_dir: parts.state.join("services"),
+        redact,
+    };
+    let hands = Hands::new(hands_options, tell)?;
+    let supervisor = hands.clone();
+    let services = move |service: &str| match supervisor.supervisor().look_up(service) {
+        Some(running) => ServiceSeen::Runs { pid: running.pid, start_ticks: running.start_ticks },
+        None => ServiceSeen::DoesNotRun,
+    };
+    let eyes = Eyes::new(Arc::new(services), redact)?;
+    let (reports, turn) = (journal.clone(), turn.clone());
+    let tell = move |report| {
+        if let Some(input) = observers::sentinel_input(&reports, report) {
+            // The turn is gone only when the daemon stops.
+            let _ = turn.send(Message::plain(input));
+        }
+    };
+    let watch = Arc::new(Watch::new(parts.runtime.clone(), eyes.clone().into_look(), Arc::new(tell)));
+    // Set once, here.
+    let _ = watch_slot.set(Arc::clone(&watch));
+    Ok((hands, eyes, watch, attempts))
+}
+
+/// What the journal knows each sentinel to have published last.
+fn edges(world: &World) -> std::collections::BTreeMap<String, LastEdge> {
+    let edge = |degraded: bool| if degraded { LastEdge::Bad } else { LastEdge::Good };
+    world.machine.sentinels.iter().map(|(id, s)| (id.clone(), edge(s.degraded.is_some()))).collect()
+}
+
+/// Content on its way from disk into force.
+struct Content {
+    folder: PathBuf,
+    files: Arc<crate::runbook::ContentFolder>,
+    trust: Trust,
+    refused: Option<std::collections::BTreeMap<String, crate::base::digest::FileDigest>>,
+    catalog: Arc<CatalogRunbooks>,
+}
+
+fn trust(parts: &Parts, turn: &mut Turn) -> Result<Content, Error> {
+    let folder = absolute(&parts.config.content)?;
+    let files = Arc::new(loader::read_folder(&folder).map_err(content::ContentError::from)?);
+    let mut trust = content::trust_in_force(&turn.journal, &turn.world.trust)?;
+    let mut refused = None;
+    match content::trust_news(&turn.journal, &trust, &files)? {
+        TrustNews::Same => {}
+        TrustNews::Changed(change) => {
+            let (changed_trust, changed) = *change;
+            turn.decide_now(vec![Input::TrustChanged(changed)])?;
+            trust = changed_trust;
+        }
+        TrustNews::Refused(news) => {
+            refused = Some(news.files.clone());
+            let known = turn.world.trust.refused.as_ref().is_some_and(|(files, _)| *files == news.files);
+            if !known {
+                turn.decide_now(vec![Input::TrustRefused(news)])?;
+            }
+        }
+    }
+    turn.state.set_trust(trust.clone());
+    Ok(Content { folder, files, trust, refused, catalog: Arc::clone(&turn.catalog) })
+}
+
+fn absolute(folder: &Path) -> Result<PathBuf, Error> {
+    std::fs::canonicalize(folder).map_err(system("find the content folder"))
+}
+
+fn runbooks(_: &Parts, turn: &mut Turn, mut content: Content) -> Result<Content, Error> {
+    let adopted = turn.world.adopted.clone();
+    let files = Arc::clone(&content.files);
+    let loaded = content::load(&turn.journal, &content.folder, files, &content.trust, adopted)?;
+    content.catalog = Arc::clone(&loaded.catalog);
+    turn.adopt(loaded.input, loaded.catalog)?;
+    Ok(content)
+}
+
+fn start_watching(
+    parts: &Parts,
+    threads: &mut shutdown::Threads,
+    content: Content,
+    watch: &Arc<Watch>,
+    turn: &crossbeam_channel::Sender<Message>,
+) -> Result<(), Error> {
+    let running = parts.handle.running_parts();
+    let (Some(journal), Some(state)) = running else { return Ok(()) };
+    let sentinels = Arc::clone(watch);
+    let content_watch = ContentWatch {
+        folder: content.folder,
+        journal,
+        turn: turn.clone(),
+        state,
+        trust: content.trust,
+        seen: content.files,
+        catalog: content.catalog,
+        on_catalog: Box::new(move |catalog| sentinels.set(catalog.sentinels(), &Default::default())),
+        stop: Arc::clone(&parts.stop),
+        refused: content.refused,
+    };
+    threads.spawn("content", move || content_watch.run()).map_err(system("start the content watcher"))?;
+    let (state, turn, stop) = (parts.state.clone(), turn.clone(), Arc::clone(&parts.stop));
+    threads
+        .spawn("paused", move || observers::watch_paused_file(&state, &turn, &stop))
+        .map_err(system("watch for state/PAUSED"))
+}

@@ -1,0 +1,67 @@
+//! Signed statements of people: more power needs a signature (X15). Checked against the trust in force.
+
+use serde::Deserialize;
+
+use super::handle::Rejection;
+use crate::base::digest::FileDigest;
+use crate::base::ids::NodeId;
+use crate::event::control::Resumed;
+use crate::journal::Clock as _;
+use crate::runbook::{Role, Trust};
+
+/// A statement is good for this long after it was issued.
+const STATEMENT_US_MAX: i64 = 3_600_000_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Statement {
+    v: u32,
+    action: String,
+    node: NodeId,
+    reason: String,
+    nonce: String,
+    issued_at: String,
+}
+
+fn refused(code: &'static str, reason: impl Into<String>) -> Rejection {
+    Rejection::Refused { code, reason: reason.into() }
+}
+
+/// Reads and checks a statement that resumes a paused remediator.
+pub(super) fn resumed(
+    bytes: &[u8],
+    signature: &str,
+    node: NodeId,
+    trust: Option<&Trust>,
+) -> Result<Resumed, Rejection> {
+    let statement: Statement = serde_json::from_slice(bytes)
+        .map_err(|e| refused("STATEMENT_UNREADABLE", format!("the statement cannot be read: {e}")))?;
+    if statement.v != 1 || statement.action != "resume" {
+        return Err(refused("STATEMENT_UNREADABLE", "the statement is not a version 1 `resume`"));
+    }
+    if statement.node != node {
+        return Err(refused("STATEMENT_OTHER_NODE", format!("the statement is for node {}", statement.node)));
+    }
+    let now_us = crate::journal::SystemClock.now().time_us;
+    check_age(&statement.issued_at, now_us)?;
+    let trust = trust.ok_or_else(|| refused("TRUST_UNREADABLE", "no trust is in force"))?;
+    let signed = trust
+        .verify(Role::Control, bytes, signature.as_bytes(), now_us)
+        .map_err(|e| refused("SIGNATURE_WRONG", format!("the signature does not count: {e}")))?;
+    if let Some(why) = signed.untimely {
+        return Err(refused("SIGNATURE_WRONG", why));
+    }
+    let by = signed.principal;
+    let reason = super::intake::clean_line(&statement.reason);
+    Ok(Resumed { by, reason, statement: FileDigest::of(bytes), nonce: statement.nonce })
+}
+
+fn check_age(issued_at: &str, now_us: i64) -> Result<(), Rejection> {
+    let issued: jiff::Timestamp = issued_at
+        .parse()
+        .map_err(|e| refused("STATEMENT_UNREADABLE", format!("`issued_at` is not an RFC 3339 time: {e}")))?;
+    if (now_us - issued.as_microsecond()).abs() > STATEMENT_US_MAX {
+        return Err(refused("STATEMENT_EXPIRED", "the statement is more than an hour off: sign a new one"));
+    }
+    Ok(())
+}

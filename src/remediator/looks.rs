@@ -1,0 +1,105 @@
+//! Carrying out looks: one after a delay, or again and again during a regression watch.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::task::AbortHandle;
+
+use super::turn::Message;
+use crate::base::ids::IncidentId;
+use crate::base::redact::redact;
+use crate::base::text::clip;
+use crate::base::time::Span;
+use crate::event::plan::ProbePlan;
+use crate::event::verification::{Observation, Verdict};
+use crate::policy::{Input, Ticket};
+use crate::sentinel::Eyes;
+
+/// Evidence of one look that stands in an entry.
+const EVIDENCE_BYTES_MAX: usize = 512;
+
+/// See the module.
+#[derive(Clone)]
+pub(super) struct Looks {
+    eyes: Eyes,
+    turn: crossbeam_channel::Sender<Message>,
+    runtime: tokio::runtime::Handle,
+    watches: Arc<Mutex<BTreeMap<IncidentId, AbortHandle>>>,
+}
+
+impl Looks {
+    pub fn new(
+        eyes: Eyes,
+        turn: crossbeam_channel::Sender<Message>,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
+        Self { eyes, turn, runtime, watches: Arc::default() }
+    }
+
+    /// Looks once, after `delay`, and tells the turn.
+    pub fn once(&self, ticket: Ticket, probes: Vec<ProbePlan>, delay: Duration) {
+        let looks = self.clone();
+        self.runtime.spawn(async move {
+            pause(delay).await;
+            let mut observations = Vec::with_capacity(probes.len());
+            for probe in &probes {
+                observations.push(tidy(looks.eyes.look(probe).await));
+            }
+            looks.tell(Input::Observed { ticket, observations });
+        });
+    }
+
+    /// Looks until the time is over or it is bad again.
+    pub fn watch(&self, incident: IncidentId, probe: ProbePlan, every: Span, lasts: Duration) {
+        let looks = self.clone();
+        let task = self.runtime.spawn(async move {
+            let end = tokio::time::Instant::now() + lasts;
+            let mut seen = 0;
+            loop {
+                let left = end.saturating_duration_since(tokio::time::Instant::now());
+                pause(every.to_std().min(left)).await;
+                let observation = tidy(looks.eyes.look(&probe).await);
+                seen += 1;
+                let over = tokio::time::Instant::now() >= end;
+                if over || observation.verdict == Verdict::Failed {
+                    looks.tell(Input::Watched { incident, observation, looks: seen, over });
+                    return;
+                }
+            }
+        });
+        let before = self.lock().insert(incident, task.abort_handle());
+        if let Some(before) = before {
+            before.abort();
+        }
+    }
+
+    /// Stops a watch.
+    pub fn stop_watch(&self, incident: IncidentId) {
+        if let Some(task) = self.lock().remove(&incident) {
+            task.abort();
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<IncidentId, AbortHandle>> {
+        self.watches.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn tell(&self, input: Input) {
+        // A blocking send from a worker: the turn drains its inbox, or has ended and nobody needs the look.
+        let _ = self.turn.send(Message::plain(input));
+    }
+}
+
+async fn pause(delay: Duration) {
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+}
+
+/// What a target says of itself is outside text.
+fn tidy(mut observation: Observation) -> Observation {
+    let cleaned = crate::base::text::clean(&observation.evidence);
+    observation.evidence = clip(&redact(&cleaned), EVIDENCE_BYTES_MAX).to_owned();
+    observation
+}

@@ -1,0 +1,132 @@
+//! What speaks to the turn by itself: sentinels' edges, hands' reports, the file `state/PAUSED`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+
+use super::intake;
+use super::turn::Message;
+use crate::action::{HandReport, Tell};
+use crate::base::ids::{AttemptId, Fingerprint, IncidentId};
+use crate::base::limits::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX};
+use crate::base::text::clip;
+use crate::event::control::Paused;
+use crate::event::degradation::{DegradationRecovered, DegradationReport, Source};
+use crate::event::plan::SentinelPlan;
+use crate::event::verification::Observation;
+use crate::journal::IntentJournal;
+use crate::policy::Input;
+use crate::sentinel::SentinelReport;
+
+/// Which incident an attempt belongs to; the dispatcher fills it, hands' reports are looked up in it.
+#[derive(Clone, Default)]
+pub(super) struct AttemptIndex(Arc<std::sync::Mutex<BTreeMap<AttemptId, IncidentId>>>);
+
+impl AttemptIndex {
+    pub fn remember(&self, attempt: AttemptId, incident: IncidentId) {
+        self.lock().insert(attempt, incident);
+    }
+    pub fn forget(&self, attempt: AttemptId) {
+        self.lock().remove(&attempt);
+    }
+    fn find(&self, attempt: AttemptId) -> Option<IncidentId> {
+        self.lock().get(&attempt).copied()
+    }
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<AttemptId, IncidentId>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Hands tell the turn; output goes to entry or blob on the way. `exited` hears of services that ended.
+pub(super) fn hands_tell(
+    journal: IntentJournal,
+    turn: Sender<Message>,
+    attempts: AttemptIndex,
+    exited: impl Fn(&str) + Send + Sync + 'static,
+) -> Tell {
+    Arc::new(move |report| {
+        let input = match report {
+            HandReport::StepStarted(started) => {
+                attempts.find(started.attempt).map(|incident| Input::StepStarted { incident, started })
+            }
+            HandReport::StepFinished(finished) => attempts.find(finished.attempt).map(|incident| {
+                let output = intake::outside_text(&journal, &finished.output);
+                Input::StepFinished { incident, finished: finished.into_event(output) }
+            }),
+            HandReport::ServiceStarted(started) => Some(Input::Service(Box::new(started.into()))),
+            HandReport::ServiceExited(ended) => {
+                exited(&ended.service);
+                Some(Input::Service(Box::new(ended.into())))
+            }
+        };
+        match input {
+            // The turn is gone only when the daemon stops; the next start finds what was left over.
+            Some(input) => drop(turn.send(Message::plain(input))),
+            None => tracing::error!("a hand reported about an attempt that nobody started"),
+        }
+    })
+}
+
+/// What a sentinel reports, as an input.
+pub(super) fn sentinel_input(journal: &IntentJournal, report: SentinelReport) -> Option<Input> {
+    Some(match report {
+        SentinelReport::Degraded { plan, observation } => {
+            let source = Source::Sentinel(plan.id.clone());
+            let seen = intake::accept(journal, degradation(&plan, &observation), source);
+            let seen = seen.inspect_err(
+                |error| tracing::error!(sentinel = plan.id, %error, "a sentinel's report is not legal"),
+            );
+            Input::Reported(Box::new(seen.ok()?))
+        }
+        SentinelReport::Recovered { plan, observation } => Input::Recovered(DegradationRecovered {
+            fingerprint: Fingerprint::of(&plan.subsystem, &plan.code, &plan.target),
+            target: plan.target.clone(),
+            source: Source::Sentinel(plan.id.clone()),
+            evidence: intake::clean_line(&observation.evidence),
+        }),
+        SentinelReport::Started(started) => Input::Sentinel(Box::new(started.into())),
+        SentinelReport::Lost { lost, .. } => Input::Sentinel(Box::new(lost.into())),
+        SentinelReport::Blind { blind, .. } => Input::Sentinel(Box::new(blind.into())),
+    })
+}
+
+fn degradation(plan: &SentinelPlan, observation: &Observation) -> DegradationReport {
+    let values = observation.values.iter().map(|(name, value)| (name.clone(), value.to_string()));
+    DegradationReport {
+        subsystem: plan.subsystem.clone(),
+        code: plan.code.clone(),
+        target: plan.target.clone(),
+        severity: plan.severity,
+        summary: clip(&plan.summary, SUMMARY_BYTES_MAX).to_owned(),
+        detail: Some(clip(&observation.evidence, DETAIL_BYTES_MAX).to_owned()),
+        attributes: values.collect(),
+        observed_at: None,
+        id: None,
+    }
+}
+
+/// How often the file is looked for: controls take effect in less than a second (RM-44).
+const PAUSED_POLL: Duration = Duration::from_millis(400);
+
+/// Whoever can write into `state/` can pause, also when HTTP does not answer.
+pub(super) fn watch_paused_file(state: &Path, turn: &Sender<Message>, stop: &AtomicBool) {
+    let file: PathBuf = state.join("PAUSED");
+    let stamp = || std::fs::metadata(&file).and_then(|m| m.modified()).ok();
+    let mut seen = None;
+    while !stop.load(Ordering::Relaxed) {
+        let now = stamp();
+        if now.is_some() && now != seen {
+            let text = std::fs::read(&file).unwrap_or_default();
+            let reason = intake::clean_line(String::from_utf8_lossy(&text).trim());
+            let reason = if reason.is_empty() { "the file is there".into() } else { reason };
+            let _ =
+                turn.send(Message::plain(Input::Paused(Paused { by: "file:state/PAUSED".into(), reason })));
+        }
+        seen = now;
+        std::thread::park_timeout(PAUSED_POLL);
+    }
+}

@@ -1,0 +1,148 @@
+//! Which runbooks are for a degradation, and why each is or is not (RM-5). Indexed by the literal part of the
+//! matchers; pure; every `when` of one degradation is evaluated in one hop.
+//! Not for choosing among those that match: cooldowns, limits and standing are policy.
+
+use std::collections::BTreeMap;
+
+use crate::event::content::Standing;
+use crate::event::degradation::DegradationSeen;
+
+use super::catalog::{Catalog, Entry, LoadContext};
+use super::expr::{self, ExprError};
+use super::glob;
+use super::model::{Kind, Runbook};
+
+/// Ids by subsystem and code, best first: highest priority, then id.
+#[derive(Debug, Default)]
+pub struct Index {
+    ids: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    runbooks: usize,
+}
+
+impl Index {
+    /// Of everything that may be matched: live and observe-only runbooks.
+    pub(super) fn of(entries: &BTreeMap<(Kind, String), Entry>) -> Self {
+        let mut sorted: Vec<(&Entry, &Runbook)> = entries
+            .values()
+            .filter(|e| e.standing != Standing::Refused)
+            .filter_map(|e| e.runbook().map(|runbook| (e, runbook)))
+            .collect();
+        sorted.sort_by_key(|(entry, runbook)| (std::cmp::Reverse(runbook.priority), &entry.id));
+        let mut index = Self { ids: BTreeMap::new(), runbooks: sorted.len() };
+        for (entry, runbook) in sorted {
+            let codes = index.ids.entry(runbook.matcher.subsystem.clone()).or_default();
+            codes.entry(runbook.matcher.code.clone()).or_default().push(entry.id.clone());
+        }
+        index
+    }
+}
+
+/// Whether a runbook is for a degradation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is, with the values that were compared.
+    Matched(String),
+    /// It is not.
+    NotMatched {
+        /// Stable word, as in `event::incident::Candidate::why`.
+        why: &'static str,
+        /// For people, with the values that were compared.
+        detail: String,
+    },
+}
+
+/// A runbook that was considered.
+#[derive(Debug)]
+pub struct Considered<'a> {
+    /// Its entry.
+    pub entry: &'a Entry,
+    /// The runbook.
+    pub runbook: &'a Runbook,
+    /// Whether it is for this degradation.
+    pub verdict: Verdict,
+}
+
+/// Every runbook whose matcher names the degradation's subsystem and code.
+#[derive(Debug)]
+pub struct Matches<'a> {
+    /// Best first.
+    pub considered: Vec<Considered<'a>>,
+    /// Runbooks whose matcher names another subsystem or code.
+    pub not_candidates: u32,
+}
+
+impl Catalog {
+    /// Looks for runbooks for a degradation that was reported `count` times in its incident.
+    pub fn candidates(&self, seen: &DegradationSeen, count: u64) -> Matches<'_> {
+        let ids = self.index.ids.get(&seen.subsystem).and_then(|codes| codes.get(&seen.code));
+        let mut considered = Vec::new();
+        for id in ids.into_iter().flatten() {
+            if let Some(entry) = self.get(Kind::Runbook, id)
+                && let Some(runbook) = entry.runbook()
+            {
+                let verdict = literal_verdict(runbook, seen, &self.context);
+                considered.push(Considered { entry, runbook, verdict });
+            }
+        }
+        evaluate_whens(&mut considered, seen, count);
+        let others = self.index.runbooks - considered.len();
+        Matches { considered, not_candidates: u32::try_from(others).unwrap_or(u32::MAX) }
+    }
+}
+
+fn literal_verdict(runbook: &Runbook, seen: &DegradationSeen, context: &LoadContext) -> Verdict {
+    let not = |why, detail| Verdict::NotMatched { why, detail };
+    if !seen.actionable {
+        return not("free_text", "free text matches nothing".into());
+    }
+    let matcher = &runbook.matcher;
+    if let Some(glob) = matcher.target.as_deref().filter(|glob| !glob::matches(glob, &seen.target)) {
+        return not("target", format!("target `{}` does not fit `{glob}`", seen.target));
+    }
+    if let Some(severities) = matcher.severity.as_ref().filter(|list| !list.contains(&seen.severity)) {
+        return not(
+            "severity",
+            format!("severity {:?} is not among {severities:?}", seen.severity).to_lowercase(),
+        );
+    }
+    if !runbook.platforms.contains(&context.platform) {
+        let detail = format!("this is {:?}; it is for {:?}", context.platform, runbook.platforms);
+        return not("platform", detail.to_lowercase());
+    }
+    let missing: Vec<_> =
+        runbook.credentials.iter().filter(|name| !context.credentials.contains(*name)).collect();
+    if !missing.is_empty() {
+        return not("credentials", format!("credentials are missing: {missing:?}"));
+    }
+    let target = matcher.target.as_deref().unwrap_or("*");
+    Verdict::Matched(format!("{}/{} on `{target}`", matcher.subsystem, matcher.code))
+}
+
+fn evaluate_whens(considered: &mut [Considered], seen: &DegradationSeen, count: u64) {
+    let open: Vec<(usize, &str)> = considered
+        .iter()
+        .enumerate()
+        .filter(|(_, c)| matches!(c.verdict, Verdict::Matched(_)))
+        .filter_map(|(at, c)| c.runbook.matcher.when.as_deref().map(|when| (at, when)))
+        .collect();
+    if open.is_empty() {
+        return;
+    }
+    let sources: Vec<&str> = open.iter().map(|(_, when)| *when).collect();
+    let answers = expr::evaluate_all(&sources, expr::when_vars(seen, count));
+    let places: Vec<usize> = open.iter().map(|(at, _)| *at).collect();
+    for (at, answer) in places.into_iter().zip(answers) {
+        if let Some(detail) = when_fails(answer) {
+            considered[at].verdict = Verdict::NotMatched { why: "when", detail };
+        }
+    }
+}
+
+/// Why a `when` does not let the runbook through. An error does not: unknown is not true.
+fn when_fails(answer: Result<bool, ExprError>) -> Option<String> {
+    match answer {
+        Ok(true) => None,
+        Ok(false) => Some("its `when` is false".into()),
+        Err(error) => Some(format!("its `when`: {error}")),
+    }
+}

@@ -1,0 +1,340 @@
+//! From a runbook and a degradation to a plan: every placeholder filled, every service and look resolved, nothing
+//! left to decide. What cannot be resolved does not run. Pure.
+//! Not for whether it may run now (policy).
+
+use std::collections::BTreeSet;
+
+use crate::base::limits::{ARG_BYTES_MAX, PLAN_BYTES_MAX};
+use crate::event::content::Standing;
+use crate::event::degradation::DegradationSeen;
+use crate::event::plan::{
+    ActionPlan, HttpLook, LookPlan, Plan, PreconditionPlan, ProbePlan, ProcessLook, RunPlan, RungPlan,
+    SentinelPlan, ServicePlan, ServiceVerb, StepPlan, VerificationPlan,
+};
+
+use super::catalog::{Catalog, Entry};
+use super::model::{
+    Action, Kind, Precondition, Probe, ProbeLook, ProcessProbe, Run, Runbook, Rung, Service, Step,
+    Verification,
+};
+use super::placeholder::{Place, PlaceholderError, Values};
+
+/// A runbook that cannot be resolved for this degradation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// A placeholder has no value, or one that does not fit.
+    #[error("{what}: {source}")]
+    Placeholder {
+        /// Where in the runbook.
+        what: String,
+        /// What is wrong.
+        source: PlaceholderError,
+    },
+    /// It names a service that does not exist.
+    #[error("{what}: there is no service `{service}` (services are content files of the kind service)")]
+    NoService {
+        /// Where in the runbook.
+        what: String,
+        /// Its id.
+        service: String,
+    },
+    /// It names a service that may not be used.
+    #[error("{what}: the service `{service}` is not live: {reason}")]
+    ServiceNotLive {
+        /// Where in the runbook.
+        what: String,
+        /// Its id.
+        service: String,
+        /// Why, with the mend.
+        reason: String,
+    },
+    /// What comes out is too large for an entry.
+    #[error("{what}: {size} bytes, at most {max}")]
+    TooLarge {
+        /// What.
+        what: String,
+        /// Its size.
+        size: usize,
+        /// The bound.
+        max: usize,
+    },
+    /// The entry is no runbook, or its text was refused.
+    #[error("{0} is not a runbook that can be planned: see `remediator runbook lint`")]
+    NotARunbook(String),
+}
+
+/// What a plan is for: a service that is not live stops a live attempt, and is only noted in a dry run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanFor {
+    /// To be carried out.
+    Live,
+    /// To be shown.
+    DryRun,
+}
+
+/// A plan and the content files that it rests on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolved {
+    /// What will be done.
+    pub plan: Plan,
+    /// `kind/id digest` of each other content file that went into it.
+    pub relies_on: Vec<String>,
+}
+
+impl Catalog {
+    /// Resolves a runbook for a degradation.
+    pub fn plan(
+        &self,
+        entry: &Entry,
+        seen: &DegradationSeen,
+        plan_for: PlanFor,
+    ) -> Result<Resolved, PlanError> {
+        let runbook = entry.runbook().ok_or_else(|| PlanError::NotARunbook(entry.name()))?;
+        let values = Values::of_event(&self.context.home, seen);
+        Resolver { catalog: self, values, plan_for, relies_on: BTreeSet::new() }.plan(runbook)
+    }
+
+    /// What live sentinels look at, by id.
+    pub fn sentinels(&self) -> Vec<SentinelPlan> {
+        let live = self.entries().filter(|e| e.kind == Kind::Sentinel && e.standing == Standing::Live);
+        live.filter_map(|entry| self.sentinel_plan(entry).ok()).collect()
+    }
+
+    /// What one sentinel looks at.
+    pub fn sentinel_plan(&self, entry: &Entry) -> Result<SentinelPlan, PlanError> {
+        let sentinel = entry.sentinel().ok_or_else(|| PlanError::NotARunbook(entry.name()))?;
+        let probe = self.at_home().probe("probe", &sentinel.probe)?;
+        let report = &sentinel.report;
+        Ok(SentinelPlan {
+            id: sentinel.id.clone(),
+            digest: entry.digest,
+            probe,
+            every: sentinel.every,
+            failures: sentinel.failures,
+            successes: sentinel.successes,
+            unknowns: sentinel.unknowns,
+            subsystem: report.subsystem.clone(),
+            code: report.code.clone(),
+            target: report.target.clone(),
+            severity: report.severity,
+            summary: report.summary.clone(),
+        })
+    }
+
+    /// How a live service is started, stopped or restarted.
+    pub fn service_plan(&self, id: &str, verb: ServiceVerb) -> Result<ServicePlan, PlanError> {
+        self.at_home().service("service", id, verb)
+    }
+
+    /// The look that a live service declares for itself.
+    pub fn service_probe(&self, id: &str) -> Result<ProbePlan, PlanError> {
+        let mut resolver = self.at_home();
+        let (service, _) = resolver.service_entry("service", id)?;
+        resolver.probe("probe", &service.probe)
+    }
+
+    fn at_home(&self) -> Resolver<'_> {
+        let values = Values::of_home(&self.context.home);
+        Resolver { catalog: self, values, plan_for: PlanFor::Live, relies_on: BTreeSet::new() }
+    }
+}
+
+struct Resolver<'a> {
+    catalog: &'a Catalog,
+    values: Values<'a>,
+    plan_for: PlanFor,
+    relies_on: BTreeSet<String>,
+}
+
+impl<'a> Resolver<'a> {
+    fn plan(mut self, runbook: &Runbook) -> Result<Resolved, PlanError> {
+        let verification = runbook.verification.as_ref();
+        let verification =
+            verification.ok_or_else(|| PlanError::NotARunbook(format!("runbook/{}", runbook.id)))?;
+        let locks: Result<BTreeSet<_>, _> =
+            runbook.locks.iter().map(|lock| self.fill("locks", lock, Place::Lock)).collect();
+        let plan = Plan {
+            preconditions: runbook
+                .preconditions
+                .iter()
+                .map(|p| self.precondition(p))
+                .collect::<Result<_, _>>()?,
+            locks: locks?.into_iter().collect(),
+            steps: runbook.steps.iter().map(|step| self.step(step)).collect::<Result<_, _>>()?,
+            verification: self.verification(verification)?,
+            escalation: self.escalation(runbook)?,
+            runtime: runbook.limits().runtime,
+        };
+        let size = serde_json::to_string(&plan).map_or(usize::MAX, |text| text.len());
+        if size > PLAN_BYTES_MAX {
+            return Err(PlanError::TooLarge { what: "the plan".into(), size, max: PLAN_BYTES_MAX });
+        }
+        Ok(Resolved { plan, relies_on: self.relies_on.into_iter().collect() })
+    }
+
+    fn fill(&self, what: &str, text: &str, place: Place) -> Result<String, PlanError> {
+        let filled = self.values.fill(text, place);
+        let filled = filled.map_err(|source| PlanError::Placeholder { what: what.to_owned(), source })?;
+        if filled.len() > ARG_BYTES_MAX {
+            let what = what.to_owned();
+            return Err(PlanError::TooLarge { what, size: filled.len(), max: ARG_BYTES_MAX });
+        }
+        Ok(filled)
+    }
+
+    fn precondition(&mut self, condition: &Precondition) -> Result<PreconditionPlan, PlanError> {
+        let what = format!("precondition {}", condition.id);
+        let probe = self.probe(&what, &condition.probe)?;
+        Ok(PreconditionPlan { id: condition.id.clone(), probe, expect: condition.expect.clone() })
+    }
+
+    fn step(&mut self, step: &Step) -> Result<StepPlan, PlanError> {
+        let what = format!("step {}", step.id);
+        let undo = match &step.undo {
+            None => None,
+            Some(undo) => Some(self.action(&format!("undo of {what}"), undo.action())?),
+        };
+        Ok(StepPlan {
+            id: step.id.clone(),
+            action: self.action(&what, step.action())?,
+            timeout: step.timeout,
+            retries: step.retry.as_ref().map_or(0, |retry| retry.times),
+            retry_delay: step.retry.as_ref().map(|retry| retry.delay).unwrap_or_default(),
+            idempotent: step.idempotent,
+            undo,
+            undo_when_unknown: step.undo_when_unknown,
+            irreversible: step.irreversible.clone(),
+        })
+    }
+
+    fn action(&mut self, what: &str, action: Option<Action<'_>>) -> Result<ActionPlan, PlanError> {
+        match action {
+            Some(Action::Run(run)) => self.run(what, run).map(ActionPlan::Run),
+            Some(Action::Service(step)) => {
+                let (verb, text) = step.parts();
+                let id = self.fill(what, text, Place::Name)?;
+                self.service(what, &id, verb).map(ActionPlan::Service)
+            }
+            None => Err(PlanError::NotARunbook(what.to_owned())),
+        }
+    }
+
+    fn run(&self, what: &str, run: &Run) -> Result<RunPlan, PlanError> {
+        let argv: Result<_, _> = run.argv.iter().map(|text| self.fill(what, text, Place::Argument)).collect();
+        let env = run.env.iter();
+        let env: Result<_, _> =
+            env.map(|(name, text)| Ok((name.clone(), self.fill(what, text, Place::Environment)?))).collect();
+        Ok(RunPlan {
+            argv: argv?,
+            env: env?,
+            env_pass: run.env_pass.clone(),
+            cwd: self.fill(what, &run.cwd, Place::Path)?,
+            rlimits: run.rlimits.clone(),
+            ok_exit: run.ok_exit.clone(),
+        })
+    }
+
+    fn service_entry(&mut self, what: &str, id: &str) -> Result<(&'a Service, &'a Entry), PlanError> {
+        let entry = self.catalog.get(Kind::Service, id);
+        let Some((entry, service)) = entry.and_then(|entry| entry.service().map(|service| (entry, service)))
+        else {
+            return Err(PlanError::NoService { what: what.to_owned(), service: id.to_owned() });
+        };
+        if entry.standing != Standing::Live && self.plan_for == PlanFor::Live {
+            let reason = entry.reason().unwrap_or_default();
+            return Err(PlanError::ServiceNotLive { what: what.to_owned(), service: id.to_owned(), reason });
+        }
+        self.relies_on.insert(format!("{} {}", entry.name(), entry.digest));
+        Ok((service, entry))
+    }
+
+    fn service(&mut self, what: &str, id: &str, verb: ServiceVerb) -> Result<ServicePlan, PlanError> {
+        let (service, entry) = self.service_entry(what, id)?;
+        let run = Run {
+            argv: service.argv.clone(),
+            env: service.env.clone(),
+            env_pass: service.env_pass.clone(),
+            cwd: service.cwd.clone(),
+            rlimits: service.rlimits.clone(),
+            ok_exit: vec![0],
+        };
+        let start = self.catalog.at_home().run(&format!("service {id}"), &run)?;
+        let (service_id, digest, stop_timeout) = (service.id.clone(), entry.digest, service.stop_timeout);
+        Ok(ServicePlan { verb, service: service_id, digest, start, stop_timeout })
+    }
+
+    fn probe(&mut self, what: &str, probe: &Probe) -> Result<ProbePlan, PlanError> {
+        let look = match probe.look() {
+            Some(ProbeLook::Service(text)) => {
+                let id = self.fill(what, text, Place::Name)?;
+                let (service, _) = self.service_entry(what, &id)?;
+                // A service's texts are resolved without the degradation, and cannot name a service's probe again.
+                let own =
+                    self.catalog.at_home().probe_of_service(&format!("probe of service {id}"), service)?;
+                return Ok(ProbePlan { timeout: probe.timeout.unwrap_or(own.timeout), ..own });
+            }
+            Some(ProbeLook::Process(process)) => LookPlan::Process(self.process(what, process)?),
+            Some(ProbeLook::Http(http)) => LookPlan::Http(HttpLook {
+                url: self.fill(what, &http.url, Place::Url)?,
+                expect_status: http.expect_status.clone(),
+                expect_body: http.expect_body.clone(),
+            }),
+            None => return Err(PlanError::NotARunbook(what.to_owned())),
+        };
+        Ok(ProbePlan { look, timeout: probe.timeout.unwrap_or(Probe::TIMEOUT) })
+    }
+
+    fn probe_of_service(&mut self, what: &str, service: &Service) -> Result<ProbePlan, PlanError> {
+        match service.probe.look() {
+            Some(ProbeLook::Service(_)) | None => Err(PlanError::NotARunbook(what.to_owned())),
+            // A service may name itself, whatever its own standing: that was asked before.
+            Some(ProbeLook::Process(ProcessProbe::Service(name))) => {
+                let look = LookPlan::Process(ProcessLook::Service(name.clone()));
+                Ok(ProbePlan { look, timeout: service.probe.timeout.unwrap_or(Probe::TIMEOUT) })
+            }
+            Some(_) => self.probe(what, &service.probe),
+        }
+    }
+
+    fn process(&mut self, what: &str, probe: &ProcessProbe) -> Result<ProcessLook, PlanError> {
+        match probe {
+            ProcessProbe::Service(text) => {
+                let id = self.fill(what, text, Place::Name)?;
+                self.service_entry(what, &id)?;
+                Ok(ProcessLook::Service(id))
+            }
+            ProcessProbe::PidFile(text) => self.fill(what, text, Place::Path).map(ProcessLook::PidFile),
+            ProcessProbe::Name(text) => self.fill(what, text, Place::Name).map(ProcessLook::Name),
+        }
+    }
+
+    fn verification(&mut self, verification: &Verification) -> Result<VerificationPlan, PlanError> {
+        Ok(VerificationPlan {
+            probe: self.probe("verification", &verification.probe)?,
+            settle: verification.settle,
+            successes: verification.successes,
+            every: verification.every,
+            within: verification.within,
+            watch: verification.watch,
+            watch_every: verification.watch_every,
+        })
+    }
+
+    /// Loud by default (RM-4): a runbook that names nobody tells the log at once.
+    fn escalation(&self, runbook: &Runbook) -> Result<Vec<RungPlan>, PlanError> {
+        let default = [Rung {
+            after: crate::base::time::Span::from_ms(0),
+            channel: "log".into(),
+            message: format!(
+                "${{subsystem}} ${{code}} on ${{target}}: runbook {} did not heal it",
+                runbook.id
+            ),
+        }];
+        let rungs = if runbook.escalation.is_empty() { &default[..] } else { &runbook.escalation };
+        let rung = |rung: &Rung| {
+            let message = self.fill("escalation", &rung.message, Place::Message)?;
+            Ok(RungPlan { after: rung.after, channel: rung.channel.clone(), message })
+        };
+        rungs.iter().map(rung).collect()
+    }
+}

@@ -1,0 +1,439 @@
+//! The layer as a whole: what makes a file live, each thing that keeps it from being live, matching and plans.
+
+use std::sync::Arc;
+
+use crate::base::digest::FileDigest;
+use crate::event::content::Standing::{self, Live, ObserveOnly, Refused};
+use crate::event::plan::{ActionPlan, LookPlan, ServiceVerb};
+
+use super::placeholder::PlaceholderError;
+use super::testing::{Folder, NOW_US, RUNBOOK, SERVICE, seen};
+use super::trust::{Role, SAMPLE_KEYS, SignatureError, Trust, TrustError};
+use super::verified::Verified;
+use super::*;
+
+const FIX: &str = "runbooks/web/fix.yaml";
+const WEB: &str = "runbooks/web/service.yaml";
+
+#[track_caller]
+fn stands(folder: &Folder, name: &str, wanted: Standing, part: &str) {
+    let (standing, reasons) = folder.standing(name);
+    assert_eq!(standing, wanted, "{name}: {reasons}");
+    assert!(reasons.contains(part), "{name} should say `{part}`: {reasons}");
+    assert!(wanted == Live || reasons.contains("mend: "), "{name} names no mend: {reasons}");
+}
+
+#[test]
+fn a_signed_and_approved_file_is_live_and_says_by_whom() {
+    let catalog = Folder::new().load();
+    assert!(catalog.unreadable().is_empty(), "{:?}", catalog.unreadable());
+    assert!(catalog.entries().all(|e| e.standing == Live), "{:#?}", catalog.contents());
+    let proof = catalog.verified("fix").expect("live");
+    assert_eq!((proof.signer(), proof.proposal(), proof.content().id.as_str()), ("ann", "web", "fix"));
+    assert_eq!(proof.approvers(), ["bob"]);
+    assert_eq!(proof.digest(), FileDigest::of(RUNBOOK.as_bytes()));
+    assert_eq!(catalog.services().count(), 1);
+    assert_eq!(catalog.contents()["runbook/fix"].standing, Live);
+}
+
+/// A change that keeps a file from being live.
+type Break = fn(&mut Folder);
+
+#[test]
+fn each_missing_or_wrong_proof_makes_it_observe_only() {
+    let cases: [(&str, Break); 17] = [
+        ("not signed", |f| drop(f.files.remove("runbooks/web/fix.yaml.sig"))),
+        ("changed after signing", |f| f.edit(FIX, "Restart it", "Restart it now")),
+        ("namespace", |f| f.sign("ann", Role::Proposal, FIX)),
+        ("does not hold the role runbook@remediator", |f| f.sign("bob", Role::Runbook, FIX)),
+        ("does not hold the role", |f| f.sign("eve", Role::Runbook, FIX)),
+        ("not an armored SSH signature", |f| f.write("runbooks/web/fix.yaml.sig", "nonsense")),
+        ("nobody in", |f| {
+            let trust = String::from_utf8(f.files["proposals/trust/allowed_signers"].clone()).expect("text");
+            let kept: Vec<&str> = trust.lines().filter(|line| !line.starts_with("ann")).collect();
+            f.write("proposals/trust/allowed_signers", &kept.join("\n"));
+        }),
+        ("proposal `web` does not exist", |f| drop(f.files.remove("proposals/web/proposal.yaml"))),
+        ("proposal proposals/web/proposal.yaml is not signed", |f| {
+            drop(f.files.remove("proposals/web/proposal.yaml.sig"));
+        }),
+        ("nobody has approved it", |f| drop(f.files.remove("proposals/web/approvals/bob.json"))),
+        ("bob.json is not signed", |f| drop(f.files.remove("proposals/web/approvals/bob.json.sig"))),
+        ("is of other bytes", |f| {
+            f.edit(FIX, "Restart it", "Restart it now");
+            f.sign_all();
+        }),
+        ("another version of the proposal", |f| {
+            f.edit("proposals/web/proposal.yaml", "stop it", "stop it soon");
+            f.sign("ann", Role::Proposal, "proposals/web/proposal.yaml");
+        }),
+        ("had to be adopted before", |f| f.approve("bob", "web", "2026-05-01T00:00:00Z")),
+        ("not by the person it is named after", |f| {
+            for end in ["", ".sig"] {
+                let bytes = f.files.remove(&format!("proposals/web/approvals/bob.json{end}")).expect("there");
+                f.files.insert(format!("proposals/web/approvals/ann.json{end}"), bytes);
+            }
+        }),
+        ("does not argue for steps of the kind run", |f| {
+            f.edit("proposals/web/proposal.yaml", "[run, service]", "[service]");
+            f.sign("ann", Role::Proposal, "proposals/web/proposal.yaml");
+            f.approve("bob", "web", "2026-07-01T00:00:00Z");
+        }),
+        ("does not argue for the targets", |f| {
+            f.edit("proposals/web/proposal.yaml", "['*']", "['web-?']");
+            f.sign("ann", Role::Proposal, "proposals/web/proposal.yaml");
+            f.approve("bob", "web", "2026-07-01T00:00:00Z");
+        }),
+    ];
+    for (part, change) in cases {
+        let mut folder = Folder::new();
+        change(&mut folder);
+        stands(&folder, "runbook/fix", ObserveOnly, part);
+        assert!(folder.load().verified("fix").is_none());
+    }
+}
+
+#[test]
+fn revoking_a_file_a_key_a_proposal_or_an_approval_ends_it() {
+    let folder = Folder::new();
+    let digest = |path: &str| FileDigest::of(&folder.files[path]).to_string();
+    for revoked in [
+        digest(FIX),
+        digest("proposals/web/proposal.yaml"),
+        digest("proposals/web/approvals/bob.json"),
+        folder.public("ann").to_string(),
+        folder.public("bob").fingerprint(),
+    ] {
+        let mut folder = Folder::new_with_keys_of(&folder);
+        folder.write("proposals/trust/revoked", &format!("# gone\n{revoked} # because\n"));
+        folder.context.adopted.insert(FileDigest::of(RUNBOOK.as_bytes()), 1);
+        stands(&folder, "runbook/fix", ObserveOnly, "revoked");
+    }
+    let mut folder = Folder::new();
+    folder.write("proposals/trust/revoked", "\nsha256:00\n");
+    let error = Trust::load(&folder.content().trust_files()).expect_err("bad line");
+    assert!(error.to_string().contains("proposals/trust/revoked:2:"), "{error}");
+}
+
+#[test]
+fn once_adopted_it_stays_live_when_times_run_out() {
+    let mut folder = Folder::new();
+    folder.context.now_us = NOW_US + 400 * 86_400_000_000;
+    stands(&folder, "runbook/fix", ObserveOnly, "had to be adopted before");
+    folder.context.adopted =
+        Folder::new().load().live_digests().into_iter().map(|digest| (digest, 7)).collect();
+    stands(&folder, "runbook/fix", Live, "");
+    // A key whose validity is over signs nothing new, and does not undo what was adopted.
+    folder.edit("proposals/trust/allowed_signers", "namespaces=", "valid-before=\"20260201Z\",namespaces=");
+    stands(&folder, "runbook/fix", Live, "");
+    folder.context.adopted.clear();
+    stands(&folder, "runbook/fix", ObserveOnly, "not valid at");
+}
+
+#[test]
+fn an_approval_can_be_used_once_only() {
+    let mut folder = Folder::new();
+    let json = String::from_utf8(folder.files["proposals/web/approvals/bob.json"].clone()).expect("text");
+    folder.write("proposals/web2/proposal.yaml", &super::testing::PROPOSAL.replace("id: web", "id: web2"));
+    folder.sign("ann", Role::Proposal, "proposals/web2/proposal.yaml");
+    folder.write("proposals/web2/approvals/bob.json", &json);
+    folder.sign("bob", Role::Approval, "proposals/web2/approvals/bob.json");
+    let catalog = folder.load();
+    let copied = &catalog.proposals()["web2"].approvals["proposals/web2/approvals/bob.json"];
+    assert!(copied.as_ref().is_err_and(|wrong| wrong.problem.contains("for the proposal `web`")));
+    // The same nonce under a proposal of its own: neither counts.
+    let other = FileDigest::of(&folder.files["proposals/web2/proposal.yaml"]).to_string();
+    let own = FileDigest::of(&folder.files["proposals/web/proposal.yaml"]).to_string();
+    folder.write(
+        "proposals/web2/approvals/bob.json",
+        &json.replace(&own, &other).replace("\"id\": \"web\"", "\"id\": \"web2\""),
+    );
+    folder.sign("bob", Role::Approval, "proposals/web2/approvals/bob.json");
+    stands(&folder, "runbook/fix", ObserveOnly, "has the nonce of another");
+}
+
+#[test]
+fn nobody_approves_their_own_work_but_under_the_solo_policy() {
+    let mut folder = Folder::new();
+    folder.files.remove("proposals/web/approvals/bob.json");
+    folder.solo(false);
+    folder.approve("ann", "web", "2026-07-01T00:00:00Z");
+    stands(&folder, "runbook/fix", ObserveOnly, "`ann` wrote and approved it; somebody else has to approve");
+    folder.solo(true);
+    assert_eq!(
+        folder.load().verified("fix").map(Verified::approvers),
+        Some(&["ann (self-approved)".to_owned()][..])
+    );
+    stands(&folder, "service/web", Live, "");
+    // Never what cannot be taken back, never the fleet.
+    let cases = [
+        ("    undo: {run: {argv: [/usr/bin/rm, -f, \"${home}/data\"]}}", "    irreversible: it is", "undo"),
+        ("blast_radius: process", "blast_radius: fleet", "fleet"),
+    ];
+    for (from, to, part) in cases {
+        let mut folder = Folder::new_with_keys_of(&folder);
+        folder.solo(true);
+        folder.edit("proposals/web/proposal.yaml", "blast_radius: machine", "blast_radius: fleet");
+        folder.sign("ann", Role::Proposal, "proposals/web/proposal.yaml");
+        folder.edit(FIX, from, to);
+        folder.sign_all();
+        folder.approve("ann", "web", "2026-07-01T00:00:00Z");
+        stands(&folder, "runbook/fix", ObserveOnly, part);
+    }
+}
+
+#[test]
+fn the_proposer_cannot_approve_even_when_somebody_else_signed_the_runbook() {
+    let mut folder = Folder::new();
+    let roles: Vec<&str> = Role::ALL.iter().map(|role| role.namespace()).collect();
+    let lines = ["ann", "bob"].map(|who| crate::base::signers::line(who, &roles, &folder.public(who)));
+    folder.write("proposals/trust/allowed_signers", &lines.join("\n"));
+    folder.sign("bob", Role::Proposal, "proposals/web/proposal.yaml");
+    stands(&folder, "runbook/fix", ObserveOnly, "`bob` wrote and approved it");
+}
+
+#[test]
+fn what_does_not_lint_is_refused_and_hides_nothing() {
+    let mut folder = Folder::new();
+    folder.write("runbooks/bad.yaml", &RUNBOOK.replace("id: fix", "id: bad").replace("steps:", "stepz:"));
+    folder.write("runbooks/worse.yaml", "{{{");
+    folder.write("runbooks/crlf.yaml", &SERVICE.replace("id: web", "id: crlf").replace('\n', "\r\n"));
+    folder.write("runbooks/zz.yaml", RUNBOOK);
+    folder.write("runbooks/README.md", "not content");
+    stands(&folder, "runbook/bad", Refused, "unknown key `stepz`");
+    stands(&folder, "runbook/fix", Live, "");
+    let catalog = folder.load();
+    let unreadable: Vec<&String> = catalog.unreadable().keys().collect();
+    assert_eq!(unreadable, ["runbooks/crlf.yaml", "runbooks/worse.yaml", "runbooks/zz.yaml"]);
+    assert!(catalog.unreadable_contents()["runbooks/zz.yaml"].contains("belongs to runbooks/web/fix.yaml"));
+    assert_eq!(catalog.get(Kind::Runbook, "fix").map(|e| e.path.as_str()), Some(FIX));
+}
+
+#[test]
+fn of_two_overlapping_runbooks_the_first_adopted_stays() {
+    let mut folder = Folder::new();
+    let other = RUNBOOK.replace("id: fix", "id: abc");
+    folder.write("runbooks/abc.yaml", &other);
+    folder.sign_all();
+    folder.approve("bob", "web", "2026-07-01T00:00:00Z");
+    stands(&folder, "runbook/fix", Refused, "overlaps that of `abc`");
+    folder.context.adopted.insert(FileDigest::of(RUNBOOK.as_bytes()), 3);
+    stands(&folder, "runbook/abc", Refused, "overlaps that of `fix`");
+    stands(&folder, "runbook/fix", Live, "");
+    for (from, to) in
+        [("blast_radius: process", "priority: 5\nblast_radius: process"), ("PROCESS_DEAD}", "DISK_FULL}")]
+    {
+        let mut folder = Folder::new_with_keys_of(&folder);
+        folder.write("runbooks/abc.yaml", &other.replace(from, to));
+        folder.sign_all();
+        folder.approve("bob", "web", "2026-07-01T00:00:00Z");
+        stands(&folder, "runbook/abc", Live, "");
+        stands(&folder, "runbook/fix", Live, "");
+    }
+}
+
+#[test]
+fn shipped_files_need_approval_only_and_sample_keys_count_nowhere() {
+    let mut folder = Folder::empty();
+    for (path, bytes) in shipped::FILES {
+        folder.files.insert((*path).to_owned(), bytes.to_vec());
+    }
+    stands(&folder, "runbook/process-dead", ObserveOnly, "nobody has approved it");
+    folder.approve("bob", "process-dead", "2026-07-01T00:00:00Z");
+    folder.approve("bob", "http-wedged", "2026-07-01T00:00:00Z");
+    let catalog = folder.load();
+    assert_eq!(catalog.verified("process-dead").map(Verified::signer), Some("shipped"));
+    assert_eq!(shipped::runbooks().len(), 2);
+    for shipped in shipped::runbooks() {
+        assert_eq!(catalog.verified(&shipped.id).map(Verified::digest), Some(shipped.digest));
+    }
+    // One changed byte, and it is nobody's.
+    folder.edit("runbooks/process-dead/runbook.yaml", "priority: 100", "priority: 101");
+    stands(&folder, "runbook/process-dead", ObserveOnly, "not signed");
+}
+
+#[cfg(feature = "server")]
+#[test]
+fn this_repository_stands_by_its_sample_keys_where_they_are_allowed() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = Arc::new(loader::read_folder(root).expect("repository"));
+    let strict = Trust::load(&folder.trust_files()).expect("trust");
+    let context = Folder::empty().context;
+    let refused = Catalog::load(Arc::clone(&folder), &strict, &context);
+    for entry in refused.entries() {
+        assert_eq!(entry.standing, ObserveOnly);
+        assert!(entry.reason().is_some_and(|reason| reason.contains("sample key")), "{:?}", entry.reasons);
+    }
+    let allowed = strict.clone().allow_sample_keys();
+    let catalog = Catalog::load(Arc::clone(&folder), &allowed, &context);
+    assert!(catalog.entries().count() >= 2);
+    assert!(catalog.entries().all(|e| e.standing == Live), "tools/sign-shipped? {:#?}", catalog.contents());
+    let path = "runbooks/process-dead/runbook.yaml";
+    let (bytes, armored) = (folder.get(path).expect("file"), folder.signature_of(path).expect("sig"));
+    let signed = allowed.verify(Role::Runbook, bytes, armored, NOW_US).map(|s| s.principal);
+    assert_eq!(signed.as_deref(), Ok("sample-author"));
+    assert_eq!(strict.verify(Role::Runbook, bytes, armored, NOW_US), Err(SignatureError::SampleKey));
+    for name in ["author", "approver"] {
+        let public =
+            std::fs::read_to_string(root.join(format!("tests/keys/sample_{name}.pub"))).expect("key");
+        assert!(SAMPLE_KEYS.iter().any(|key| public.starts_with(key)), "{name} is not in SAMPLE_KEYS");
+    }
+}
+
+#[test]
+fn the_trust_files_change_only_with_a_signature_of_the_version_in_force() {
+    let mut folder = Folder::new();
+    let before = folder.trust();
+    folder.write("proposals/trust/policy.yaml", "v: 1\nsolo: true\n");
+    let attempt = |folder: &Folder| before.changed(&folder.content().trust_files(), NOW_US);
+    assert!(matches!(attempt(&folder), Err(TrustError::Unsigned { .. })));
+    folder.sign("ann", Role::Trust, "proposals/trust/policy.yaml");
+    assert!(
+        attempt(&folder).is_err_and(|e| e.to_string().contains("does not hold the role trust@remediator"))
+    );
+    folder.sign("bob", Role::Trust, "proposals/trust/policy.yaml");
+    let (after, signer) = attempt(&folder).expect("signed");
+    assert_eq!((after.policy().solo, signer.as_str()), (true, "bob"));
+    // Taking a file away is a change too; and whoever adds themselves does not hold the role yet.
+    folder.files.remove("proposals/trust/revoked");
+    assert!(attempt(&folder).is_err_and(|e| e.to_string().contains("revoked")));
+    folder.write("proposals/trust/revoked", "");
+    let eve = crate::base::signers::line("eve", &["trust@remediator"], &folder.public("eve"));
+    folder.write("proposals/trust/allowed_signers", &eve);
+    folder.sign("eve", Role::Trust, "proposals/trust/allowed_signers");
+    assert!(attempt(&folder).is_err());
+    assert!(matches!(Trust::load(&Default::default()), Err(TrustError::Missing(_))));
+}
+
+#[test]
+fn a_manifest_gives_the_same_catalog_again() {
+    let mut folder = Folder::new();
+    folder.write("runbooks/worse.yaml", "{{{");
+    folder.files.insert("runbooks/binary.yaml".into(), vec![0xFF, 0xFE]);
+    let catalog = folder.load();
+    let bytes = catalog.manifest_bytes().expect("manifest");
+    let again = Catalog::from_manifest(&bytes).expect("again");
+    assert_eq!(again.contents(), catalog.contents());
+    assert_eq!(again.unreadable_contents(), catalog.unreadable_contents());
+    assert_eq!(again.verified("fix"), catalog.verified("fix"));
+    assert!(again.is_same_as(&catalog));
+    assert_eq!(again.manifest_bytes().expect("manifest"), bytes);
+    assert!(Catalog::from_manifest(b"{}").is_err());
+}
+
+#[test]
+fn matching_says_why_and_why_not() {
+    let mut folder = Folder::new();
+    let variant = |id: &str, matcher: &str| {
+        RUNBOOK
+            .replace("id: fix", &format!("id: {id}\npriority: {}", id.len()))
+            .replace("code: PROCESS_DEAD", matcher)
+    };
+    for (id, matcher) in [
+        ("a-target", "code: PROCESS_DEAD, target: 'db-*'"),
+        ("aa-severity", "code: PROCESS_DEAD, severity: [info]"),
+        ("aaaa-when", "code: PROCESS_DEAD, when: 'count > 1'"),
+        ("aaaaaaaaa-error", "code: PROCESS_DEAD, when: 'event.none == 1'"),
+        ("other-code", "code: DISK_FULL"),
+    ] {
+        folder.write(&format!("runbooks/{id}.yaml"), &variant(id, matcher));
+    }
+    let catalog = folder.load();
+    let matches = catalog.candidates(&seen("web", &[]), 1);
+    let told: Vec<(&str, &str)> = matches
+        .considered
+        .iter()
+        .map(|c| match &c.verdict {
+            Verdict::Matched(_) => (c.entry.id.as_str(), "matched"),
+            Verdict::NotMatched { why, .. } => (c.entry.id.as_str(), *why),
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("aaaaaaaaa-error", "when"),
+            ("aa-severity", "severity"),
+            ("aaaa-when", "when"),
+            ("a-target", "target"),
+            ("fix", "matched")
+        ]
+    );
+    assert_eq!(matches.not_candidates, 1);
+    let again = catalog.candidates(&seen("web", &[]), 2);
+    assert!(
+        again
+            .considered
+            .iter()
+            .any(|c| c.entry.id == "aaaa-when" && matches!(c.verdict, Verdict::Matched(_)))
+    );
+    let mut free = seen("web", &[]);
+    free.actionable = false;
+    let none = catalog.candidates(&free, 9).considered;
+    assert!(none.iter().all(|c| matches!(c.verdict, Verdict::NotMatched { why: "free_text", .. })));
+}
+
+#[test]
+fn a_plan_has_nothing_left_to_decide() {
+    let folder = Folder::new();
+    let catalog = folder.load();
+    let entry = catalog.get(Kind::Runbook, "fix").expect("there");
+    let event = seen("web", &[("good", "/var/last good")]);
+    let Resolved { plan, relies_on } = catalog.plan(entry, &event, PlanFor::Live).expect("plan");
+    assert_eq!(relies_on, [format!("service/web {}", FileDigest::of(SERVICE.as_bytes()))]);
+    assert_eq!(plan.locks, ["service/web"]);
+    let ActionPlan::Run(run) = &plan.steps[0].action else { panic!("run") };
+    assert_eq!(run.argv, ["/usr/bin/cp", "--", "/var/last good", "/srv/home/data"]);
+    assert_eq!((run.env["WHAT"].as_str(), run.cwd.as_str()), ("web", "/srv/home"));
+    let ActionPlan::Service(service) = &plan.steps[1].action else { panic!("service") };
+    assert_eq!((service.verb, service.start.argv[0].as_str()), (ServiceVerb::Restart, "/srv/home/bin/web"));
+    let LookPlan::Http(http) = &plan.verification.probe.look else { panic!("the service's own probe") };
+    assert_eq!((http.url.as_str(), plan.verification.probe.timeout.ms()), ("http://127.0.0.1:8080/", 3_000));
+    assert_eq!(plan.escalation.len(), 1, "loud by default");
+    assert!(!serde_json::to_string(&plan).expect("json").contains("${"));
+    assert_eq!(catalog.sentinels().len(), 1);
+    assert_eq!(catalog.service_plan("web", ServiceVerb::Start).map(|p| p.digest), Ok(service.digest));
+    assert!(catalog.service_probe("web").is_ok());
+}
+
+#[test]
+fn what_cannot_be_resolved_is_not_planned() {
+    let mut folder = Folder::new();
+    let plan = |folder: &Folder, target: &str, good: &str, plan_for: PlanFor| {
+        let catalog = folder.load();
+        let entry = catalog.get(Kind::Runbook, "fix").expect("there");
+        catalog.plan(entry, &seen(target, &[("good", good)]), plan_for)
+    };
+    let missing = plan(&folder, "web", "", PlanFor::Live);
+    assert!(matches!(missing, Err(PlanError::Placeholder { source: PlaceholderError::NoValue { .. }, .. })));
+    let option = plan(&folder, "web", "--reference=/etc/shadow", PlanFor::Live);
+    assert!(matches!(option, Err(PlanError::Placeholder { source: PlaceholderError::Unfit { .. }, .. })));
+    assert!(matches!(plan(&folder, "db", "/x", PlanFor::Live), Err(PlanError::NoService { .. })));
+    folder.edit(WEB, "8080", "8081");
+    let drifted = plan(&folder, "web", "/x", PlanFor::Live);
+    assert!(matches!(drifted, Err(PlanError::ServiceNotLive { .. })));
+    assert!(plan(&folder, "web", "/x", PlanFor::DryRun).is_ok(), "a dry run shows what would be done");
+    stands(&folder, "sentinel/eye", ObserveOnly, "the service `web` is not live");
+    assert!(folder.load().sentinels().is_empty());
+}
+
+#[test]
+fn of_a_thousand_runbooks_for_one_code_each_is_considered() {
+    let mut folder = Folder::new();
+    for n in 0..1_000 {
+        let text = RUNBOOK.replace("id: fix", &format!("id: fix-{n}\npriority: {n}")).replace(
+            "PROCESS_DEAD}",
+            &format!("PROCESS_DEAD, target: 'web*', when: 'event.attributes.n == \"{n}\"'}}"),
+        );
+        folder.write(&format!("runbooks/many/{n}.yaml"), &text);
+    }
+    let catalog = folder.load();
+    let event = seen("web", &[("n", "500")]);
+    let matches = catalog.candidates(&event, 1);
+    let matched: Vec<&str> = matches
+        .considered
+        .iter()
+        .filter(|c| matches!(c.verdict, Verdict::Matched(_)))
+        .map(|c| c.entry.id.as_str())
+        .collect();
+    assert_eq!((matches.considered.len(), matched), (1_001, vec!["fix-500", "fix"]));
+}

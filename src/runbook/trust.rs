@@ -1,0 +1,286 @@
+//! Who may sign what, under which policy, and what is revoked: the files in `proposals/trust/`.
+//! Not for what a signature makes of a content file (`verified`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use crate::base::digest::FileDigest;
+use crate::base::signers::{AllowedSigners, Holder};
+use crate::base::sshsig::{self, SshPublicKey, SshSigError};
+use crate::base::time::rfc3339;
+
+use super::checks::signed_text;
+use super::content::TRUST_DIR;
+use super::model::V1;
+use super::problem::Source;
+use super::revoked::Revoked;
+use super::yaml;
+
+/// Public halves of the keys in tests/keys: everybody has the private ones.
+pub const SAMPLE_KEYS: [&str; 2] = [
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIxE4TB6KipIAlvpnI+ZFe4k3bovyTXcr+6pJFJ/QqtW",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFnDRIDjlzIcatmzWQRDb2U5QG8OxPpH6DyCsZnH7E2f",
+];
+
+/// The trust files, in the order in which they are read.
+pub const TRUST_FILES: [&str; 3] = ["allowed_signers", "policy.yaml", "revoked"];
+
+/// What a signature is for; each is a namespace of SSHSIG.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Signs content files.
+    Runbook,
+    /// Writes proposals.
+    Proposal,
+    /// Approves content.
+    Approval,
+    /// Gives the remediator more power again.
+    Control,
+    /// Changes the trust files.
+    Trust,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 5] = [Self::Runbook, Self::Proposal, Self::Approval, Self::Control, Self::Trust];
+    /// The namespace of its signatures.
+    pub fn namespace(self) -> &'static str {
+        match self {
+            Self::Runbook => "runbook@remediator",
+            Self::Proposal => "proposal@remediator",
+            Self::Approval => "approval@remediator",
+            Self::Control => "control@remediator",
+            Self::Trust => "trust@remediator",
+        }
+    }
+}
+
+/// `policy.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Version of the format.
+    pub v: V1,
+    /// One person may both write and approve what is reversible and stays on one machine.
+    #[serde(default)]
+    pub solo: bool,
+}
+
+/// Whether the sample keys count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SampleKeys {
+    Refused,
+    Allowed,
+}
+
+/// The trust in force.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    signers: AllowedSigners,
+    policy: Policy,
+    revoked: Revoked,
+    files: Arc<BTreeMap<String, Vec<u8>>>,
+    shipped: Arc<BTreeSet<FileDigest>>,
+    samples: SampleKeys,
+}
+
+/// Trust files that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// One is missing.
+    #[error("{TRUST_DIR}{0} is missing: nobody could sign anything; `remediator init` writes it")]
+    Missing(&'static str),
+    /// One cannot be read.
+    #[error("{0}")]
+    Unreadable(String),
+    /// A change of one is not signed by somebody who may.
+    #[error(
+        "{TRUST_DIR}{file} has changed without a signature that counts ({why}); the version before stays in force. \
+         Sign it: ssh-keygen -Y sign -n trust@remediator -f KEY {TRUST_DIR}{file}"
+    )]
+    Unsigned {
+        /// Which file.
+        file: String,
+        /// Why its signature does not count.
+        why: String,
+    },
+}
+
+/// A signature that counts: whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// The person.
+    pub principal: String,
+    /// Why it does not count at this time, if it does not: the key's validity has not begun or is over.
+    pub untimely: Option<String>,
+}
+
+/// A signature that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignatureError {
+    /// It is none.
+    #[error(transparent)]
+    Bad(#[from] SshSigError),
+    /// Nobody in allowed_signers has this key.
+    #[error("signed with the key {0}, which nobody in {TRUST_DIR}allowed_signers has")]
+    UnknownKey(String),
+    /// The person may not do this.
+    #[error("signed by `{principal}`, who does not hold the role {role}", role = role.namespace())]
+    NoRole {
+        /// Who.
+        principal: String,
+        /// What it would need.
+        role: Role,
+    },
+    /// The key is revoked.
+    #[error("signed with the key {0}, which is revoked")]
+    RevokedKey(String),
+    /// A key whose private half is public.
+    #[error("signed with a sample key of remediator's own repository, which everybody has")]
+    SampleKey,
+}
+
+impl Trust {
+    /// Nobody may anything: what holds without trust files.
+    pub fn none() -> Self {
+        Self {
+            signers: AllowedSigners::default(),
+            policy: Policy { v: V1, solo: false },
+            revoked: Revoked::default(),
+            files: Arc::default(),
+            shipped: super::shipped::digests(),
+            samples: SampleKeys::Refused,
+        }
+    }
+
+    /// From the bytes of the files in `proposals/trust/`, by name. Others than the three are ignored.
+    pub fn load(files: &BTreeMap<String, Vec<u8>>) -> Result<Self, TrustError> {
+        let text = |name: &'static str| {
+            let path = format!("{TRUST_DIR}{name}");
+            files
+                .get(name)
+                .map(|bytes| signed_text(&path, bytes).map_err(|p| TrustError::Unreadable(p.to_string())))
+                .transpose()
+        };
+        let at = |name: &str, line: usize, problem: &str| {
+            TrustError::Unreadable(format!("{TRUST_DIR}{name}:{line}: {problem}"))
+        };
+        let signers = text("allowed_signers")?.ok_or(TrustError::Missing("allowed_signers"))?;
+        let signers =
+            AllowedSigners::parse(signers).map_err(|e| at("allowed_signers", e.line, &e.problem))?;
+        let policy = match text("policy.yaml")? {
+            None => Policy { v: V1, solo: false },
+            Some(text) => yaml::typed(Source { file: "proposals/trust/policy.yaml", text })
+                .map_err(|p| TrustError::Unreadable(p.to_string()))?,
+        };
+        let revoked = Revoked::parse(text("revoked")?.unwrap_or_default())
+            .map_err(|(line, problem)| at("revoked", line, &problem))?;
+        let kept = files.iter().filter(|(name, _)| TRUST_FILES.contains(&name.as_str()));
+        let files = Arc::new(kept.map(|(name, bytes)| (name.clone(), bytes.clone())).collect());
+        Ok(Self { signers, policy, revoked, files, ..Self::none() })
+    }
+
+    /// The same, with the sample keys counting: for tests and for the gate's run on this repository only.
+    #[must_use]
+    pub fn allow_sample_keys(self) -> Self {
+        Self { samples: SampleKeys::Allowed, ..self }
+    }
+
+    pub(super) fn with_shipped(self, shipped: BTreeSet<FileDigest>) -> Self {
+        Self { shipped: Arc::new(shipped), ..self }
+    }
+    pub(super) fn shipped(&self) -> &BTreeSet<FileDigest> {
+        &self.shipped
+    }
+    pub(super) fn samples_allowed(&self) -> bool {
+        self.samples == SampleKeys::Allowed
+    }
+    pub(super) fn revoked(&self) -> &Revoked {
+        &self.revoked
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+    /// Who may sign what.
+    pub fn signers(&self) -> &AllowedSigners {
+        &self.signers
+    }
+    /// The files it was read from.
+    pub fn files(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.files
+    }
+    /// The digests of those files.
+    pub fn digests(&self) -> BTreeMap<String, FileDigest> {
+        self.files.iter().map(|(name, bytes)| (name.clone(), FileDigest::of(bytes))).collect()
+    }
+
+    /// Whose signature of `message` this is, if it counts for `role`.
+    pub fn verify(
+        &self,
+        role: Role,
+        message: &[u8],
+        armored: &[u8],
+        now_us: i64,
+    ) -> Result<Signed, SignatureError> {
+        let key = sshsig::verify(armored, role.namespace(), message)?;
+        self.principal_of(role, &key, now_us)
+    }
+
+    fn principal_of(&self, role: Role, key: &SshPublicKey, now_us: i64) -> Result<Signed, SignatureError> {
+        if self.revoked.has_key(key) {
+            return Err(SignatureError::RevokedKey(key.fingerprint()));
+        }
+        if self.samples == SampleKeys::Refused && SAMPLE_KEYS.contains(&key.to_string().as_str()) {
+            return Err(SignatureError::SampleKey);
+        }
+        match self.signers.holder(key, role.namespace(), Some(now_us)) {
+            Holder::Holds(grant) => Ok(Signed { principal: grant.principal.clone(), untimely: None }),
+            Holder::OutsideValidity(grant) => {
+                let untimely = format!(
+                    "the key of `{}` ({TRUST_DIR}allowed_signers line {}) is not valid at {}",
+                    grant.principal,
+                    grant.line,
+                    rfc3339(now_us)
+                );
+                Ok(Signed { principal: grant.principal.clone(), untimely: Some(untimely) })
+            }
+            Holder::OtherRoles(grant) => {
+                Err(SignatureError::NoRole { principal: grant.principal.clone(), role })
+            }
+            Holder::Unknown => Err(SignatureError::UnknownKey(key.fingerprint())),
+        }
+    }
+
+    /// The trust after a change of the files, if every changed one carries a signature (`NAME.sig`) of somebody
+    /// who holds `trust@remediator` in this version. Also says who signed.
+    pub fn changed(
+        &self,
+        files: &BTreeMap<String, Vec<u8>>,
+        now_us: i64,
+    ) -> Result<(Self, String), TrustError> {
+        let mut signers = BTreeSet::new();
+        for name in TRUST_FILES {
+            let unsigned = |why: String| TrustError::Unsigned { file: name.to_owned(), why };
+            match (self.files.get(name), files.get(name)) {
+                (old, new) if old == new => {}
+                (_, None) => return Err(unsigned("it is gone; restore it, or sign an empty one".into())),
+                (_, Some(new)) => {
+                    let armored =
+                        files.get(&format!("{name}.sig")).ok_or_else(|| unsigned("unsigned".into()))?;
+                    let signed = self.verify(Role::Trust, new, armored, now_us);
+                    match signed.map_err(|e| unsigned(e.to_string()))? {
+                        Signed { untimely: Some(why), .. } => return Err(unsigned(why)),
+                        Signed { principal, .. } => signers.insert(principal),
+                    };
+                }
+            }
+        }
+        let mut next = Self::load(files)?.with_shipped(self.shipped.as_ref().clone());
+        next.samples = self.samples;
+        Ok((next, signers.into_iter().collect::<Vec<_>>().join(", ")))
+    }
+}

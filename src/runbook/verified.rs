@@ -1,0 +1,260 @@
+//! `Verified<T>`: a content file whose signature and approval were checked. It is built here and nowhere else,
+//! so that whoever holds one needs no further proof.
+//! Not for why a whole catalog stands as it does (`catalog`).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::digest::FileDigest;
+
+use super::content::ContentFolder;
+use super::glob;
+use super::model::{BlastRadius, Content, Proposal};
+use super::proposals::{Approved, Proposed, SHIPPED, Wrong};
+use super::trust::{Role, Signed, Trust};
+
+/// A signed and approved content file.
+///
+/// ```compile_fail
+/// # fn forge(runbook: remediator::runbook::Runbook) {
+/// let forged = remediator::runbook::Verified {
+///     content: std::sync::Arc::new(runbook),
+///     digest: remediator::base::digest::FileDigest::of(b""),
+///     signer: String::new(), approvers: vec![], proposal: String::new(),
+/// };
+/// # }
+/// ```
+#[derive(Debug, PartialEq)]
+pub struct Verified<T> {
+    content: Arc<T>,
+    digest: FileDigest,
+    signer: String,
+    approvers: Vec<String>,
+    proposal: String,
+}
+
+impl<T> Clone for Verified<T> {
+    fn clone(&self) -> Self {
+        self.with(Arc::clone(&self.content))
+    }
+}
+
+impl<T> Verified<T> {
+    /// The content.
+    pub fn content(&self) -> &T {
+        &self.content
+    }
+    /// Digest of the file's bytes.
+    pub fn digest(&self) -> FileDigest {
+        self.digest
+    }
+    /// Who signed it (`shipped` for what came with remediator).
+    pub fn signer(&self) -> &str {
+        &self.signer
+    }
+    /// Who approved it; `(self-approved)` is appended under the solo policy.
+    pub fn approvers(&self) -> &[String] {
+        &self.approvers
+    }
+    /// The proposal that argued for it.
+    pub fn proposal(&self) -> &str {
+        &self.proposal
+    }
+    fn with<U>(&self, content: Arc<U>) -> Verified<U> {
+        Verified {
+            content,
+            digest: self.digest,
+            signer: self.signer.clone(),
+            approvers: self.approvers.clone(),
+            proposal: self.proposal.clone(),
+        }
+    }
+}
+
+impl Verified<Content> {
+    /// The same proof, for the kind of content that it is.
+    pub(super) fn narrow<U: Clone>(&self, pick: impl Fn(&Content) -> Option<&U>) -> Option<Verified<U>> {
+        pick(&self.content).map(|content| self.with(Arc::new(content.clone())))
+    }
+}
+
+/// What a content file is judged by.
+pub(super) struct Court<'a> {
+    pub folder: &'a ContentFolder,
+    pub trust: &'a Trust,
+    pub proposals: &'a BTreeMap<String, Proposed>,
+    pub now_us: i64,
+}
+
+/// Whether a file was adopted before: then only revocation ends what was approved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Adoption {
+    First,
+    Before,
+}
+
+impl Court<'_> {
+    /// The proof, or everything that is missing for it.
+    pub(super) fn verify(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        content: &Arc<Content>,
+        adoption: Adoption,
+    ) -> Result<Verified<Content>, Vec<Wrong>> {
+        let digest = FileDigest::of(bytes);
+        if self.trust.revoked().has_file(&digest) {
+            return Err(vec![Wrong::new("this file is revoked", format!("remove or change {path}"))]);
+        }
+        let signer = self.signer(path, bytes, &digest, adoption);
+        let approvers = self.approvers(content, &digest, signer.as_deref().ok(), adoption);
+        match (signer, approvers) {
+            (Ok(signer), Ok(approvers)) => Ok(Verified {
+                content: Arc::clone(content),
+                digest,
+                signer,
+                approvers,
+                proposal: content.proposal().to_owned(),
+            }),
+            (signer, approvers) => {
+                let unsigned = signer.err().into_iter();
+                Err(unsigned.chain(approvers.err().into_iter().flatten()).collect())
+            }
+        }
+    }
+
+    fn signer(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        digest: &FileDigest,
+        adoption: Adoption,
+    ) -> Result<String, Wrong> {
+        if self.trust.shipped().contains(digest) {
+            return Ok(SHIPPED.into());
+        }
+        let sign = format!("remediator runbook sign {path}");
+        let armored = self.folder.signature_of(path).ok_or_else(|| Wrong::new("it is not signed", &sign))?;
+        let signed = self.trust.verify(Role::Runbook, bytes, armored, self.now_us);
+        let signed = signed.map_err(|e| Wrong::new(format!("its signature does not count: {e}"), &sign))?;
+        timely(signed, adoption, &sign)
+    }
+
+    fn approvers(
+        &self,
+        content: &Content,
+        digest: &FileDigest,
+        signer: Option<&str>,
+        adoption: Adoption,
+    ) -> Result<Vec<String>, Vec<Wrong>> {
+        let id = content.proposal();
+        let Some(proposed) = self.proposals.get(id) else {
+            let problem = format!("its proposal `{id}` does not exist");
+            return Err(vec![Wrong::new(problem, format!("write proposals/{id}/proposal.yaml"))]);
+        };
+        let (proposal, by) = proposed.argument.as_ref().map_err(|wrong| vec![wrong.clone()])?;
+        let sign = format!("remediator runbook sign {}", proposed.path);
+        let proposer = timely(by.clone(), adoption, &sign).map_err(|wrong| vec![wrong])?;
+        within(proposal, content).map_err(|problem| {
+            let mend = format!("change the file, or propose more in {} and have it approved", proposed.path);
+            vec![Wrong::new(problem, mend)]
+        })?;
+        let authors = [Some(proposer.as_str()), signer];
+        let (mut approvers, mut wrongs) = (Vec::new(), Vec::new());
+        for (path, approved) in &proposed.approvals {
+            let judged =
+                approved.clone().and_then(|a| self.approver(path, &a, content, digest, &authors, adoption));
+            match judged {
+                Ok(approver) => approvers.push(approver),
+                Err(wrong) => wrongs.push(wrong),
+            }
+        }
+        if !approvers.is_empty() {
+            return Ok(approvers);
+        }
+        if wrongs.is_empty() {
+            wrongs.push(Wrong::new("nobody has approved it", format!("remediator runbook approve {id}")));
+        }
+        Err(wrongs)
+    }
+
+    fn approver(
+        &self,
+        path: &str,
+        approved: &Approved,
+        content: &Content,
+        digest: &FileDigest,
+        authors: &[Option<&str>],
+        adoption: Adoption,
+    ) -> Result<String, Wrong> {
+        let again = format!("remediator runbook approve {}", content.proposal());
+        if !approved.approval.covers(digest) {
+            let problem =
+                format!("the approval {path} is of other bytes: the file was changed since, or is not in it");
+            return Err(Wrong::new(problem, again));
+        }
+        if adoption == Adoption::First && self.now_us >= approved.adopt_before_us {
+            let until = &approved.approval.adopt_before;
+            return Err(Wrong::new(format!("the approval {path} had to be adopted before {until}"), again));
+        }
+        let approver = timely(approved.signed.clone(), adoption, &again)?;
+        if !authors.contains(&Some(approver.as_str())) {
+            return Ok(approver);
+        }
+        if !self.trust.policy().solo {
+            let problem = format!("`{approver}` wrote and approved it; somebody else has to approve");
+            return Err(Wrong::new(problem, again));
+        }
+        match solo_forbids(content) {
+            Some(why) => Err(Wrong::new(format!("`{approver}` wrote and approved it, and {why}"), again)),
+            None => Ok(format!("{approver} (self-approved)")),
+        }
+    }
+}
+
+fn timely(signed: Signed, adoption: Adoption, mend: &str) -> Result<String, Wrong> {
+    match signed.untimely {
+        Some(why) if adoption == Adoption::First => Err(Wrong::new(why, mend)),
+        _ => Ok(signed.principal),
+    }
+}
+
+/// Why the solo policy does not reach as far as this.
+fn solo_forbids(content: &Content) -> Option<&'static str> {
+    match content {
+        Content::Runbook(runbook) if runbook.blast_radius == BlastRadius::Fleet => {
+            Some("the solo policy never covers the radius fleet")
+        }
+        Content::Runbook(runbook) if !runbook.is_reversible() => {
+            Some("the solo policy covers only steps that are idempotent or have an undo")
+        }
+        _ => None,
+    }
+}
+
+/// Whether a content file stays within what its proposal argued for.
+fn within(proposal: &Proposal, content: &Content) -> Result<(), String> {
+    let Content::Runbook(runbook) = content else { return Ok(()) };
+    let may = &proposal.may;
+    if runbook.blast_radius > may.blast_radius {
+        return Err("its blast radius is larger than its proposal argues for".into());
+    }
+    let undo = |step: &super::model::Step| step.undo.as_ref().and_then(|u| u.action()).map(|a| a.kind());
+    let kinds = runbook.steps.iter().flat_map(|s| s.action().map(|a| a.kind()).into_iter().chain(undo(s)));
+    for kind in kinds {
+        if !may.steps.contains(&kind) {
+            return Err(format!("its proposal does not argue for steps of the kind {kind:?}").to_lowercase());
+        }
+    }
+    let target = runbook.matcher.target.as_deref().unwrap_or("*");
+    if !may.targets.iter().any(|allowed| lies_within(target, allowed)) {
+        return Err(format!("its proposal does not argue for the targets `{target}`"));
+    }
+    Ok(())
+}
+
+/// Whether every target that fits `inner` fits `outer`; where that is hard to tell: no.
+fn lies_within(inner: &str, outer: &str) -> bool {
+    // `*` in the inner glob read as a character fits `*` of the outer one, rightly, but also `?`, wrongly.
+    inner == outer || (glob::matches(outer, inner) && !(inner.contains('*') && outer.contains('?')))
+}

@@ -1,0 +1,433 @@
+//! The sentinels at work: one task looks again and again, one keeps it: a sentinel that dies or hangs is told
+//! as lost and started again. Only edges are told. Not for: what an edge leads to.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use super::Eyes;
+use super::hysteresis::{Edge, LastEdge, State, Thresholds};
+use crate::base::digest::Blake3;
+use crate::base::limits::SENTINEL_RESTART_MS_MAX;
+use crate::event::plan::{LookPlan, ProbePlan, ProcessLook, SentinelPlan};
+use crate::event::sentinel::{SentinelBlind, SentinelLost, SentinelStarted};
+use crate::event::verification::{Observation, Verdict};
+
+/// Starts are spread over at most this long, so that many sentinels do not look in the same instant.
+const SPREAD_MS_MAX: u64 = 1_000;
+/// What a look may take beyond its timeout (it looks a second time after one) and then some.
+const SLACK: Duration = Duration::from_secs(3);
+
+/// What sentinels tell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SentinelReport {
+    /// It looks from here on.
+    Started(SentinelStarted),
+    /// The bad edge.
+    Degraded {
+        /// Whose.
+        plan: Arc<SentinelPlan>,
+        /// The look that made it.
+        observation: Observation,
+    },
+    /// The good edge.
+    Recovered {
+        /// Whose.
+        plan: Arc<SentinelPlan>,
+        /// The look that made it.
+        observation: Observation,
+    },
+    /// It cannot tell for too long.
+    Blind {
+        /// Whose.
+        plan: Arc<SentinelPlan>,
+        /// What it says.
+        blind: SentinelBlind,
+    },
+    /// It died or hangs; it is started again after a pause.
+    Lost {
+        /// Whose.
+        plan: Arc<SentinelPlan>,
+        /// What was seen of its end.
+        lost: SentinelLost,
+    },
+}
+
+/// Who is told. Called on the runtime's threads; must not lose what it is told: an edge is told once.
+pub type Tell = Arc<dyn Fn(SentinelReport) + Send + Sync>;
+/// A look under way.
+pub type LookFuture = Pin<Box<dyn Future<Output = Observation> + Send>>;
+/// How to look: [`Eyes::into_look`], or a script in tests.
+pub type Look = Arc<dyn Fn(Arc<SentinelPlan>) -> LookFuture + Send + Sync>;
+
+impl Eyes {
+    /// These eyes as what sentinels look with.
+    pub fn into_look(self) -> Look {
+        Arc::new(move |plan: Arc<SentinelPlan>| {
+            let eyes = self.clone();
+            Box::pin(async move { eyes.look(&plan.probe).await })
+        })
+    }
+}
+
+/// The sentinels that are at work. Dropping it stops them.
+pub struct Watch {
+    runtime: Handle,
+    look: Look,
+    tell: Tell,
+    sentinels: Mutex<BTreeMap<String, Sentinel>>,
+}
+
+struct Sentinel {
+    shared: Arc<Shared>,
+    _keeper: Stopped,
+}
+
+struct Shared {
+    plan: Arc<SentinelPlan>,
+    /// Outlives a change of the plan: an edge that the old task still tells is known to the new one.
+    state: Arc<Mutex<State>>,
+    nudge: Notify,
+    look: Look,
+    tell: Tell,
+}
+
+/// A task that ends with its owner.
+struct Stopped(JoinHandle<()>);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Watch {
+    /// No sentinels yet. `runtime` must have more than one thread for a hanging look to be noticed.
+    pub fn new(runtime: Handle, look: Look, tell: Tell) -> Self {
+        Self { runtime, look, tell, sentinels: Mutex::default() }
+    }
+
+    /// From now on these, and no others. Those that have not changed go on undisturbed; one that has keeps its
+    /// edge; a new one starts from its edge in `edges` (what the journal knows it to have published last).
+    pub fn set(&self, plans: Vec<SentinelPlan>, edges: &BTreeMap<String, LastEdge>) {
+        let mut sentinels = self.sentinels();
+        let mut before = std::mem::take(&mut *sentinels);
+        for plan in plans {
+            let id = plan.id.clone();
+            let old = before.remove(&id);
+            let sentinel = match old {
+                Some(old) if *old.shared.plan == plan => old,
+                Some(old) => {
+                    let state = Arc::clone(&old.shared.state);
+                    drop(old);
+                    self.start(plan, state)
+                }
+                None => {
+                    let last = edges.get(&id).copied().unwrap_or_default();
+                    self.start(plan, Arc::new(Mutex::new(State::after(last))))
+                }
+            };
+            sentinels.insert(id, sentinel);
+        }
+    }
+
+    /// The end of a service was seen: the sentinels that look at its process look at once, and one proven bad
+    /// look is enough. Gives back how many.
+    pub fn nudge(&self, service: &str) -> usize {
+        let sentinels = self.sentinels();
+        let of_it = sentinels.values().filter(|sentinel| looks_at(&sentinel.shared.plan.probe, service));
+        of_it.map(|sentinel| sentinel.shared.nudge.notify_one()).count()
+    }
+
+    /// Ids of those at work.
+    pub fn ids(&self) -> Vec<String> {
+        self.sentinels().keys().cloned().collect()
+    }
+
+    fn start(&self, plan: SentinelPlan, state: Arc<Mutex<State>>) -> Sentinel {
+        let shared = Arc::new(Shared {
+            plan: Arc::new(plan),
+            state,
+            nudge: Notify::new(),
+            look: Arc::clone(&self.look),
+            tell: Arc::clone(&self.tell),
+        });
+        let keeper = Stopped(self.runtime.spawn(keep(Arc::clone(&shared))));
+        Sentinel { shared, _keeper: keeper }
+    }
+
+    fn sentinels(&self) -> MutexGuard<'_, BTreeMap<String, Sentinel>> {
+        self.sentinels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn looks_at(probe: &ProbePlan, service: &str) -> bool {
+    matches!(&probe.look, LookPlan::Process(ProcessLook::Service(name)) if name == service)
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a look in and tells its edge, if it makes one.
+    fn take_in(&self, observation: Observation, urgent: bool) {
+        let mut thresholds = Thresholds::from(&*self.plan);
+        if urgent {
+            thresholds.failures = 1;
+        }
+        let edge = {
+            let mut state = self.state();
+            let (next, edge) = state.next(observation.verdict, thresholds);
+            *state = next;
+            edge
+        };
+        let plan = Arc::clone(&self.plan);
+        match edge {
+            None => {}
+            Some(Edge::Degraded) => (self.tell)(SentinelReport::Degraded { plan, observation }),
+            Some(Edge::Recovered) => (self.tell)(SentinelReport::Recovered { plan, observation }),
+            Some(Edge::Blind) => {
+                let blind = SentinelBlind { sentinel: plan.id.clone(), evidence: observation.evidence };
+                (self.tell)(SentinelReport::Blind { plan, blind });
+            }
+        }
+    }
+}
+
+/// Keeps one sentinel at work.
+async fn keep(shared: Arc<Shared>) {
+    let plan = Arc::clone(&shared.plan);
+    // Three rounds without a finished look: it hangs.
+    let patience = (plan.probe.timeout.to_std() + plan.every.to_std()) * 3 + SLACK;
+    let mut pause_ms = 0;
+    loop {
+        let started = SentinelStarted { sentinel: plan.id.clone(), digest: plan.digest };
+        (shared.tell)(SentinelReport::Started(started));
+        let (pulse, mut beats) = watch::channel(0_u64);
+        let mut looking = Stopped(tokio::spawn(look_for_ever(Arc::clone(&shared), pulse)));
+        let reason = loop {
+            tokio::select! {
+                ended = &mut looking.0 => break how_it_ended(ended),
+                beat = tokio::time::timeout(patience, beats.changed()) => match beat {
+                    Ok(Ok(())) => pause_ms = 0,
+                    // It has ended: the other branch is about to say how.
+                    Ok(Err(_)) => {}
+                    Err(_) => break format!("no look was finished within {} ms", patience.as_millis()),
+                },
+            }
+        };
+        drop(looking);
+        let lost = SentinelLost { sentinel: plan.id.clone(), reason };
+        (shared.tell)(SentinelReport::Lost { plan: Arc::clone(&plan), lost });
+        pause_ms = if pause_ms == 0 { plan.every.ms().max(100) } else { pause_ms * 2 };
+        pause_ms = pause_ms.min(SENTINEL_RESTART_MS_MAX);
+        tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+    }
+}
+
+fn how_it_ended(ended: Result<(), tokio::task::JoinError>) -> String {
+    match ended {
+        Ok(()) => "it ended by itself".to_owned(),
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => match panic.downcast_ref::<&str>() {
+                Some(words) => format!("it broke down: {words}"),
+                None => "it broke down".to_owned(),
+            },
+            Err(error) => error.to_string(),
+        },
+    }
+}
+
+async fn look_for_ever(shared: Arc<Shared>, pulse: watch::Sender<u64>) {
+    let plan = &shared.plan;
+    let at_service = matches!(&plan.probe.look, LookPlan::Process(ProcessLook::Service(_)));
+    let mut nudged = pause(&shared.nudge, spread(plan)).await;
+    loop {
+        let observation = (shared.look)(Arc::clone(plan)).await;
+        let urgent = nudged && at_service && observation.verdict == Verdict::Failed;
+        shared.take_in(observation, urgent);
+        pulse.send_modify(|beats| *beats += 1);
+        nudged = pause(&shared.nudge, plan.every.to_std()).await;
+    }
+}
+
+/// Whether the pause was cut short by a nudge. One that came during a look counts.
+async fn pause(nudge: &Notify, time: Duration) -> bool {
+    tokio::time::timeout(time, nudge.notified()).await.is_ok()
+}
+
+/// Not random: the same sentinel always starts at the same moment after the daemon.
+fn spread(plan: &SentinelPlan) -> Duration {
+    let hash = Blake3::of(plan.id.as_bytes());
+    let number = hash.as_bytes().iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
+    Duration::from_millis(number % plan.every.ms().clamp(1, SPREAD_MS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use tokio::runtime::{Builder, Runtime};
+
+    use super::*;
+    use crate::base::digest::FileDigest;
+    use crate::base::time::Span;
+    use crate::event::degradation::Severity;
+    use crate::event::plan::HttpLook;
+
+    fn plan(id: &str, look: LookPlan, every_ms: u64) -> SentinelPlan {
+        let words = |text: &str| text.to_owned();
+        SentinelPlan {
+            id: words(id),
+            digest: FileDigest::of(id.as_bytes()),
+            probe: ProbePlan { look, timeout: Span::from_ms(50) },
+            every: Span::from_ms(every_ms),
+            failures: 3,
+            successes: 2,
+            unknowns: 2,
+            subsystem: words("service"),
+            code: words("PROCESS_DEAD"),
+            target: words("web"),
+            severity: Severity::Error,
+            summary: words("web is down"),
+        }
+    }
+
+    fn http() -> LookPlan {
+        LookPlan::Http(HttpLook { url: String::new(), expect_status: vec![200], expect_body: None })
+    }
+
+    /// A look that gives verdicts one after another, then the last for ever; `P` panics, `.` hangs.
+    fn script(looks: &'static str) -> (Look, Arc<Mutex<usize>>) {
+        let count = Arc::new(Mutex::new(0));
+        let counter = Arc::clone(&count);
+        let look: Look = Arc::new(move |_| {
+            let mut count = counter.lock().unwrap_or_else(PoisonError::into_inner);
+            let look = looks.as_bytes()[(*count).min(looks.len() - 1)];
+            *count += 1;
+            drop(count);
+            let verdict = match look {
+                b'F' => Verdict::Failed,
+                b'H' => Verdict::Healthy,
+                b'P' => return Box::pin(async { panic!("scripted") }),
+                b'.' => return Box::pin(std::future::pending()),
+                _ => Verdict::Unknown,
+            };
+            Box::pin(async move { super::super::saw(verdict, "scripted") })
+        });
+        (look, count)
+    }
+
+    fn watch(looks: &'static str) -> (Runtime, Watch, Receiver<SentinelReport>, Arc<Mutex<usize>>) {
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let (sender, receiver) = channel();
+        let (look, count) = script(looks);
+        let tell: Tell = Arc::new(move |report| drop(sender.send(report)));
+        let watch = Watch::new(runtime.handle().clone(), look, tell);
+        (runtime, watch, receiver, count)
+    }
+
+    fn next(receiver: &Receiver<SentinelReport>) -> String {
+        let report = receiver.recv_timeout(Duration::from_secs(20)).unwrap();
+        match report {
+            SentinelReport::Started(started) => format!("started {}", started.sentinel),
+            SentinelReport::Degraded { plan, .. } => format!("degraded {}", plan.id),
+            SentinelReport::Recovered { plan, .. } => format!("recovered {}", plan.id),
+            SentinelReport::Blind { plan, .. } => format!("blind {}", plan.id),
+            SentinelReport::Lost { lost, .. } => format!("lost {}: {}", lost.sentinel, lost.reason),
+        }
+    }
+
+    fn no_edges() -> BTreeMap<String, LastEdge> {
+        BTreeMap::new()
+    }
+
+    #[test]
+    fn only_edges_are_told() {
+        let (_runtime, watch, told, count) = watch("HHFFHFFFFFHHHUUH");
+        watch.set(vec![plan("a", http(), 1)], &no_edges());
+        for expected in ["started a", "degraded a", "recovered a", "blind a"] {
+            assert_eq!(next(&told), expected);
+        }
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        while *count.lock().unwrap() < 40 {
+            assert!(std::time::Instant::now() < end);
+        }
+        assert!(told.try_recv().is_err());
+    }
+
+    #[test]
+    fn it_starts_from_its_last_edge() {
+        let (_runtime, watch, told, _) = watch("FFFFFHH");
+        watch.set(vec![plan("a", http(), 1)], &BTreeMap::from([("a".to_owned(), LastEdge::Bad)]));
+        assert_eq!([next(&told), next(&told)], ["started a", "recovered a"]);
+    }
+
+    #[test]
+    fn unchanged_ones_go_on_changed_ones_keep_their_edge_others_stop() {
+        let (_runtime, watch, told, count) = watch("FFFF");
+        watch.set(vec![plan("a", http(), 1)], &no_edges());
+        assert_eq!([next(&told), next(&told)], ["started a", "degraded a"]);
+        watch.set(vec![plan("a", http(), 1)], &no_edges());
+        watch.set(vec![plan("a", http(), 2)], &no_edges());
+        assert_eq!(next(&told), "started a", "once, for the change");
+        assert_eq!(watch.ids(), ["a"]);
+        watch.set(vec![], &no_edges());
+        assert!(watch.ids().is_empty());
+        let before = *count.lock().unwrap();
+        watch.set(vec![plan("b", http(), 1)], &no_edges());
+        assert_eq!([next(&told), next(&told)], ["started b", "degraded b"], "a told nothing more");
+        assert!(*count.lock().unwrap() > before);
+    }
+
+    #[test]
+    fn a_nudge_looks_at_once_and_one_proof_is_enough() {
+        let (_runtime, watch, told, _) = watch("HF");
+        let service = |name: &str| LookPlan::Process(ProcessLook::Service(name.to_owned()));
+        // An hour between looks: only the nudges can have led to the edge.
+        watch.set(
+            vec![plan("a", service("web"), 3_600_000), plan("b", service("db"), 3_600_000)],
+            &no_edges(),
+        );
+        let mut starts = [next(&told), next(&told)];
+        starts.sort();
+        assert_eq!(starts, ["started a", "started b"]);
+        let end = std::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            assert_eq!(watch.nudge("web"), 1);
+            if let Ok(report) = told.try_recv() {
+                assert!(matches!(report, SentinelReport::Degraded { plan, .. } if plan.id == "a"));
+                break;
+            }
+            assert!(std::time::Instant::now() < end);
+        }
+        assert_eq!(watch.nudge("other"), 0);
+    }
+
+    #[test]
+    fn one_that_breaks_down_is_told_and_started_again_with_its_edge() {
+        let (_runtime, watch, told, _) = watch("FFFPHH");
+        watch.set(vec![plan("a", http(), 1)], &no_edges());
+        let expected =
+            ["started a", "degraded a", "lost a: it broke down: scripted", "started a", "recovered a"];
+        for expected in expected {
+            assert_eq!(next(&told), expected);
+        }
+    }
+
+    #[test]
+    fn one_that_hangs_is_told_and_started_again() {
+        let (_runtime, watch, told, _) = watch("H.FFF");
+        watch.set(vec![plan("a", http(), 1)], &no_edges());
+        assert_eq!(next(&told), "started a");
+        assert!(next(&told).starts_with("lost a: no look was finished within"));
+        assert_eq!([next(&told), next(&told)], ["started a", "degraded a"]);
+    }
+}

@@ -1,0 +1,47 @@
+//! The hidden subcommand `__step` of the real program: what it does when it is not given what it needs.
+//! What it does for steps is tested where the steps are.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+
+/// Gives `__step` an order; what it says, its exit code, what it printed.
+fn order(text: &str) -> (String, Option<i32>, String) {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_remediator"));
+    command.arg("__step").stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    drop(command);
+    ours.write_all(text.as_bytes()).unwrap();
+    ours.shutdown(Shutdown::Write).unwrap();
+    let mut said = String::new();
+    ours.read_to_string(&mut said).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (said, output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
+
+const HELLO: &str = r#"{"argv":["/bin/echo","hello"],"env":{},"cwd":"/","rlimits":{},"apart":"Session"}"#;
+
+#[test]
+fn a_complete_order_becomes_the_program_which_closes_the_socket() {
+    assert_eq!(order(HELLO), (String::new(), Some(0), "hello\n".to_owned()));
+}
+
+#[test]
+fn an_order_that_was_cut_off_anywhere_starts_nothing() {
+    for length in 0..HELLO.len() {
+        let (said, code, printed) = order(&HELLO[..length]);
+        assert!(said.contains("no complete order"), "{length}: {said}");
+        assert_eq!((code, printed.as_str()), (Some(125), ""), "{length}");
+    }
+}
+
+#[test]
+fn without_a_socket_it_ends_quietly() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_remediator")).arg("__step").stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(125));
+    assert!(output.stdout.is_empty());
+}
