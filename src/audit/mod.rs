@@ -3,6 +3,8 @@
 //! (RM-27), and HTTP and CLI print the same bytes of it. Not for: deciding, appending, showing (api, cli).
 
 mod entries;
+mod live;
+mod offline;
 pub mod memory;
 mod projection;
 mod say;
