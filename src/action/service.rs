@@ -53,7 +53,7 @@ pub(super) fn carry_out(
 fn stop(supervisor: &Supervisor, plan: &ServicePlan, grace: Duration) -> Done {
     let name = &plan.service;
     match supervisor.stop(name, grace) {
-        Stopped::Stopped(was) => Done::saying(
+        Stopped::Ended(was) => Done::saying(
             StepOutcome::Succeeded,
             &format!("service {name} (process {}) has stopped\n", was.pid),
         ),

@@ -232,7 +232,7 @@ impl Supervisor {
         if !entry.wanted.wait_told(confirm) {
             return Stopped::WouldNotDie;
         }
-        self.end_remnants(service).map_or(Stopped::WouldNotDie, |()| Stopped::Stopped(entry.running))
+        self.end_remnants(service).map_or(Stopped::WouldNotDie, |()| Stopped::Ended(entry.running))
     }
 
     /// Ends whoever a service left behind: they would hold its port and its files.
@@ -262,7 +262,7 @@ impl Supervisor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stopped {
     /// It has ended.
-    Stopped(Running),
+    Ended(Running),
     /// There was nothing to stop.
     WasNotRunning,
     /// Somebody of it lives even after KILL.

@@ -21,7 +21,8 @@ pub fn say(event: &Event) -> String {
         E::ProcessStarted(_) | E::ProcessStopped(_) | E::ClockStepped(_) | E::LeftoversDealtWith(_) => {
             process(event)
         }
-        E::ConfigLoaded(_) | E::CatalogLoaded(_) | E::TrustChanged(_) | E::TrustRefused(_) => content(event),
+        E::ConfigLoaded(_) | E::ContentAdopted(_) => content(event),
+        E::CatalogLoaded(_) | E::TrustChanged(_) | E::TrustRefused(_) => content(event),
         E::Paused(_) | E::Resumed(_) => content(event),
         E::DegradationSeen(_) | E::DegradationRecovered(_) | E::DegradationRefused(_) => degradation(event),
         E::IncidentOpened(_) | E::IncidentCoalesced(_) | E::IncidentMatched(_) | E::IncidentHeld(_) => {
@@ -109,8 +110,9 @@ fn content(event: &Event) -> String {
             "configuration in force: {} attempts at once, {} per fingerprint in {}",
             e.attempts_at_once, e.fingerprint_attempts, e.fingerprint_window
         ),
+        Event::ContentAdopted(e) => format!("{} content files are live for the first time", e.digests.len()),
         Event::CatalogLoaded(e) => {
-            let count = |standing| e.contents.values().filter(|c| c.standing == standing).count();
+            let count = |standing| e.counts.get(&standing).copied().unwrap_or(0) as usize;
             format!(
                 "catalog in force: {} live, {} observe only, {} refused",
                 count(Standing::Live),

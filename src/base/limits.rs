@@ -6,6 +6,8 @@ pub const LINE_BYTES_MAX: usize = 65_535;
 pub const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How far a segment is written ahead with newlines, so that an append changes no file size.
 pub const SEGMENT_AHEAD_BYTES: u64 = 256 * 1024;
+/// Room kept free for the last words on a full disk: some thousand outcomes and controls.
+pub const RESERVE_BYTES: u64 = 1024 * 1024;
 /// How many entries sled may lag behind before the appender waits.
 pub const INDEX_LAG_ENTRIES_MAX: u64 = 65_536;
 /// Inputs that one turn takes at most: bounds the latency of the first of them.

@@ -64,17 +64,7 @@ impl Client {
     /// For the daemon of a home.
     pub fn new(home: &Home) -> Result<Self, Failure> {
         let broken = |what: &str| Failure::new(Exit::Unavailable, format!("cannot {what}"));
-        // Commands speak plain HTTP to this machine: no certificates, no proxy. A second install is an error
-        // that says that the first one is there.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only([])
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|e| broken("make an HTTP client").because(e))?;
+        let http = http(CONNECT, ANSWER)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -139,6 +129,20 @@ impl Client {
         }
         NoAnswer::NoDaemon { address, source }
     }
+}
+
+/// An HTTP client for this machine: no certificates, no proxy, no redirects.
+pub fn http(connect: Duration, answer: Duration) -> Result<reqwest::Client, Failure> {
+    // A second install is an error that says that the first one is there.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .tls_certs_only([])
+        .connect_timeout(connect)
+        .timeout(answer)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|e| Failure::new(Exit::Unavailable, "cannot make an HTTP client").because(e))
 }
 
 /// `REMEDIATOR_LISTEN`, else what the running daemon wrote, else the configuration.

@@ -29,6 +29,8 @@ pub enum Exit {
     Temporary = 75,
     /// Interrupted.
     Interrupted = 130,
+    /// Terminated.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {
@@ -94,6 +96,16 @@ impl fmt::Display for Failure {
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|s| s as &(dyn Error + 'static))
+    }
+}
+
+/// A failure that was not given an exit code on the way is one of what was asked for.
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(failure) => failure,
+            Err(error) => Self::new(Exit::Findings, error.to_string()).because(error),
+        }
     }
 }
 

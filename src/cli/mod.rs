@@ -3,16 +3,21 @@
 
 mod audit;
 mod client;
+mod demo;
+mod demo_service;
 mod emit;
 mod exit;
 mod explain;
 mod home;
 mod incident;
 mod incidents;
+mod init;
 mod out;
 mod pause;
 mod reader;
 mod resume;
+mod runbook;
+mod serve;
 mod signing;
 mod status;
 
@@ -93,6 +98,12 @@ macro_rules! commands {
 }
 
 commands! {
+    /// Make a home: keys, trust, shipped runbooks, journal.
+    Init => init,
+    /// Run the daemon of a home.
+    Serve => serve,
+    /// See it work: a real service, really broken, healed and proved. Needs nothing.
+    Demo => demo,
     Status => status,
     Incidents => incidents,
     Incident => incident,
@@ -101,6 +112,10 @@ commands! {
     Audit => audit,
     Pause => pause,
     Resume => resume,
+    /// Check, sign, approve, list, show and try content files.
+    Runbook => runbook,
+    #[command(name = "__demo-service", hide = true)]
+    DemoService => demo_service,
 }
 
 /// Reads the command line, runs the command, says what went wrong.

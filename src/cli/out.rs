@@ -15,6 +15,12 @@ pub fn json(text: &str) -> Result<(), Failure> {
     written(writeln!(anstream::stdout(), "{text}"))
 }
 
+/// A value as one line of JSON.
+pub fn json_of(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value);
+    json(&text.map_err(|e| Failure::new(Exit::Unavailable, "cannot write JSON").because(e))?)
+}
+
 /// One line for people. Outside text in it was cleaned with [`line`].
 pub fn say(text: impl Display) -> Result<(), Failure> {
     written(writeln!(anstream::stdout(), "{text}"))

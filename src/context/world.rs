@@ -12,7 +12,7 @@ use crate::base::ids::{AttemptId, BootId, Fingerprint, IncidentId, NodeId, Seq};
 use crate::base::limits::CLOSED_INCIDENTS_MAX;
 use crate::base::time::Stamp;
 use crate::event::attempt::Outcome;
-use crate::event::content::{CatalogLoaded, ConfigLoaded, Standing};
+use crate::event::content::{CatalogLoaded, ConfigLoaded};
 use crate::event::degradation::DegradationSeen;
 use crate::event::{Cause, Event, Record};
 
@@ -218,10 +218,12 @@ impl World {
             }
             Event::ProcessStopped(_) => self.stopped_cleanly = true,
             Event::ConfigLoaded(config) => self.config = config.clone(),
-            Event::CatalogLoaded(catalog) => {
-                for content in catalog.contents.values().filter(|c| c.standing == Standing::Live) {
-                    self.adopted.entry(content.digest).or_insert(seq);
+            Event::ContentAdopted(adopted) => {
+                for digest in &adopted.digests {
+                    self.adopted.entry(*digest).or_insert(seq);
                 }
+            }
+            Event::CatalogLoaded(catalog) => {
                 self.catalog = Some((seq, catalog.clone()));
             }
             Event::TrustChanged(changed) => {

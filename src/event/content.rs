@@ -56,16 +56,85 @@ pub enum Standing {
     Live,
 }
 
-/// The catalog in force from here on.
+/// Content that is live for the first time, in order of adoption. Stands before the catalog that brings it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContentAdopted {
+    /// At most [`Self::DIGESTS_MAX`].
+    pub digests: Vec<FileDigest>,
+}
+
+impl ContentAdopted {
+    /// Digests that one entry holds: 74 bytes each, well below the bound of a line.
+    pub const DIGESTS_MAX: usize = 400;
+}
+
+/// The catalog in force from here on. All of it is in the manifest; what stands here is for people and bounded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogLoaded {
     /// Blob of the manifest: every file's bytes, signatures and approvals.
     pub manifest: Blake3,
-    /// `kind/id` → digest and standing.
+    /// How many of each standing.
+    pub counts: BTreeMap<Standing, u32>,
+    /// `kind/id` → digest and standing; what is not live first, then as many as fit.
     pub contents: BTreeMap<String, ContentStanding>,
-    /// Files that have no id because they do not parse: path → first error.
+    /// Files that have no id because they do not parse: path → first error; as many as fit.
     pub unreadable: BTreeMap<String, String>,
+    /// How many more there are of either.
+    pub more: u32,
+}
+
+impl CatalogLoaded {
+    /// Bytes of names and reasons that one entry holds.
+    const SHOWN_BYTES_MAX: usize = 32 * 1024;
+
+    /// Keeps what fits an entry, what needs a person first.
+    pub fn new(
+        manifest: Blake3,
+        contents: BTreeMap<String, ContentStanding>,
+        unreadable: BTreeMap<String, String>,
+    ) -> Self {
+        let mut loaded = Self {
+            manifest,
+            counts: BTreeMap::new(),
+            contents: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+            more: 0,
+        };
+        let mut left = Self::SHOWN_BYTES_MAX;
+        let mut fits = |bytes: usize| match left.checked_sub(bytes) {
+            Some(rest) => {
+                left = rest;
+                true
+            }
+            None => false,
+        };
+        for (path, problem) in unreadable {
+            if fits(encoded_len(&path) + encoded_len(&problem)) {
+                loaded.unreadable.insert(path, problem);
+            } else {
+                loaded.more += 1;
+            }
+        }
+        let (live, wrong): (Vec<_>, Vec<_>) =
+            contents.into_iter().partition(|(_, c)| c.standing == Standing::Live);
+        for (name, content) in wrong.into_iter().chain(live) {
+            *loaded.counts.entry(content.standing).or_default() += 1;
+            let reason = content.reason.as_deref().map_or(0, encoded_len);
+            if fits(encoded_len(&name) + reason + 140) {
+                loaded.contents.insert(name, content);
+            } else {
+                loaded.more += 1;
+            }
+        }
+        loaded
+    }
+}
+
+/// Bytes that a text takes in a line at most: JSON may write one byte as six.
+fn encoded_len(text: &str) -> usize {
+    text.bytes().map(|b| if b < 0x20 || b == b'"' || b == b'\\' { 6 } else { 1 }).sum()
 }
 
 /// One content file in the catalog.
@@ -101,4 +170,27 @@ pub struct TrustRefused {
     pub files: BTreeMap<String, FileDigest>,
     /// What is wrong and how to mend it.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_catalog_of_ten_thousand_fits_an_entry_and_shows_what_is_wrong_first() {
+        let content = |standing, reason: Option<String>| ContentStanding {
+            digest: FileDigest::of(b"x"),
+            standing,
+            reason,
+        };
+        let mut contents: BTreeMap<_, _> =
+            (0..10_000).map(|n| (format!("runbook/a{n}"), content(Standing::Live, None))).collect();
+        contents.insert("runbook/z".into(), content(Standing::ObserveOnly, Some("\n\"".repeat(200))));
+        let loaded = CatalogLoaded::new(Blake3::ZERO, contents, BTreeMap::new());
+        assert!(loaded.contents.contains_key("runbook/z"));
+        assert_eq!(loaded.counts[&Standing::Live], 10_000);
+        assert_eq!(loaded.more as usize + loaded.contents.len(), 10_001);
+        let bytes = serde_json::to_string(&loaded).expect("written").len();
+        assert!(bytes < 60_000, "{bytes}");
+    }
 }

@@ -114,6 +114,7 @@ registry! {
     "process.clock_stepped" 1 process::ClockStepped,
     "process.leftovers_dealt_with" 1 process::LeftoversDealtWith,
     "content.config_loaded" 1 content::ConfigLoaded,
+    "content.adopted" 1 content::ContentAdopted,
     "content.catalog_loaded" 1 content::CatalogLoaded,
     "content.trust_changed" 1 content::TrustChanged,
     "content.trust_refused" 1 content::TrustRefused,

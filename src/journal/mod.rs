@@ -1,3 +1,45 @@
-//! (being written)
+//! `IntentJournal`: every entry one signed, chained line; durable before anything that rests on it leaves.
+//! Segments are the truth, sled answers questions; each mends the other. docs/journal-format.md has the bytes.
+//! Not for: what entries mean (`context`), who may write them (`remediator`), people's keys (`base`).
 
+mod appender;
+mod blobs;
+mod clock;
+mod durable;
+mod encode;
+mod error;
+mod export;
+mod files;
+mod handle;
+mod head;
+mod index;
+mod json;
+mod line;
+mod memory;
+mod offline;
+mod open;
 pub mod proof;
+mod queries;
+mod recovery;
+mod repair;
+mod rows;
+mod segment;
+mod sign;
+mod snapshot;
+mod store;
+mod subscribe;
+mod verify;
+mod writer;
+
+pub use appender::Appended;
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use durable::Head;
+pub use error::{Damage, Error};
+pub use export::{Exported, Manifest};
+pub use handle::{IndexMode, IntentJournal, Opened, Options};
+pub use line::{DATA_BYTES_MAX, Line, LineError, LineRef};
+pub use memory::{Fault, Memory};
+pub use offline::{Offline, read_offline};
+pub use subscribe::Subscription;
+pub use verify::{Depth, Progress, Report, Torn, verify};
+pub use writer::{AppendClass, Space};

@@ -1,39 +1,48 @@
-//! `Committed`: the proof that an event is durable. Only the journal can make one, after the sync.
+//! Proof that an entry is durable. Only the appender builds one, after the sync has returned;
+//! whoever may act only on a durable entry asks for this value instead of the event.
 
-use crate::base::ids::Seq;
+use crate::base::ids::{IncidentId, Seq};
 use crate::event::{Event, Kind};
 
-/// An event together with the seq under which it is durable.
-#[derive(Debug)]
+/// An event that is durable at a position of the journal. It cannot be built outside `journal`.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Committed<E> {
     seq: Seq,
+    incident: Option<IncidentId>,
     event: E,
 }
 
 impl<E> Committed<E> {
-    /// Built by the appender once the sync of this entry has returned.
-    #[allow(dead_code)]
-    pub(in crate::journal) fn new(seq: Seq, event: E) -> Self {
-        Self { seq, event }
+    pub(super) fn after_sync(seq: Seq, incident: Option<IncidentId>, event: E) -> Self {
+        Self { seq, incident, event }
     }
-    /// Where it stands.
+    /// A proof without a journal, for tests of whoever asks for one.
+    #[cfg(test)]
+    pub(crate) fn for_tests(seq: Seq, event: E) -> Self {
+        Self::after_sync(seq, None, event)
+    }
+    /// Its position.
     pub fn seq(&self) -> Seq {
         self.seq
     }
-    /// What is durable.
+    /// The incident it belongs to.
+    pub fn incident(&self) -> Option<IncidentId> {
+        self.incident
+    }
+    /// What happened.
     pub fn event(&self) -> &E {
         &self.event
     }
-    /// A proof out of thin air, for unit tests of what consumes proofs.
-    #[cfg(test)]
-    pub(crate) fn for_tests(seq: Seq, event: E) -> Self {
-        Self { seq, event }
+    /// What happened, taken out: from here on it is an event, not a proof.
+    pub fn into_event(self) -> E {
+        self.event
     }
 }
 
 impl Committed<Event> {
-    /// The same proof about the payload, when the event is of kind `K`.
+    /// The same proof for one kind of event, when it is of that kind.
     pub fn narrow<K: Kind + Clone>(&self) -> Option<Committed<K>> {
-        K::from_event(&self.event).map(|event| Committed { seq: self.seq, event: event.clone() })
+        let event = K::from_event(&self.event)?.clone();
+        Some(Committed { seq: self.seq, incident: self.incident, event })
     }
 }

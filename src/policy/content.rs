@@ -2,12 +2,17 @@
 
 use super::desk::{Answer, Desk};
 use super::{limits, notices, settle};
+use crate::base::digest::FileDigest;
 use crate::context::IncidentState;
-use crate::event::content::{CatalogLoaded, TrustRefused};
+use crate::event::content::{CatalogLoaded, ContentAdopted, TrustRefused};
 use crate::event::control::Resumed;
 
 /// Another catalog is in force: incidents that wait or were escalated may have a runbook now.
-pub(super) fn catalog_loaded(desk: &mut Desk<'_>, catalog: CatalogLoaded) -> Answer {
+pub(super) fn catalog_loaded(desk: &mut Desk<'_>, catalog: CatalogLoaded, live: Vec<FileDigest>) -> Answer {
+    let news: Vec<_> = live.into_iter().filter(|digest| !desk.world.adopted.contains_key(digest)).collect();
+    for digests in news.chunks(ContentAdopted::DIGESTS_MAX) {
+        desk.put(None, None, ContentAdopted { digests: digests.to_vec() }.into());
+    }
     let Some(seq) = desk.put(None, None, catalog.into()) else { return Answer::Nothing };
     let mut waiting: Vec<_> = desk
         .world

@@ -149,7 +149,8 @@ pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
         (Event::AttemptEnded(ended), Some(a)) => match ended.outcome {
             Outcome::Healthy | Outcome::HealedOutcomeUnknown => {
                 let seen = &incident.signal.first;
-                let (subsystem, code, target) = (seen.subsystem.clone(), seen.code.clone(), seen.target.clone());
+                let (subsystem, code, target) =
+                    (seen.subsystem.clone(), seen.code.clone(), seen.target.clone());
                 let mut effects = watch(incident, a);
                 effects.push(Effect::ForgetEdge { subsystem, code, target });
                 effects

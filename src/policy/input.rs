@@ -1,5 +1,6 @@
 //! What a decision can be asked: a closed enum. Everything in it was verified, redacted and bounded at the edge.
 
+use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, IncidentId, Seq};
 use crate::event::Event;
 use crate::event::content::{CatalogLoaded, ConfigLoaded, TrustChanged, TrustRefused};
@@ -25,7 +26,12 @@ pub enum Input {
     /// The configuration was read.
     ConfigLoaded(ConfigLoaded),
     /// The catalog was read.
-    CatalogLoaded(CatalogLoaded),
+    CatalogLoaded {
+        /// What is recorded of it.
+        loaded: CatalogLoaded,
+        /// Digests of everything that is live in it.
+        live: Vec<FileDigest>,
+    },
     /// Trust files changed, signed by someone who may.
     TrustChanged(TrustChanged),
     /// Trust files changed without that.

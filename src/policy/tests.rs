@@ -147,12 +147,8 @@ impl Play {
         };
         play.boot();
         play.input(Input::ConfigLoaded(ConfigLoaded::default()));
-        let catalog = CatalogLoaded {
-            manifest: Blake3::ZERO,
-            contents: BTreeMap::new(),
-            unreadable: BTreeMap::new(),
-        };
-        play.input(Input::CatalogLoaded(catalog));
+        let loaded = CatalogLoaded::new(Blake3::ZERO, BTreeMap::new(), BTreeMap::new());
+        play.input(Input::CatalogLoaded { loaded, live: Vec::new() });
         play
     }
 
@@ -170,7 +166,12 @@ impl Play {
 
     fn input(&mut self, input: Input) -> Answer {
         let (boot, node) = (BootId(Uuid::from_u128(self.boot)), NodeId(Uuid::nil()));
-        let decision = decide(&mut self.world, &self.shelf, input, Now { at: self.at, boot, node, space_low: self.space_low });
+        let decision = decide(
+            &mut self.world,
+            &self.shelf,
+            input,
+            Now { at: self.at, boot, node, space_low: self.space_low },
+        );
         assert!(decision.refused.is_empty(), "a rule broke a lifecycle: {:?}", decision.refused);
         self.records.extend(decision.records);
         self.effects.extend(decision.effects);
@@ -338,7 +339,10 @@ fn a_failure_is_healed_verified_watched_and_closed() {
         "incident.closed",
     ];
     assert_eq!(play.kinds()[3..], expected);
-    assert!(play.records.iter().skip(4).all(|r| r.cause.is_some()), "every entry after the report has its cause");
+    assert!(
+        play.records.iter().skip(4).all(|r| r.cause.is_some()),
+        "every entry after the report has its cause"
+    );
     assert_eq!(play.count("notice.queued"), 0, "a verified success is quiet");
 }
 
@@ -354,8 +358,10 @@ fn the_same_trouble_is_one_incident_and_the_same_sender_id_one_receipt() {
     let first = play.input(Input::Reported(Box::new(seen.clone())));
     seen.receipt = Receipt(Uuid::from_u128(99));
     let again = play.input(Input::Reported(Box::new(seen)));
-    let (Answer::Accepted { receipt: a, duplicate: false, .. }, Answer::Accepted { receipt: b, duplicate: true, .. }) =
-        (first, again)
+    let (
+        Answer::Accepted { receipt: a, duplicate: false, .. },
+        Answer::Accepted { receipt: b, duplicate: true, .. },
+    ) = (first, again)
     else {
         panic!("{first:?} {again:?}")
     };
@@ -391,7 +397,8 @@ fn an_undo_that_fails_is_a_state_of_its_own() {
     play.run(1_000);
     let attempt = play.incident().attempt().expect("an attempt");
     assert_eq!(attempt.undo, Some(crate::event::attempt::UndoOutcome::Failed));
-    let told = play.records.iter().any(|r| matches!(&r.event, Event::NoticeQueued(n) if n.topic == "undo_failed"));
+    let told =
+        play.records.iter().any(|r| matches!(&r.event, Event::NoticeQueued(n) if n.topic == "undo_failed"));
     assert!(told, "it pages");
 }
 
@@ -577,7 +584,12 @@ fn a_crash_at_every_entry_runs_a_non_idempotent_step_at_most_once() {
         },
         |play, cut| {
             assert!(play.ran.len() <= 1, "cut at {cut}: {:?}", play.kinds());
-            assert!(play.incident().is_closed(), "cut at {cut}: {:?} {:?}", play.incident().state, play.kinds());
+            assert!(
+                play.incident().is_closed(),
+                "cut at {cut}: {:?} {:?}",
+                play.incident().state,
+                play.kinds()
+            );
         },
     );
 }

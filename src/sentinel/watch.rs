@@ -145,6 +145,18 @@ impl Watch {
         of_it.map(|sentinel| sentinel.shared.nudge.notify_one()).count()
     }
 
+    /// Somebody else has verified that this trouble is gone: whoever reported it reports it anew if it comes back,
+    /// without having seen the good edge in between.
+    pub fn forget_edge(&self, subsystem: &str, code: &str, target: &str) {
+        for sentinel in self.sentinels().values() {
+            let plan = &sentinel.shared.plan;
+            if plan.subsystem == subsystem && plan.code == code && plan.target == target {
+                *sentinel.shared.state.lock().unwrap_or_else(PoisonError::into_inner) =
+                    State::after(LastEdge::Good);
+            }
+        }
+    }
+
     /// Ids of those at work.
     pub fn ids(&self) -> Vec<String> {
         self.sentinels().keys().cloned().collect()

@@ -1,11 +1,6 @@
-//! A lock proof needs locks that are held and a grant that is durable.
-use remediator::base::ids::AttemptId;
+//! A lock proof needs a grant that is durable, and a lock is held only by taking it.
 use remediator::coordination::{Held, LockProof};
 use remediator::event::lock::LockGranted;
-
-fn without_locks(attempt: AttemptId) -> LockProof {
-    LockProof { held: vec![], attempt, granted: 1 }
-}
 
 fn with_a_grant_that_is_not_durable(held: Vec<Held>, granted: &LockGranted) {
     let _ = LockProof::new(held, granted);

@@ -1,0 +1,58 @@
+//! Writing files so that they are there after a power cut, and private ones private from their first byte.
+
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+
+/// Writes a new file, synced. An existing one is an error.
+pub fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write(path, bytes, 0o644)
+}
+
+/// The same, readable by the owner only.
+pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    write(path, bytes, 0o600)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
+    let attempt = || {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    attempt().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Makes a folder that only its owner may enter, with those above it.
+pub fn private_folder(path: &Path) -> anyhow::Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.with_context(|| format!("cannot make the folder {}", path.display()))
+}
+
+/// Syncs a folder, so that the names in it last.
+pub fn sync_folder(path: &Path) -> anyhow::Result<()> {
+    let synced = std::fs::File::open(path).and_then(|folder| folder.sync_all());
+    synced.with_context(|| format!("cannot sync the folder {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn private_is_private_and_nothing_is_overwritten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a/b/key");
+        write_private(&path, b"one").expect("written");
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        assert!(write_private(&path, b"two").is_err());
+        assert_eq!(std::fs::read(&path).expect("readable"), b"one");
+    }
+}

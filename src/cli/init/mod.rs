@@ -1,0 +1,162 @@
+//! `remediator init`: makes a home and says what to do next. Shows every shipped runbook and asks for its approval; what
+//! is approved is signed with the operator's own SSH key.
+
+pub mod files;
+pub mod home;
+pub mod person;
+pub mod sample;
+mod texts;
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use home::{Answer, Made, Shown, Wish};
+use person::{Key, Origin, Places};
+
+use super::exit::{Exit, Failure};
+use super::{Global, Home, Outcome, Output, out};
+use crate::base::signers::is_principal;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  remediator init --approve-shipped --sample-service\n  remediator serve")]
+pub struct Args {
+    /// Who you are in signatures: letters, digits, dots, dashes. Default: your user name.
+    #[arg(long)]
+    name: Option<String>,
+    /// Your SSH key (ed25519; a private key, or a public one whose private half is in your agent). Default: the first
+    /// of your agent or ~/.ssh, else a fresh one in your config folder.
+    #[arg(long)]
+    key: Option<PathBuf>,
+    /// You may both write and approve what stays on this machine and can be repeated or taken back (default).
+    #[arg(long, overrides_with = "no_solo")]
+    solo: bool,
+    /// Somebody else has to approve what you write.
+    #[arg(long)]
+    no_solo: bool,
+    /// Approve the shipped runbooks (and the sample) without being asked. Needed without a terminal.
+    #[arg(long)]
+    approve_shipped: bool,
+    /// Adds a small web service with sentinels and runbooks to try things on.
+    #[arg(long)]
+    sample_service: bool,
+    /// Port of the sample service on 127.0.0.1.
+    #[arg(long, default_value_t = 8866, requires = "sample_service")]
+    sample_port: u16,
+}
+
+/// What is printed with `--output json`.
+#[derive(Serialize)]
+struct Report<'a> {
+    v: u32,
+    home: &'a Path,
+    node: String,
+    principal: &'a str,
+    key: &'a Path,
+    key_origin: &'static str,
+    approved: bool,
+    shipped: Vec<String>,
+}
+
+/// Makes the home.
+pub fn run(args: Args, global: &Global) -> Outcome {
+    let home = Home::locate(global)?;
+    let principal = principal(args.name.as_deref())?;
+    if !args.approve_shipped && !std::io::stdin().is_terminal() {
+        let what = "there is no terminal to ask for the approval of the shipped runbooks on";
+        return Err(Failure::new(Exit::Usage, what).hint("add --approve-shipped"));
+    }
+    make(&args, &home, &principal, global.output == Output::Json)?;
+    Ok(Exit::Ok)
+}
+
+fn make(args: &Args, home: &Home, principal: &str, json: bool) -> anyhow::Result<()> {
+    let key = person::key(args.key.as_deref(), principal, &Places::of_environment())?;
+    let program = std::env::current_exe().context("cannot find the path of this program")?;
+    let program = program.to_str().context("the path of this program is not UTF-8")?;
+    let sample = args.sample_service.then_some(sample::Facts { program, port: args.sample_port });
+    let wish = Wish {
+        home: home.root().to_owned(),
+        principal: principal.to_owned(),
+        key: key.path.clone(),
+        solo: !args.no_solo,
+        listen: crate::remediator::config::LISTEN.to_owned(),
+        sample,
+    };
+    let (mut approved, mut shown) = (false, Vec::new());
+    let made = home::make(&wish, &mut |stands: &[Shown]| {
+        shown = stands.iter().map(|s| s.id.clone()).collect();
+        let answer = if args.approve_shipped { show(stands) } else { ask(stands)? };
+        approved = answer == Answer::Approved;
+        Ok(answer)
+    })?;
+    report(&made, principal, &key, approved, shown, json)?;
+    Ok(())
+}
+
+fn principal(named: Option<&str>) -> Result<String, Failure> {
+    let user = || std::env::var("USER").ok().filter(|name| is_principal(name));
+    let principal = named.map(str::to_owned).or_else(user).unwrap_or_else(|| "operator".to_owned());
+    if is_principal(&principal) {
+        return Ok(principal);
+    }
+    let what = format!("`{}` cannot be the name of a principal", out::line(&principal));
+    Err(Failure::new(Exit::Usage, what).hint("use letters, digits, dots, dashes and underscores"))
+}
+
+fn show(stands: &[Shown]) -> Answer {
+    anstream::eprintln!("These may run once they are approved:");
+    for s in stands {
+        let radius = if s.radius.is_empty() { String::new() } else { format!(", radius {}", s.radius) };
+        anstream::eprintln!("  {:<28} {}{radius}\n  {:<28} {}", s.id, s.title, "", s.digest);
+    }
+    Answer::Approved
+}
+
+fn ask(stands: &[Shown]) -> anyhow::Result<Answer> {
+    show(stands);
+    anstream::eprint!("Approve them with your key? [y/N] ");
+    let mut said = String::new();
+    std::io::stdin().lock().read_line(&mut said).context("cannot read your answer")?;
+    let yes = matches!(said.trim(), "y" | "Y" | "yes");
+    Ok(if yes { Answer::Approved } else { Answer::ObserveOnly })
+}
+
+fn report(
+    made: &Made,
+    principal: &str,
+    key: &Key,
+    approved: bool,
+    shipped: Vec<String>,
+    json: bool,
+) -> Result<(), Failure> {
+    let key_origin = match key.origin {
+        Origin::Named => "the key that you named",
+        Origin::Agent => "the first ed25519 key of your agent",
+        Origin::SshFolder => "the first ed25519 key in ~/.ssh",
+        Origin::Fresh => "a fresh key, made now",
+        Origin::Ours => "the key that an earlier init made",
+    };
+    if json {
+        let node = made.node.to_string();
+        let home = made.home.as_path();
+        let report = Report { v: 1, home, node, principal, key: &key.path, key_origin, approved, shipped };
+        return out::json_of(&report);
+    }
+    let home = made.home.display();
+    let standing = if approved {
+        "approved: the runbooks above are live as soon as the daemon runs".to_owned()
+    } else {
+        "not approved: runbooks only observe; approve with: remediator runbook approve PROPOSAL --reason …"
+            .to_owned()
+    };
+    out::say(format!(
+        "home      {home}\nyou       {principal}, signing with {} ({key_origin})\ntoken     {home}/state/token (0600; \
+         send it as: Authorization: Bearer …)\nrunbooks  {standing}\n\nnext:\n  remediator serve --home {home}\n  \
+         remediator status --home {home}",
+        key.path.display()
+    ))
+}

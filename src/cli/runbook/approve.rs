@@ -1,0 +1,147 @@
+//! `runbook approve`: shows every file of a proposal, asks, and writes a signed approval of exactly those bytes.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{folder, sign};
+use crate::base::time::Span;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::{Global, Outcome, Output, out};
+use crate::runbook::authoring::{self, Approve};
+use crate::runbook::{Catalog, Entry, Kind, Role};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit codes: 0 approved, 1 not approved, 2 wrong use, 3 waiting for your yes, 4 your key has no \
+such role.\n\nExample:\n  remediator runbook approve process-dead --reason 'tried on staging' --yes"
+)]
+pub struct Args {
+    /// The proposal: the name of its folder under proposals/. A runbook's id does as well.
+    proposal: String,
+    /// Why, for those who read it later.
+    #[arg(long, default_value = "read and approved")]
+    reason: String,
+    /// Who you are; must be the owner of the key. Default: the owner of the key.
+    #[arg(long)]
+    principal: Option<String>,
+    /// Your SSH key. Default: the one that `init` would take.
+    #[arg(long)]
+    key: Option<PathBuf>,
+    /// How long it may take until the files are adopted for the first time.
+    #[arg(long, default_value = "30d", value_parser = Span::parse)]
+    adopt_before: Span,
+    /// Approve without being asked. Needed without a terminal.
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    v: u32,
+    proposal: &'a str,
+    principal: &'a str,
+    approval: PathBuf,
+    files: Vec<String>,
+}
+
+/// Shows, asks, approves.
+pub fn run(args: Args, global: &Global) -> Outcome {
+    let root = folder::root(global)?;
+    let catalog = folder::catalog(&root, folder::read(&root)?, Default::default());
+    let proposal = proposal_of(&catalog, &args.proposal)?;
+    let entries: Vec<&Entry> =
+        catalog.entries().filter(|e| e.content().is_some_and(|c| c.proposal() == proposal)).collect();
+    if entries.is_empty() {
+        let what = format!("no content file belongs to the proposal `{proposal}`");
+        return Err(Failure::new(Exit::Findings, what).hint("a file names its proposal: `proposal: ID`"));
+    }
+    let key = sign::key_of(&root, args.key.as_deref(), Role::Approval)?;
+    let principal = sign::holder_of(&root, &key, Role::Approval)?;
+    if args.principal.as_ref().is_some_and(|named| *named != principal) {
+        let what = format!("the key {} is `{principal}`'s", key.display());
+        return Err(Failure::new(Exit::Refused, what).hint("name your own key with --key"));
+    }
+    for entry in &entries {
+        anstream::eprintln!(
+            "  {:<30} {}\n  {:<30} {}",
+            entry.name(),
+            out::line(entry.title()),
+            "",
+            entry.digest
+        );
+    }
+    if !args.yes && !confirmed(&proposal, &principal)? {
+        return Ok(Exit::Findings);
+    }
+    let approval = approve_files(&root, &proposal, &principal, &key, &entries, &args)?;
+    let files = entries.iter().map(|e| e.path.clone()).collect();
+    if global.output == Output::Json {
+        let report = Report { v: 1, proposal: &proposal, principal: &principal, approval, files };
+        out::json_of(&report)?;
+    } else {
+        out::say(format!("{proposal} approved by {principal}: {}", approval.display()))?;
+        out::say("see `remediator runbook list` for what that makes of each file")?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn proposal_of(catalog: &Catalog, name: &str) -> Result<String, Failure> {
+    if catalog.proposals().contains_key(name) {
+        return Ok(name.to_owned());
+    }
+    if let Some(content) = catalog.get(Kind::Runbook, name).and_then(Entry::content) {
+        return Ok(content.proposal().to_owned());
+    }
+    let known: Vec<&str> = catalog.proposals().keys().map(String::as_str).collect();
+    let what = format!("there is no proposal `{}`", out::line(name));
+    Err(Failure::new(Exit::Usage, what).hint(format!("there are: {}", known.join(", "))))
+}
+
+fn confirmed(proposal: &str, principal: &str) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        let what = "nothing was approved: there is no terminal to ask on";
+        return Err(Failure::new(Exit::Waiting, what).hint("say it with --yes"));
+    }
+    anstream::eprint!("Approve these bytes for `{proposal}` as {principal}? [y/N] ");
+    let mut said = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut said)
+        .map_err(|e| Failure::new(Exit::Unavailable, "cannot read your answer").because(e))?;
+    Ok(matches!(said.trim(), "y" | "Y" | "yes"))
+}
+
+fn approve_files(
+    root: &Path,
+    proposal: &str,
+    principal: &str,
+    key: &Path,
+    entries: &[&Entry],
+    args: &Args,
+) -> Result<PathBuf, Failure> {
+    let runbooks: Vec<&str> =
+        entries.iter().filter(|e| e.kind == Kind::Runbook).map(|e| e.path.as_str()).collect();
+    // One runbook is the approval's subject; of several each is named beside its services and sentinels.
+    let subject = match runbooks.as_slice() {
+        [one] => Some(*one),
+        _ => None,
+    };
+    let resolves: Vec<&str> =
+        entries.iter().map(|e| e.path.as_str()).filter(|path| Some(*path) != subject).collect();
+    let span_us = i64::try_from(args.adopt_before.ms()).unwrap_or(i64::MAX).saturating_mul(1000);
+    let request = Approve {
+        folder: root,
+        proposal,
+        runbook: subject,
+        resolves: &resolves,
+        principal,
+        key,
+        adopt_before_us: out::now_us().saturating_add(span_us),
+        reason: &args.reason,
+    };
+    authoring::approve(&request)
+        .map_err(|e| Failure::new(Exit::Findings, format!("cannot approve `{proposal}`")).because(e))
+}

@@ -1,0 +1,79 @@
+//! The content folder that the verbs work on, and its catalog as the daemon would judge it now. What the journal says
+//! was adopted is honoured, so that `list` and the daemon agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::digest::FileDigest;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::{Global, Home, out};
+use crate::runbook::loader;
+use crate::runbook::{Catalog, ContentFolder, LoadContext, Platform, Trust};
+
+/// Where content files are: the folder that `remediator.yaml` of the home names, else the home itself.
+pub fn root(global: &Global) -> Result<PathBuf, Failure> {
+    let home = Home::existing(global)?;
+    let config = crate::remediator::config::read(home.root(), None).map_err(|e| {
+        Failure::new(Exit::Usage, e.to_string()).hint("every key is explained in remediator.yaml")
+    })?;
+    Ok(config.content)
+}
+
+/// Reads every file of a content folder.
+pub fn read(root: &Path) -> Result<ContentFolder, Failure> {
+    loader::read_folder(root).map_err(|e| Failure::new(Exit::Unavailable, e.to_string()).because(e))
+}
+
+/// The trust of a folder. One that cannot be read trusts nobody, and says so.
+pub fn trust(folder: &ContentFolder) -> Trust {
+    Trust::load(&folder.trust_files()).unwrap_or_else(|error| {
+        anstream::eprintln!("note: {error}; nobody is trusted until that is mended");
+        Trust::none()
+    })
+}
+
+/// The catalog of a folder.
+pub fn catalog(root: &Path, folder: ContentFolder, adopted: BTreeMap<FileDigest, u64>) -> Catalog {
+    let trust = trust(&folder);
+    let context = LoadContext {
+        now_us: out::now_us(),
+        adopted,
+        home: root.to_string_lossy().into_owned(),
+        platform: Platform::Linux,
+        credentials: BTreeSet::new(),
+    };
+    Catalog::load(Arc::new(folder), &trust, &context)
+}
+
+/// A path as the content folder names it: relative to it when it lies in it.
+pub fn name_in(root: &Path, path: &Path) -> Option<String> {
+    let absolute = std::path::absolute(path).ok()?;
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let absolute = absolute.canonicalize().unwrap_or(absolute);
+    Some(absolute.strip_prefix(root).ok()?.to_str()?.to_owned())
+}
+
+/// The content folder that a file belongs to: the nearest folder above it that holds `runbooks` or `proposals`
+/// on the way to the file.
+pub fn root_of(path: &Path) -> Option<PathBuf> {
+    let absolute = std::path::absolute(path).ok()?;
+    let inside = |name: &str| {
+        let above = absolute.ancestors().skip(1).find(|a| a.file_name().is_some_and(|n| n == name))?;
+        above.parent().map(Path::to_path_buf)
+    };
+    inside("runbooks").or_else(|| inside("proposals"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_files_folder_is_found_from_its_path() {
+        let root = |path: &str| root_of(Path::new(path));
+        assert_eq!(root("/h/runbooks/web/a.yaml"), Some(PathBuf::from("/h")));
+        assert_eq!(root("/h/proposals/x/proposal.yaml"), Some(PathBuf::from("/h")));
+        assert_eq!(root("/h/other/a.yaml"), None);
+    }
+}

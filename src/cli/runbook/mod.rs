@@ -1,0 +1,47 @@
+//! `remediator runbook …`: what authors and approvers do with content files. One file per verb, one line each below.
+
+mod approve;
+mod folder;
+mod lint;
+mod list;
+mod show;
+mod sign;
+mod test;
+mod view;
+
+use super::{Global, Outcome};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Check the text of content files: every problem with its place and its mend.
+    Lint(lint::Args),
+    /// Sign a content file, a proposal or a trust file with your SSH key.
+    Sign(sign::Args),
+    /// Approve the files of a proposal with your SSH key.
+    Approve(approve::Args),
+    /// List content files: what each may do, why, and how to change that.
+    List(list::Args),
+    /// Show one content file as it is understood, with who signed and approved it.
+    Show(show::Args),
+    /// Try a draft on a made-up degradation: exactly what would be run. Nothing is run.
+    Test(test::Args),
+}
+
+/// Runs the verb.
+pub fn run(args: Args, global: &Global) -> Outcome {
+    match args.verb {
+        Verb::Lint(args) => lint::run(args, global),
+        Verb::Sign(args) => sign::run(args, global),
+        Verb::Approve(args) => approve::run(args, global),
+        Verb::List(args) => list::run(args, global),
+        Verb::Show(args) => show::run(args, global),
+        Verb::Test(args) => test::run(args, global),
+    }
+}

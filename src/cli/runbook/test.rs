@@ -1,0 +1,187 @@
+//! `runbook test`: a draft on a made-up degradation. Parses, lints, matches, resolves, and prints exactly what would be
+//! run. Nothing is run, signed or written, and the draft needs no signature.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::folder;
+use crate::base::ids::{Fingerprint, Receipt};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::{Global, Outcome, Output, out};
+use crate::event::degradation::{DegradationSeen, Severity, Source};
+use crate::event::plan::{ActionPlan, Plan};
+use crate::runbook::{Catalog, Content, ContentFolder, Entry, Kind, PlanFor, Runbook, Verdict, checks};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Exit codes: 0 it matches and resolves, 1 it does not, 2 wrong use.\n\n\
+Example:\n  remediator runbook test runbooks/process-dead/runbook.yaml --target web --attribute host=a1")]
+pub struct Args {
+    /// The draft.
+    file: PathBuf,
+    /// The target of the made-up degradation.
+    #[arg(long)]
+    target: String,
+    /// Its attributes: NAME=VALUE, as often as needed.
+    #[arg(long = "attribute", value_parser = pair)]
+    attributes: Vec<(String, String)>,
+    /// Its severity.
+    #[arg(long, default_value = "error", value_parser = severity)]
+    severity: Severity,
+}
+
+#[derive(Serialize)]
+struct Report {
+    v: u32,
+    runbook: String,
+    matches: bool,
+    why: String,
+    plan: Option<Plan>,
+    relies_on: Vec<String>,
+    trouble: Option<String>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let quoted = serde_json::Value::String(text.to_owned());
+    serde_json::from_value(quoted).map_err(|_| "one of info, warning, error, critical".to_owned())
+}
+
+/// Tries it.
+pub fn run(args: Args, global: &Global) -> Outcome {
+    let bytes = std::fs::read(&args.file)
+        .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}", args.file.display())).because(e))?;
+    let content = match checks::read(&args.file.to_string_lossy(), &bytes) {
+        Ok(content) => content,
+        Err(rejected) => {
+            for problem in &rejected.problems {
+                anstream::eprintln!("{problem}\n");
+            }
+            let what = format!("{} has {} problem(s)", args.file.display(), rejected.problems.len());
+            return Err(Failure::new(Exit::Findings, what));
+        }
+    };
+    let Content::Runbook(runbook) = content else {
+        let what = format!("{} is a {}, not a runbook", args.file.display(), content.kind().word());
+        return Err(
+            Failure::new(Exit::Usage, what).hint("test a runbook; services and sentinels are used by it")
+        );
+    };
+    let catalog = with_draft(global, &args.file, &runbook, bytes)?;
+    let entry = catalog.get(Kind::Runbook, &runbook.id).ok_or_else(|| {
+        Failure::new(Exit::Findings, format!("the id `{}` belongs to another file", runbook.id))
+            .hint("give the draft an id of its own")
+    })?;
+    let report = attempt(&catalog, entry, &seen(&runbook, &args));
+    let good = report.matches && report.trouble.is_none();
+    if global.output == Output::Json {
+        out::json_of(&report)?;
+    } else {
+        print(&report)?;
+    }
+    Ok(if good { Exit::Ok } else { Exit::Findings })
+}
+
+/// The catalog of the home, or of the folder that the draft lies in, with the draft in it.
+fn with_draft(global: &Global, file: &Path, runbook: &Runbook, bytes: Vec<u8>) -> Result<Catalog, Failure> {
+    let root = match folder::root_of(file) {
+        Some(root) => root,
+        None => folder::root(global)?,
+    };
+    let mut content: ContentFolder = folder::read(&root)?;
+    let name = folder::name_in(&root, file).filter(|name| name.starts_with("runbooks/"));
+    let name = name.unwrap_or_else(|| format!("runbooks/{}/draft.yaml", runbook.id));
+    // The draft stands in for the version that is in force.
+    content.files.retain(|path, old| {
+        let same =
+            || checks::read(path, old).is_ok_and(|c| c.kind() == Kind::Runbook && c.id() == runbook.id);
+        !(path.starts_with("runbooks/") && path.ends_with(".yaml") && same())
+    });
+    content.files.insert(name, bytes);
+    Ok(folder::catalog(&root, content, BTreeMap::new()))
+}
+
+fn seen(runbook: &Runbook, args: &Args) -> DegradationSeen {
+    let (subsystem, code) = (runbook.matcher.subsystem.clone(), runbook.matcher.code.clone());
+    DegradationSeen {
+        receipt: Receipt::fresh(),
+        fingerprint: Fingerprint::of(&subsystem, &code, &args.target),
+        subsystem,
+        code,
+        target: args.target.clone(),
+        severity: args.severity,
+        summary: "made up by `runbook test`".to_owned(),
+        detail: None,
+        attributes: args.attributes.iter().cloned().collect(),
+        observed_at: None,
+        source: Source::Person("test".to_owned()),
+        sender_id: None,
+        actionable: true,
+    }
+}
+
+fn attempt(catalog: &Catalog, entry: &Entry, seen: &DegradationSeen) -> Report {
+    let matches = catalog.candidates(seen, 1);
+    let considered = matches.considered.iter().find(|c| c.entry.id == entry.id);
+    let (matched, why) = match considered.map(|c| &c.verdict) {
+        Some(Verdict::Matched(why)) => (true, why.clone()),
+        Some(Verdict::NotMatched { why, detail }) => (false, format!("{why}: {detail}")),
+        None => (false, "it is not considered at all".to_owned()),
+    };
+    let (plan, relies_on, trouble) = match catalog.plan(entry, seen, PlanFor::DryRun) {
+        Ok(resolved) => (Some(resolved.plan), resolved.relies_on, None),
+        Err(error) => (None, Vec::new(), Some(error.to_string())),
+    };
+    Report { v: 1, runbook: entry.id.clone(), matches: matched, why, plan, relies_on, trouble }
+}
+
+fn print(report: &Report) -> Result<(), Failure> {
+    let word = if report.matches { "matches" } else { "does not match" };
+    out::say(format!("{} {word}: {}", report.runbook, out::line(&report.why)))?;
+    if let Some(trouble) = &report.trouble {
+        out::say(format!("it cannot be resolved: {}", out::line(trouble)))?;
+    }
+    let Some(plan) = &report.plan else { return Ok(()) };
+    out::say(format!("\nlocks     {}", plan.locks.join(", ")))?;
+    for precondition in &plan.preconditions {
+        let look = json(&precondition.probe)?;
+        out::say(format!("only if   {}: {} of {look}", precondition.id, precondition.expect))?;
+    }
+    for step in &plan.steps {
+        out::say(format!("step      {}: {} (at most {})", step.id, action(&step.action)?, step.timeout))?;
+        if let Some(undo) = &step.undo {
+            out::say(format!("  undo    {}", action(undo)?))?;
+        }
+    }
+    let verification = &plan.verification;
+    out::say(format!(
+        "verified  {} good looks within {} by {}",
+        verification.successes,
+        verification.within,
+        json(&verification.probe)?
+    ))?;
+    for rung in &plan.escalation {
+        out::say(format!("else      after {}: {}: {}", rung.after, rung.channel, out::line(&rung.message)))?;
+    }
+    for other in &report.relies_on {
+        out::say(format!("relies on {other}"))?;
+    }
+    out::say("\nnothing was run")
+}
+
+fn action(action: &ActionPlan) -> Result<String, Failure> {
+    Ok(match action {
+        ActionPlan::Run(run) => format!("run {} in {}", json(&run.argv)?, run.cwd),
+        ActionPlan::Service(s) => format!("{} {} = {}", out::word(&s.verb), s.service, json(&s.start.argv)?),
+    })
+}
+
+fn json(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|e| Failure::new(Exit::Unavailable, "cannot write JSON").because(e))
+}

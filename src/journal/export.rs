@@ -1,0 +1,5 @@
+//! tmp
+/// tmp
+pub struct Exported;
+/// tmp
+pub struct Manifest;

@@ -1,0 +1,130 @@
+//! The head file: a note of the last durable entry beside the segments, so that a cut tail is told from a lost one.
+//! A note, not a truth: one that does not check is as good as none.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::digest::Blake3;
+use crate::base::ids::Seq;
+
+use super::store::{Store, StoreFile, read_all};
+
+/// Name of the file.
+pub(super) const NAME: &str = "head";
+/// The file always has this length, so that rewriting it changes nothing but bytes.
+const FILE_BYTES: usize = 512;
+/// How often it is synced.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// What the head file says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Note {
+    pub v: u32,
+    /// Last durable entry.
+    pub seq: Seq,
+    /// Its chain hash.
+    pub hash: Blake3,
+    /// First seq of the segment that holds it.
+    pub segment: Seq,
+    /// Bytes of that segment up to and including its LF.
+    pub bytes: u64,
+    /// BLAKE3 of those bytes.
+    pub blake3: Blake3,
+    /// The entry's own signature.
+    pub sig: String,
+}
+
+impl Note {
+    fn encode(&self) -> Vec<u8> {
+        let mut text = serde_json::to_string(self).unwrap_or_default();
+        text.truncate(text.len().saturating_sub(1));
+        let check = blake3::hash(text.as_bytes()).to_hex();
+        text.push_str(",\"check\":\"");
+        text.push_str(&check[..16]);
+        text.push_str("\"}");
+        let mut bytes = text.into_bytes();
+        bytes.resize(FILE_BYTES - 1, b' ');
+        bytes.push(b'\n');
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok()?.trim_end();
+        let (part, rest) = text.rsplit_once(",\"check\":\"")?;
+        let check = rest.strip_suffix("\"}")?;
+        if blake3::hash(part.as_bytes()).to_hex().get(..16) != Some(check) {
+            return None;
+        }
+        serde_json::from_str(&format!("{part}}}")).ok()
+    }
+
+    /// Reads the note, when there is one that checks.
+    pub fn read(store: &dyn Store) -> Option<Self> {
+        Self::decode(&read_all(&*store.open(NAME).ok()?).ok()?)
+    }
+}
+
+/// The open head file.
+pub(super) struct HeadFile {
+    file: Arc<dyn StoreFile>,
+    synced: Instant,
+}
+
+impl HeadFile {
+    pub fn open(store: &dyn Store) -> io::Result<Self> {
+        let file = match store.open(NAME) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => store.create(NAME)?,
+            other => other?,
+        };
+        Ok(Self { file, synced: Instant::now() })
+    }
+
+    /// Rewrites the note; syncs it when the last sync is long ago or `now` is asked for.
+    /// Errors do not matter: the lines themselves are durable.
+    pub fn write(&mut self, note: &Note, now: bool) {
+        let _ = self.file.write_at(&note.encode(), 0);
+        if now || self.synced.elapsed() >= SYNC_EVERY {
+            self.sync();
+        }
+    }
+
+    /// Makes what was written durable.
+    pub fn sync(&mut self) {
+        let _ = self.file.sync();
+        self.synced = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::memory::Memory;
+    use super::*;
+
+    #[test]
+    fn a_note_is_read_back_and_any_changed_bit_makes_it_none() {
+        let memory = Memory::new();
+        let note = Note {
+            v: 1,
+            seq: 9,
+            hash: Blake3::of(b"a"),
+            segment: 4,
+            bytes: 1234,
+            blake3: Blake3::of(b"b"),
+            sig: "s".repeat(88),
+        };
+        HeadFile::open(&memory).expect("created").write(&note, true);
+        assert_eq!(Note::read(&memory), Some(note));
+        let bytes = memory.bytes(NAME).expect("there");
+        assert_eq!(bytes.len(), FILE_BYTES);
+        for at in 0..bytes.iter().position(|b| *b == b' ').expect("padded") {
+            let mut bad = bytes.clone();
+            bad[at] ^= 4;
+            memory.put(NAME, &bad);
+            assert_eq!(Note::read(&memory), None, "byte {at}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! tmp
+/// tmp
+pub struct Offline;
+/// tmp
+pub fn read_offline() {}

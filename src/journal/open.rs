@@ -1,0 +1,345 @@
+//! Making and opening a journal: lock, recovery, the new segment and what it has to say first, sled.
+//! The rules of recovery are in `recovery`.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
+
+use crate::base::digest::{Blake3, FileDigest};
+use crate::base::ids::{NodeId, Seq};
+use crate::event::journal::{Continues, Genesis, SnapshotTaken};
+use crate::event::{Draft, Event};
+
+use super::appender::Appender;
+use super::blobs::Blobs;
+use super::durable::Durable;
+use super::encode::Prepared;
+use super::error::Error;
+use super::files::{Files, FolderLock, make_folder};
+use super::handle::{IndexMode, Inner, IntentJournal, Opened, Options};
+use super::index::{Ground, Index, newest_folder};
+use super::memory::Memory;
+use super::recovery::{Known, Recovered, read_genesis, recover};
+use super::repair::Source;
+use super::rows::{Rows, Trouble};
+use super::segment::{Catalog, Cursor, list, name_of};
+use super::snapshot::Snapshots;
+use super::store::Store;
+use super::writer::{Active, AppendClass, Failed, Start, UNFINISHED, Writer};
+
+/// Version of the journal format, in the genesis entry.
+pub(super) const FORMAT: u32 = 1;
+
+/// Where a journal is.
+struct Place {
+    store: Arc<dyn Store>,
+    blobs: Blobs,
+    snapshots: Option<Snapshots>,
+    lock: Option<FolderLock>,
+}
+
+impl Place {
+    fn on_disk(options: &Options) -> Result<Self, Error> {
+        let folder = options.state.join("journal");
+        make_folder(&folder.join("aside"))?;
+        let lock = FolderLock::take(&folder)?;
+        Ok(Self {
+            store: Arc::new(Files::new(folder)),
+            blobs: Blobs::Folder(options.state.join("blobs")),
+            snapshots: Some(Snapshots::new(&options.state)),
+            lock: Some(lock),
+        })
+    }
+
+    fn in_memory(memory: &Memory) -> Self {
+        Self {
+            store: Arc::new(memory.clone()),
+            blobs: Blobs::Memory(Arc::default()),
+            snapshots: None,
+            lock: None,
+        }
+    }
+}
+
+impl IntentJournal {
+    /// Makes a journal in a state folder that has none. `trust`: name under `proposals/trust/` → bytes.
+    pub fn create(options: Options, node: NodeId, trust: BTreeMap<String, Vec<u8>>) -> Result<Self, Error> {
+        Self::create_continuing(options, node, trust, None)
+    }
+
+    /// The same for a journal that continues another (`journal fork`).
+    pub fn create_continuing(
+        options: Options,
+        node: NodeId,
+        trust: BTreeMap<String, Vec<u8>>,
+        continues: Option<Continues>,
+    ) -> Result<Self, Error> {
+        let ground = Place::on_disk(&options)?;
+        create_on(ground, &options, node, &trust, continues)
+    }
+
+    /// Makes a journal in memory, without sled: for tests that need real proofs or scripted faults.
+    pub fn create_in_memory(memory: &Memory, options: Options, node: NodeId) -> Result<Self, Error> {
+        let options = Options { index: IndexMode::Off, ..options };
+        create_on(Place::in_memory(memory), &options, node, &BTreeMap::new(), None)
+    }
+
+    /// Opens the journal in memory that `memory` holds, as after a crash.
+    pub fn open_in_memory(memory: &Memory, options: Options) -> Result<(Self, Opened), Error> {
+        let options = Options { index: IndexMode::Off, ..options };
+        open_on(Place::in_memory(memory), &options)
+    }
+
+    /// Opens the journal of a state folder: mends what can be mended, sets a torn tail aside, begins a segment.
+    pub fn open(options: Options) -> Result<(Self, Opened), Error> {
+        let folder = options.state.join("journal");
+        if !folder.is_dir() || list(&Files::new(&folder))?.is_empty() {
+            return Err(Error::Missing { path: folder });
+        }
+        open_on(Place::on_disk(&options)?, &options)
+    }
+}
+
+fn create_on(
+    ground: Place,
+    options: &Options,
+    node: NodeId,
+    trust: &BTreeMap<String, Vec<u8>>,
+    continues: Option<Continues>,
+) -> Result<IntentJournal, Error> {
+    if !list(&*ground.store)?.is_empty() {
+        return Err(Error::Exists { path: ground.store.place() });
+    }
+    let mut trust_blobs = BTreeMap::new();
+    for (name, bytes) in trust {
+        trust_blobs.insert(name.clone(), ground.blobs.put(bytes)?);
+    }
+    let genesis = Genesis {
+        format: FORMAT,
+        node,
+        public_key: options.key.public(),
+        trust: trust.iter().map(|(name, bytes)| (name.clone(), FileDigest::of(bytes))).collect(),
+        trust_blobs,
+        continues,
+    };
+    let draft = Draft { at: options.clock.now(), incident: None, cause: None, event: genesis.into() };
+    let entry = Prepared::from_draft(&draft)?;
+    let place = ground.store.place();
+    // The segment gets its name when the genesis is durable: there is never a journal without one.
+    let file = ground.store.create(UNFINISHED).map_err(Error::io("make a segment in", &place))?;
+    let catalog = Arc::new(Catalog::new(&[0]));
+    let active = Active { file, first: 0, end: 0, padded: 0, hasher: blake3::Hasher::new() };
+    let start = Start {
+        store: Arc::clone(&ground.store),
+        catalog: Arc::clone(&catalog),
+        clock: Arc::clone(&options.clock),
+        boot: options.boot,
+        node,
+        key: options.key.clone(),
+        segment_bytes_max: options.segment_bytes_max,
+        active,
+        next: 0,
+        prev: Blake3::ZERO,
+    };
+    let mut writer = Writer::new(start);
+    writer.commit(std::iter::once(&entry), AppendClass::Normal)?;
+    let named = ground.store.rename(UNFINISHED, &name_of(0)).and_then(|()| ground.store.sync_folder());
+    named.map_err(Error::io("name the first segment in", place))?;
+    writer.ask_for_space();
+    let head = writer.head();
+    let opened = open_rows(options, head.hash);
+    assemble(ground, options, catalog, writer, (node, head.hash), opened)
+}
+
+fn open_rows(options: &Options, genesis: Blake3) -> Option<Result<Rows, Trouble>> {
+    (options.index == IndexMode::On).then(|| Rows::open(&newest_folder(&options.state).1, genesis))
+}
+
+fn open_on(ground: Place, options: &Options) -> Result<(IntentJournal, Opened), Error> {
+    let genesis_hash = read_genesis(&*ground.store, None).map(|(_, hash)| hash);
+    // Without a readable genesis nothing says which journal sled's lines are of; they are signed all the same.
+    let rows = match &genesis_hash {
+        Ok(hash) => open_rows(options, *hash),
+        Err(_) => None,
+    };
+    let source = match &rows {
+        Some(Ok(rows)) => Some(rows),
+        _ => None,
+    };
+    let known = Known {
+        key: options.key.public(),
+        supplied: options.supplied_head,
+        source: source.map(|rows| rows as &dyn Source),
+        indexed: source.and_then(Rows::head),
+    };
+    let recovered = recover(&ground.store, &known)?;
+    let snapshot = find_snapshot(&ground, &recovered, options.fold_version);
+    if recovered.damage.is_some() {
+        return Ok(read_only(ground, options, recovered, snapshot));
+    }
+    begin(ground, options, recovered, snapshot, rows)
+}
+
+/// Opens the new segment, says what was mended and cut, and starts everything.
+fn begin(
+    ground: Place,
+    options: &Options,
+    recovered: Recovered,
+    snapshot: Option<(Seq, Vec<u8>)>,
+    rows: Option<Result<Rows, Trouble>>,
+) -> Result<(IntentJournal, Opened), Error> {
+    let Recovered { genesis, genesis_hash, firsts, head, active, repaired, cut, .. } = recovered;
+    let catalog = Arc::new(Catalog::new(&firsts));
+    let mut writer = Writer::new(Start {
+        store: Arc::clone(&ground.store),
+        catalog: Arc::clone(&catalog),
+        clock: Arc::clone(&options.clock),
+        boot: options.boot,
+        node: genesis.node,
+        key: options.key.clone(),
+        segment_bytes_max: options.segment_bytes_max,
+        active,
+        next: head.seq + 1,
+        prev: head.hash,
+    });
+    match writer.rotate() {
+        Err(Failed::NoSpace) => writer.rotate_into_spare()?,
+        other => other?,
+    };
+    let own = repaired.iter().cloned().map(Event::from).chain(cut.iter().cloned().map(Event::from));
+    let entries = own
+        .map(|event| Prepared::from_draft(&Draft { at: writer.now(), incident: None, cause: None, event }))
+        .collect::<Result<Vec<_>, _>>()?;
+    if !entries.is_empty() {
+        writer.commit(entries.iter(), AppendClass::Essential)?;
+    }
+    writer.ask_for_space();
+    let opened = Opened {
+        node: genesis.node,
+        genesis: genesis_hash,
+        head: writer.head(),
+        clean: repaired.is_empty() && cut.is_none(),
+        repaired,
+        cut,
+        snapshot,
+        damage: None,
+    };
+    let journal = assemble(ground, options, catalog, writer, (genesis.node, genesis_hash), rows)?;
+    Ok((journal, opened))
+}
+
+fn assemble(
+    ground: Place,
+    options: &Options,
+    catalog: Arc<Catalog>,
+    writer: Writer,
+    (node, genesis): (NodeId, Blake3),
+    rows: Option<Result<Rows, Trouble>>,
+) -> Result<IntentJournal, Error> {
+    let Place { store, blobs, snapshots, lock } = ground;
+    let durable = Arc::new(Durable::new(writer.head()));
+    let appender = Arc::new(Appender::new(writer, Arc::clone(&durable), options.boot));
+    let index = match rows {
+        None => None,
+        Some(rows) => {
+            let (speaker, clock) = (Arc::clone(&appender), Arc::clone(&options.clock));
+            let say = move |rebuilt: crate::event::journal::IndexRebuilt| {
+                speaker.say(Draft { at: clock.now(), incident: None, cause: None, event: rebuilt.into() });
+            };
+            let ground = Ground {
+                store: Arc::clone(&store),
+                catalog: Arc::clone(&catalog),
+                durable: Arc::clone(&durable),
+                state_folder: options.state.clone(),
+                genesis,
+                say: Box::new(say),
+            };
+            Some(Index::start(ground, rows)?)
+        }
+    };
+    let inner = Inner {
+        store,
+        catalog,
+        durable,
+        node,
+        genesis,
+        appender: Some(appender),
+        damage: None,
+        index,
+        blobs,
+        snapshots,
+        clock: Arc::clone(&options.clock),
+        mending: Mutex::new(()),
+        lock,
+    };
+    Ok(IntentJournal { inner: Arc::new(inner) })
+}
+
+/// Damage that nothing mends: what is before it can be read, nothing is written, sled is left as it is.
+fn read_only(
+    ground: Place,
+    options: &Options,
+    recovered: Recovered,
+    snapshot: Option<(Seq, Vec<u8>)>,
+) -> (IntentJournal, Opened) {
+    let Place { store, blobs, snapshots, lock } = ground;
+    let Recovered { genesis, genesis_hash, firsts, head, repaired, cut, damage, .. } = recovered;
+    let opened = Opened {
+        node: genesis.node,
+        genesis: genesis_hash,
+        head,
+        repaired,
+        cut,
+        clean: false,
+        snapshot,
+        damage: damage.clone(),
+    };
+    let inner = Inner {
+        store,
+        catalog: Arc::new(Catalog::new(&firsts)),
+        durable: Arc::new(Durable::new(head)),
+        node: genesis.node,
+        genesis: genesis_hash,
+        appender: None,
+        damage,
+        index: None,
+        blobs,
+        snapshots,
+        clock: Arc::clone(&options.clock),
+        mending: Mutex::new(()),
+        lock,
+    };
+    (IntentJournal { inner: Arc::new(inner) }, opened)
+}
+
+/// The newest snapshot that an entry vouches for and that our fold can read.
+fn find_snapshot(ground: &Place, recovered: &Recovered, fold_version: u32) -> Option<(Seq, Vec<u8>)> {
+    let catalog = Arc::new(Catalog::new(&recovered.firsts));
+    ground.snapshots.as_ref()?.candidates().iter().find_map(|candidate| {
+        if candidate.entry > recovered.head.seq {
+            return None;
+        }
+        let mut cursor = Cursor::at(Arc::clone(&ground.store), Arc::clone(&catalog), candidate.entry);
+        let mut taken: Option<SnapshotTaken> = None;
+        let read = cursor.read(candidate.entry, &mut |line| {
+            if let Ok(record) = line.record()
+                && let Event::SnapshotTaken(found) = record.event
+            {
+                taken = Some(found);
+            }
+            ControlFlow::Continue(())
+        });
+        read.ok()?;
+        let taken = taken.filter(|taken| taken.fold_version == fold_version)?;
+        candidate.read(&taken).map(|bytes| (taken.seq, bytes))
+    })
+}
+
+impl Source for Rows {
+    fn line(&self, seq: Seq) -> Option<Vec<u8>> {
+        Rows::line(self, seq).ok().flatten()
+    }
+    fn name(&self) -> &'static str {
+        "sled"
+    }
+}

@@ -1,0 +1,11 @@
+//! tmp
+/// tmp
+pub struct Depth;
+/// tmp
+pub struct Progress;
+/// tmp
+pub struct Report;
+/// tmp
+pub struct Torn;
+/// tmp
+pub fn verify() {}

@@ -1,0 +1,13 @@
+//! Nobody but the journal says that something is durable: the constructor is its own.
+use remediator::event::control::Paused;
+use remediator::journal::proof::Committed;
+
+fn by_constructor(event: Paused) -> Committed<Paused> {
+    Committed::new(1, event)
+}
+
+fn by_changing_its_content(durable: Committed<Paused>, event: Paused) -> Committed<Paused> {
+    Committed { event, ..durable }
+}
+
+fn main() {}
