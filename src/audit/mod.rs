@@ -4,8 +4,8 @@
 
 mod entries;
 mod live;
-mod offline;
 pub mod memory;
+mod offline;
 mod projection;
 mod say;
 pub mod views;
