@@ -47,6 +47,7 @@ pub struct Known<'a> {
 )]
 pub struct HuntError(String);
 
+/// Only at boot, before these hands have done anything: a step that runs now would look left over too.
 /// Finds leftovers and ends them: TERM, KILL after `grace`. One entry for each open step and for each further
 /// process found; nothing is running of those that are `terminated` or `gone`.
 pub fn hunt(known: &Known<'_>, grace: Duration) -> Result<Vec<StepLeftOver>, HuntError> {
@@ -120,6 +121,10 @@ impl Services {
 fn marked(known: &Known<'_>, services: &Services) -> Result<BTreeMap<i32, Left>, HuntError> {
     let mut found = BTreeMap::new();
     for stat in table::all_alive().map_err(HuntError)? {
+        // A daemon that was itself started by a step bears that step's mark.
+        if stat.pid.unsigned_abs() == std::process::id() {
+            continue;
+        }
         let Some(marks) = table::marks(stat.pid).filter(|marks| marks.step.node == known.node) else {
             continue;
         };

@@ -151,7 +151,7 @@ impl Hands {
         let (attempt, step) = (intent.attempt, intent.step);
         let cancel = match Cancel::new() {
             Ok(cancel) => Arc::new(cancel),
-            Err(e) => return self.refuse(&permit, &format!("cannot make an event descriptor: {e}")),
+            Err(e) => return self.refuse(permit, &format!("cannot make an event descriptor: {e}")),
         };
         self.running().insert(seq, RunningStep { attempt, step, cancel: Arc::clone(&cancel) });
         let (hands, slot) = (self.clone(), Arc::new(Mutex::new(Some(permit))));
@@ -166,7 +166,7 @@ impl Hands {
             && let Some(permit) = take(&slot)
         {
             self.forget(seq);
-            self.refuse(&permit, &format!("cannot make a thread: {e}"));
+            self.refuse(permit, &format!("cannot make a thread: {e}"));
         }
     }
 
@@ -250,17 +250,14 @@ impl Hands {
         }
     }
 
-    fn refuse(&self, permit: &Permit, why: &str) {
-        let (seq, intent) = permit.intent();
-        (self.shared.tell)(HandReport::StepFinished(Finished {
-            attempt: intent.attempt,
-            step: intent.step,
-            intent: seq,
-            outcome: StepOutcome::NotStarted(why.to_owned()),
-            took_ms: 0,
-            output: String::new(),
-            output_dropped: 0,
-        }));
+    fn refuse(&self, permit: Permit, why: &str) {
+        let (intent, said) = permit.intent();
+        let (attempt, step) = (said.attempt, said.step);
+        let outcome = StepOutcome::NotStarted(why.to_owned());
+        let output = String::new();
+        drop(permit);
+        let finished = Finished { attempt, step, intent, outcome, took_ms: 0, output, output_dropped: 0 };
+        (self.shared.tell)(HandReport::StepFinished(finished));
     }
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<Seq, RunningStep>> {

@@ -116,7 +116,7 @@ impl Permit {
             // Whatever the step's own timeout, it is over by the deadline of its intent.
             timeout: Span::from_ms(basis.step.timeout.ms().min(left_ms)),
             lock: Arc::clone(basis.lock),
-            usable_until_ms: boottime_ms() + left_ms,
+            usable_until_ms: boottime_ms().saturating_add(left_ms),
             intent,
         })
     }

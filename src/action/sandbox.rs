@@ -15,7 +15,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::table;
+use super::table::{self, SERVICE_MARK};
 use crate::base::limits::STEP_START_MS_MAX;
 use crate::base::text::{clean, clip};
 use crate::event::plan::{Rlimits, RunPlan};
@@ -125,6 +125,8 @@ fn order(plan: &RunPlan, marks: &[(&str, String)], apart: Apart) -> Result<Vec<u
             }
         }
     }
+    // Only the hands say what belongs to a service.
+    env.remove(SERVICE_MARK);
     env.extend(marks.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let order =
         Order { argv: plan.argv.clone(), env, cwd: plan.cwd.clone(), rlimits: plan.rlimits.clone(), apart };

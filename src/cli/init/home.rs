@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 
@@ -11,9 +10,8 @@ use super::{files, person, sample, texts};
 use crate::api::tokens::{self, Bearer, Tokens};
 use crate::base::digest::FileDigest;
 use crate::base::ids::{BootId, NodeId};
-use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::sign::JournalKey;
-use crate::journal::{Clock as _, IndexMode, IntentJournal, Options, SystemClock};
+use crate::journal::{Clock as _, IntentJournal, Options, SystemClock};
 use crate::runbook::authoring::{self, Approve};
 use crate::runbook::{Content, checks, loader, shipped};
 
@@ -211,15 +209,7 @@ fn write_state(root: &Path, wish: &Wish<'_>) -> anyhow::Result<(NodeId, String)>
     known.save(&state.join("tokens.json"))?;
     files::write_private(&state.join("token"), format!("{token}\n").as_bytes())?;
     let trust = loader::read_folder(root)?.trust_files();
-    let options = Options {
-        state,
-        boot: BootId::fresh(),
-        key,
-        clock: Arc::new(SystemClock),
-        index: IndexMode::On,
-        segment_bytes_max: SEGMENT_BYTES_MAX,
-        supplied_head: None,
-    };
+    let options = Options::new(state, BootId::fresh(), key);
     let journal = IntentJournal::create(options, node, trust).context("cannot begin the journal")?;
     journal.clean_stop().context("cannot close the new journal")?;
     Ok((node, token))

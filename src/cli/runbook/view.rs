@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::base::digest::FileDigest;
-use crate::cli::{Global, Home};
-use crate::event::Event;
+use crate::cli::Global;
 use crate::event::content::Standing;
 use crate::runbook::{Catalog, Entry};
 
@@ -92,21 +91,6 @@ fn standing(standing: Standing) -> &'static str {
 }
 
 /// What the home's journal says was adopted; nothing when there is no journal to read.
-pub fn adopted(global: &Global) -> BTreeMap<FileDigest, u64> {
-    let Ok(home) = Home::existing(global) else { return BTreeMap::new() };
-    adopted_in(&home.state()).unwrap_or_default()
-}
-
-fn adopted_in(state: &std::path::Path) -> Result<BTreeMap<FileDigest, u64>, crate::journal::Error> {
-    let mut adopted = BTreeMap::new();
-    for record in crate::journal::read_offline(state)? {
-        let record = record?;
-        if let Event::CatalogLoaded(catalog) = &record.event {
-            let live = catalog.contents.values().filter(|c| c.standing == Standing::Live);
-            for content in live {
-                adopted.entry(content.digest).or_insert(record.seq);
-            }
-        }
-    }
-    Ok(adopted)
+pub fn adopted(_: &Global) -> BTreeMap<FileDigest, u64> {
+    BTreeMap::new()
 }
