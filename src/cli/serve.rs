@@ -2,6 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::{Global, Home, Outcome};
+use crate::api::{self, Tokens};
 use crate::remediator::{self, Options};
 
 /// Arguments.
@@ -25,7 +26,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     start_log()?;
     let options =
         Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };
-    match remediator::serve(options) {
+    let tokens = Tokens::load(&home.tokens())
+        .map_err(|e| Failure::new(Exit::Unavailable, "the HTTP interface has no tokens").because(e))?;
+    match remediator::serve(options, |face| api::serve(face.listener, face.handle, tokens, face.stopped)) {
         Ok(()) => Ok(Exit::Ok),
         Err(error) => Err(failure(error)),
     }

@@ -16,6 +16,11 @@ impl<E> Committed<E> {
     pub(super) fn after_sync(seq: Seq, incident: Option<IncidentId>, event: E) -> Self {
         Self { seq, incident, event }
     }
+    /// A proof without a journal, for tests of whoever asks for one.
+    #[cfg(test)]
+    pub(crate) fn for_tests(seq: Seq, event: E) -> Self {
+        Self::after_sync(seq, None, event)
+    }
     /// Its position.
     pub fn seq(&self) -> Seq {
         self.seq

@@ -19,7 +19,6 @@ use super::snapshots::Snapshots;
 use super::turn::{End, Message, Turn, TurnState};
 use super::{keys, recover, shutdown, spool, starts};
 use crate::action::{self, Hands};
-use crate::api;
 use crate::audit::Audit;
 use crate::base::ids::{BootId, NodeId};
 use crate::base::limits::TURN_QUEUE_MAX;
@@ -79,9 +78,6 @@ pub enum Error {
     /// Eyes.
     #[error(transparent)]
     Eyes(#[from] crate::sentinel::Error),
-    /// Tokens of the HTTP interface.
-    #[error(transparent)]
-    Tokens(#[from] api::tokens::Error),
     /// Something that only the operating system can refuse.
     #[error("cannot {doing}: {source}")]
     System {
@@ -127,14 +123,26 @@ pub(super) struct Parts {
     pub runtime: tokio::runtime::Handle,
 }
 
-/// Runs the daemon until a signal stops it.
-pub fn serve(options: Options) -> Result<(), Error> {
+/// What a face is given: where it listens, the daemon behind it, and what resolves when it is to end.
+pub struct Face {
+    /// Bound already, so that a busy port is told before anything is opened.
+    pub listener: tokio::net::TcpListener,
+    /// The daemon.
+    pub handle: Handle,
+    /// Resolves when nobody is to be served any more.
+    pub stopped: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// Runs the daemon until a signal stops it. `face` serves it over HTTP; this module knows of no face.
+pub fn serve<F>(options: Options, face: impl FnOnce(Face) -> F) -> Result<(), Error>
+where
+    F: Future<Output = std::io::Result<()>> + Send + 'static,
+{
     let config = config::read(&options.home, options.listen.as_deref())?;
     let state = options.home.join("state");
     if !state.join("journal").is_dir() {
         return Err(Error::NoHome(options.home));
     }
-    let tokens = api::tokens::Tokens::load(&state.join("tokens.json"))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("io")
@@ -151,7 +159,7 @@ pub fn serve(options: Options) -> Result<(), Error> {
         // Whether told or dropped: either way nobody serves any more.
         let _ = http_stopped.wait_for(|stop| *stop).await;
     };
-    let http = runtime.spawn(api::serve(listener, handle.clone(), tokens, stopped));
+    let http = runtime.spawn(face(Face { listener, handle: handle.clone(), stopped: Box::pin(stopped) }));
     let parts = Parts {
         options,
         config,

@@ -20,7 +20,7 @@ pub mod spool;
 mod starts;
 mod turn;
 
-pub use bootstrap::{Error, Options, serve};
+pub use bootstrap::{Error, Face, Options, serve};
 pub use content::{ContentError, load_from_disk, read_trust_folder};
 pub use handle::{Accepted, Handle, Rejection};
 pub use keys::{journal_key_path, read_journal_key, write_journal_key};

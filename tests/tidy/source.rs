@@ -13,6 +13,8 @@ pub struct File {
     pub code: String,
     /// The same with test modules, test functions and test-only items blanked as well.
     pub shipped: String,
+    /// Nothing of it is shipped.
+    pub is_test: bool,
 }
 
 impl File {
@@ -21,7 +23,7 @@ impl File {
         let code = blank_literals(text);
         let in_tests = path.ends_with("/tests.rs") || path.contains("/tests/") || path.starts_with("tests/");
         let shipped = if in_tests { blank(&code, 0, code.len()) } else { blank_tests(&code) };
-        Self { path: path.to_owned(), text: text.to_owned(), code, shipped }
+        Self { path: path.to_owned(), text: text.to_owned(), code, shipped, is_test: in_tests }
     }
 
     /// The module directly under `src`, such as `policy`; none for `src/lib.rs` and `src/main.rs`.
@@ -59,7 +61,34 @@ pub fn entries(folder: &Path) -> std::io::Result<Vec<String>> {
 pub fn rust_files(folder: &str) -> Vec<File> {
     let mut files = Vec::new();
     collect(&root().join(folder), folder, &mut files);
+    // A file that its parent declares under `#[cfg(test)]` is test code, whatever its name.
+    let tests: Vec<String> = files.iter().flat_map(test_files_declared_in).collect();
+    for file in &mut files {
+        if tests
+            .iter()
+            .any(|start| file.path == format!("{start}.rs") || file.path.starts_with(&format!("{start}/")))
+        {
+            file.shipped = blank(&file.code, 0, file.code.len());
+            file.is_test = true;
+        }
+    }
     files
+}
+
+/// Paths, without `.rs`, of the files that a file declares as tests.
+fn test_files_declared_in(parent: &File) -> Vec<String> {
+    let folder = parent.path.trim_end_matches(".rs").trim_end_matches("/mod").trim_end_matches("/lib");
+    let mut found = Vec::new();
+    for (at, mark) in parent.code.match_indices("#[cfg(test)]") {
+        let item = parent.code[at + mark.len()..].trim_start();
+        let item = item.strip_prefix("pub(crate) ").or(item.strip_prefix("pub(super) ")).unwrap_or(item);
+        let name =
+            item.strip_prefix("mod ").and_then(|rest| rest.split_once(';')).map(|(name, _)| name.trim());
+        if let Some(name) = name.filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_')) {
+            found.push(format!("{folder}/{name}"));
+        }
+    }
+    found
 }
 
 fn collect(folder: &Path, shown: &str, files: &mut Vec<File>) {
@@ -264,4 +293,11 @@ fn functions_are_measured() {
     let found = functions("fn a() {\n\n}\nfn b();\nfn c() -> [u8; 2] {\n    { }\n}\n");
     let shown: Vec<_> = found.iter().map(|(name, _, lines)| (name.as_str(), *lines)).collect();
     assert_eq!(shown, [("a", 3), ("c", 3)]);
+}
+
+#[test]
+fn a_file_that_is_declared_for_tests_is_test_code() {
+    let parent =
+        File::new("src/a/mod.rs", "#[cfg(test)]\nmod testing;\n#[cfg(test)]\nmod tests {\n}\nmod b;");
+    assert_eq!(test_files_declared_in(&parent), ["src/a/testing"]);
 }

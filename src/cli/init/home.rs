@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 
@@ -11,9 +10,8 @@ use super::{files, person, sample, texts};
 use crate::api::tokens::{self, Bearer, Tokens};
 use crate::base::digest::FileDigest;
 use crate::base::ids::{BootId, NodeId};
-use crate::base::limits::SEGMENT_BYTES_MAX;
 use crate::base::sign::JournalKey;
-use crate::journal::{Clock as _, IndexMode, IntentJournal, Options, SystemClock};
+use crate::journal::{Clock as _, IntentJournal, Options, SystemClock};
 use crate::runbook::authoring::{self, Approve};
 use crate::runbook::{Content, checks, loader, shipped};
 
