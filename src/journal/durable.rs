@@ -11,7 +11,8 @@ use crate::base::digest::Blake3;
 use crate::base::ids::Seq;
 
 /// The last entry of a journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Head {
     /// Its seq.
     pub seq: Seq,

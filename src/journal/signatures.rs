@@ -1,0 +1,133 @@
+//! The signature pass of verification: every line's, in batches on all cores.
+//! A batch that does not hold is looked at line by line, strictly.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use ed25519_dalek::{Signature, VerifyingKey};
+
+use crate::base::ids::Seq;
+use crate::base::sign::{KeyId, PublicKey};
+
+use super::error::{Damage, Error};
+use super::export::ExportedKey;
+use super::line::LineRef;
+use super::pieces::{self, Piece};
+use super::segment::{PADDING, name_of};
+use super::store::Store;
+use super::verify::Report;
+
+/// Lines of one batch: from a few hundred on more do not make it faster.
+const BATCH: usize = 512;
+
+/// Keys of the journal by id. That each line names the one in force was checked with the chain.
+pub(super) struct Keys(BTreeMap<KeyId, PublicKey>);
+
+impl Keys {
+    pub fn of(keys: &[ExportedKey]) -> Self {
+        Self(keys.iter().map(|key| (key.id, key.public_key.clone())).collect())
+    }
+}
+
+/// What the pass found.
+#[derive(Default)]
+pub(super) struct Found {
+    pub count: u64,
+    pub bad: Option<Damage>,
+}
+
+/// Checks every entry that the report calls good.
+pub(super) fn check(
+    store: &dyn Store,
+    segments: &[Seq],
+    report: &Report,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Found, Error> {
+    first_bad(store, segments, &Keys::of(&report.keys), report.entries, progress)
+}
+
+/// Checks entries below `until` until one does not hold.
+pub(super) fn first_bad(
+    store: &dyn Store,
+    segments: &[Seq],
+    keys: &Keys,
+    until: Seq,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Found, Error> {
+    let mut all = Found::default();
+    let mut bytes = 0;
+    pieces::for_each(store, segments, |piece| look(piece, keys, until), &mut |piece, found: Found| {
+        bytes += piece.bytes.len() as u64;
+        progress(bytes);
+        all.count += found.count;
+        all.bad = found.bad;
+        if all.bad.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(all)
+}
+
+#[derive(Default)]
+struct Batch<'a> {
+    lines: Vec<(u64, LineRef<'a>)>,
+    messages: Vec<Vec<u8>>,
+    signatures: Vec<Signature>,
+    keys: Vec<VerifyingKey>,
+}
+
+fn look(piece: &Piece, keys: &Keys, until: Seq) -> Found {
+    let mut found = Found::default();
+    let mut batch = Batch::default();
+    let mut at = 0;
+    while at < piece.bytes.len() && piece.bytes[at] != PADDING && found.bad.is_none() {
+        let Some(length) = memchr::memchr(b'\n', &piece.bytes[at..]) else { break };
+        let byte = piece.byte + at as u64;
+        // What cannot be read was reported with the chain.
+        let Ok(line) = LineRef::parse(&piece.bytes[at..at + length]) else { break };
+        if line.seq >= until {
+            break;
+        }
+        match (line.signature(), keys.0.get(&line.key)) {
+            (Some(signature), Some(key)) => {
+                batch.lines.push((byte, line));
+                batch.messages.push(line.signed_bytes());
+                batch.signatures.push(Signature::from_bytes(&signature));
+                batch.keys.push(*key.as_dalek());
+            }
+            _ => {
+                // Those before it come first.
+                batch.settle(keys, piece.segment, &mut found);
+                found.bad.get_or_insert(damage(&line, byte, piece.segment));
+            }
+        }
+        if batch.lines.len() == BATCH {
+            batch.settle(keys, piece.segment, &mut found);
+        }
+        at += length + 1;
+    }
+    if found.bad.is_none() {
+        batch.settle(keys, piece.segment, &mut found);
+    }
+    found
+}
+
+impl Batch<'_> {
+    fn settle(&mut self, keys: &Keys, segment: Seq, found: &mut Found) {
+        let batch = std::mem::take(self);
+        if batch.lines.is_empty() {
+            return;
+        }
+        found.count += batch.lines.len() as u64;
+        let messages: Vec<&[u8]> = batch.messages.iter().map(Vec::as_slice).collect();
+        if ed25519_dalek::verify_batch(&messages, &batch.signatures, &batch.keys).is_ok() {
+            return;
+        }
+        let bad =
+            batch.lines.iter().find(|(_, line)| !keys.0.get(&line.key).is_some_and(|key| line.verify(key)));
+        found.bad = bad.map(|(byte, line)| damage(line, *byte, segment));
+    }
+}
+
+fn damage(line: &LineRef<'_>, byte: u64, segment: Seq) -> Damage {
+    let what = "its signature does not hold".to_owned();
+    Damage { seq: line.seq, file: name_of(segment), byte, what }
+}
