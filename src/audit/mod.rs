@@ -3,8 +3,9 @@
 //! (RM-27), and HTTP and CLI print the same bytes of it. Not for: deciding, appending, showing (api, cli).
 
 mod entries;
-mod journal;
+mod live;
 pub mod memory;
+mod offline;
 mod projection;
 mod say;
 pub mod views;

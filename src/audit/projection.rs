@@ -5,9 +5,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockRead
 use std::time::{Duration, Instant};
 
 use super::entries::{Entries, Error};
+use super::live::Live;
 use crate::base::ids::{Receipt, Seq};
 use crate::context::{Senders, World};
 use crate::event::{Event, Record};
+use crate::journal::IntentJournal;
 
 /// How long a reader waits for the projection before it is told to ask again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -52,9 +54,9 @@ impl Recent {
 }
 
 impl Audit {
-    /// Follows the running journal from the state that `initial` holds.
-    pub fn of(journal: crate::journal::IntentJournal, initial: World) -> std::io::Result<Self> {
-        Self::follow(Arc::new(super::journal::Live::of(journal)), initial)
+    /// The read model of the journal that this process has open, from the state that `initial` holds.
+    pub fn of(journal: IntentJournal, initial: World) -> std::io::Result<Self> {
+        Self::follow(Arc::new(Live::new(journal)), initial)
     }
 
     /// Follows a journal from the state that `initial` holds, on a thread of its own, until the last handle goes.

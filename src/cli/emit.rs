@@ -12,7 +12,8 @@ use super::{Exit, Global, Home, Outcome, Output, out};
 use crate::api::{Bearer, Tokens};
 use crate::base::ids::{Receipt, Seq};
 use crate::base::limits::REQUEST_BYTES_MAX;
-use crate::event::degradation::{DegradationReport, Severity, Source, SpooledReport};
+use crate::event::degradation::{DegradationReport, Severity};
+use crate::remediator::spool::{self, Spooled};
 
 /// Report a degradation. It is durable when this command ends with 0.
 #[derive(Debug, clap::Args)]
@@ -79,10 +80,10 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     match client.post("/v1/degradations", body) {
         Ok(text) => accepted(&text, global),
         Err(NoAnswer::NoDaemon { address, .. }) => {
-            spool(&home, report, &format!("no daemon answers at {address}"), global)
+            keep(&home, report, &format!("no daemon answers at {address}"), global)
         }
         Err(NoAnswer::Problem(problem)) if problem.code == "NOT_READY" => {
-            spool(&home, report, "the daemon is still starting", global)
+            keep(&home, report, "the daemon is still starting", global)
         }
         Err(other) => Err(other.into_failure()),
     }
@@ -135,11 +136,11 @@ fn report(args: Args) -> Result<DegradationReport, Failure> {
 }
 
 /// One file, synced, renamed into place, its folder synced: then it is as good as accepted.
-fn spool(home: &Home, mut report: DegradationReport, why: &str, global: &Global) -> Outcome {
+fn keep(home: &Home, mut report: DegradationReport, why: &str, global: &Global) -> Outcome {
     let id = Receipt::fresh();
     report.id.get_or_insert_with(|| format!("spool-{id}"));
-    let spooled = SpooledReport { v: 1, source: source(home)?, report };
-    let folder = home.spool();
+    let spooled = Spooled { v: 1, person: person(home)?, report };
+    let folder = spool::folder(&home.state());
     let path = folder.join(format!("{id}.json"));
     let cannot = |e: std::io::Error| {
         Failure::new(
@@ -170,12 +171,12 @@ fn spool(home: &Home, mut report: DegradationReport, why: &str, global: &Global)
 }
 
 /// Whose home this is, as its token says.
-fn source(home: &Home) -> Result<Source, Failure> {
+fn person(home: &Home) -> Result<String, Failure> {
     let token = std::fs::read_to_string(home.token()).unwrap_or_default();
     let tokens = Tokens::load(&home.tokens())
         .map_err(|e| Failure::new(Exit::Unavailable, "cannot tell whose home this is").because(e))?;
     match tokens.verify(token.trim()) {
-        Some(bearer @ Bearer::Person { .. }) => Ok(bearer.source()),
+        Some(Bearer::Person { name }) => Ok(name.clone()),
         _ => Err(Failure::new(Exit::Refused, "state/token is not a person's token of this home")
             .hint("`remediator init` writes it; run as the owner of the home")),
     }

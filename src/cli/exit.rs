@@ -126,3 +126,17 @@ impl From<crate::audit::Error> for Failure {
         }
     }
 }
+
+impl From<crate::journal::Error> for Failure {
+    fn from(error: crate::journal::Error) -> Self {
+        let exit = match error.exit_code() {
+            2 => Exit::Usage,
+            4 => Exit::Refused,
+            5 => Exit::Damage,
+            69 => Exit::Unavailable,
+            _ => Exit::Temporary,
+        };
+        // Errors of the journal say what to do themselves.
+        Self::new(exit, error.to_string()).because(error)
+    }
+}

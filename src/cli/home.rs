@@ -57,10 +57,6 @@ impl Home {
     pub fn tokens(&self) -> PathBuf {
         self.state().join("tokens.json")
     }
-    /// Reports that wait for a daemon.
-    pub fn spool(&self) -> PathBuf {
-        self.state().join("spool")
-    }
     /// Its presence pauses.
     pub fn paused(&self) -> PathBuf {
         self.state().join("PAUSED")

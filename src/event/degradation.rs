@@ -131,18 +131,6 @@ pub struct DegradationReport {
     pub id: Option<String>,
 }
 
-/// A report that was written into `state/spool/` while no daemon ran: one file each, taken in first at its start.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SpooledReport {
-    /// Version of this file's format: 1.
-    pub v: u32,
-    /// Whoever could write into the folder: the owner of the home.
-    pub source: Source,
-    /// The report. It has an id, so that taking it in twice is as good as once.
-    pub report: DegradationReport,
-}
-
 /// What is wrong with a report.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` {problem}")]

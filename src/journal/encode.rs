@@ -274,7 +274,7 @@ pub(super) mod tests {
             at: Stamp { time_us: -big, mono_ms: INTEGER_MAX },
             incident: Some(IncidentId(id)),
             cause: Some(Cause::Remote { node: NodeId(id), seq: INTEGER_MAX, hash: Blake3::of(b"") }),
-            kind: "journal.a_kind_whose_name_is_as_long_as_any_may_ever_be_x_sixty_four",
+            kind: "journal.a_kind_whose_name_is_as_long_as_any_may_ever_be_x_sixty_",
             kv: u32::MAX,
             data: format!("{{\"a\":\"{}\"}}", "x".repeat(DATA_BYTES_MAX - 8)),
         };

@@ -23,7 +23,7 @@ impl Files {
 }
 
 impl StoreFile for File {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         self.metadata().map(|m| m.len())
     }
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {

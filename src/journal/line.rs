@@ -12,9 +12,6 @@ use crate::event::{self, Cause, Event, Record};
 
 use super::json::{self, INTEGER_MAX};
 
-/// `v` of every line of this format.
-pub const VERSION: u32 = 1;
-
 /// Between the signed bytes and the signature.
 const SIG_OPEN: &str = ",\"sig\":\"";
 /// Characters of a signature.

@@ -114,7 +114,7 @@ struct MemoryFile {
 }
 
 impl StoreFile for MemoryFile {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.memory.lock().contents[self.id].now.len() as u64)
     }
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {

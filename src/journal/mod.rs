@@ -38,7 +38,7 @@ pub use appender::Appended;
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use durable::Head;
 pub use error::{Damage, Error};
-pub use export::{Exported, Manifest};
+pub use export::{Exported, Manifest, export};
 pub use handle::{IndexMode, IntentJournal, Opened, Options};
 pub use line::{DATA_BYTES_MAX, Line, LineError, LineRef};
 pub use memory::{Fault, Memory};

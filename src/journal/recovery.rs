@@ -230,7 +230,7 @@ impl<'a> LastSegment<'a> {
     fn durable_before(&self, known: &Known<'_>) -> Option<Seq> {
         let note = self.note.as_ref().map(|note| note.seq);
         let rest = Pieces::of(content(&self.bytes[self.good_end..]));
-        let stray = rest.from_the_end().find(|line| self.keys.verify(line)).and_then(|line| line.synced);
+        let stray = rest.backwards().find(|line| self.keys.verify(line)).and_then(|line| line.synced);
         let lines = (0..self.starts.len()).rev().filter_map(|i| self.line(i));
         let inside = lines.take(64).find(|line| self.keys.verify(line)).and_then(|line| line.synced);
         let supplied = known.supplied.map(|(seq, _)| seq);
@@ -373,7 +373,7 @@ impl<'a> LastSegment<'a> {
     fn into_active(self) -> Result<Active, Error> {
         let path = self.store.place().join(name_of(self.first));
         let file = self.store.open(&name_of(self.first)).map_err(Error::io("open", &path))?;
-        let padded = file.len().map_err(Error::io("measure", &path))?;
+        let padded = file.size().map_err(Error::io("measure", &path))?;
         let mut hasher = blake3::Hasher::new();
         hasher.update(&self.bytes[..self.good_end]);
         Ok(Active { file, first: self.first, end: self.good_end as u64, padded, hasher })
@@ -454,7 +454,7 @@ pub(super) fn check_one(
     if bytes.len() as u64 == seal.previous_bytes && Blake3::of(&bytes) == seal.previous_blake3 {
         return Ok((bytes, Vec::new()));
     }
-    for line in Pieces::of(&bytes).from_the_end() {
+    for line in Pieces::of(&bytes).backwards() {
         keys.learn(line);
     }
     let none = NoSource;

@@ -70,7 +70,7 @@ impl<'a> Pieces<'a> {
         self.by_seq.get(&seq).map_or(&[], Vec::as_slice)
     }
     /// All of them, the last first.
-    pub fn from_the_end(&self) -> impl Iterator<Item = &LineRef<'a>> {
+    pub fn backwards(&self) -> impl Iterator<Item = &LineRef<'a>> {
         self.by_seq.values().rev().flatten().map(|(line, _)| line)
     }
 }
@@ -185,8 +185,6 @@ fn byte_of(bytes: &[u8], seq: Seq) -> u64 {
 /// A line put into a mended last segment, and where it came from.
 pub(super) struct Walk {
     pub mended: Mended,
-    /// Chain hash of the last line.
-    pub prev: Blake3,
     /// First seq for which there was nothing.
     pub next: Seq,
     /// End, in the file, of the furthest line that was used.
@@ -231,5 +229,5 @@ pub(super) fn walk_on(
         prev = Some(line.chain_hash());
         next += 1;
     }
-    Walk { mended, prev: prev.unwrap_or(Blake3::ZERO), next, used_until: used_until.min(bytes.len()) }
+    Walk { mended, next, used_until: used_until.min(bytes.len()) }
 }

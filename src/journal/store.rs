@@ -8,11 +8,7 @@ use std::sync::Arc;
 /// One open file of the folder.
 pub trait StoreFile: Send + Sync {
     /// Bytes in the file.
-    fn len(&self) -> io::Result<u64>;
-    /// Whether there are none.
-    fn is_empty(&self) -> io::Result<bool> {
-        self.len().map(|len| len == 0)
-    }
+    fn size(&self) -> io::Result<u64>;
     /// Reads as much as is there, up to the buffer's length.
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize>;
     /// Writes all of `bytes`.
@@ -43,7 +39,7 @@ pub trait Store: Send + Sync {
 
 /// Reads a whole file.
 pub(super) fn read_all(file: &dyn StoreFile) -> io::Result<Vec<u8>> {
-    let len = usize::try_from(file.len()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
+    let len = usize::try_from(file.size()?).map_err(|_| io::ErrorKind::FileTooLarge)?;
     let mut bytes = vec![0; len];
     let read = read_full(file, &mut bytes, 0)?;
     bytes.truncate(read);

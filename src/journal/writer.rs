@@ -274,7 +274,7 @@ impl Writer {
         let store = &self.start.store;
         if room == Room::Spare {
             let file = store.open(SPARE).map_err(|_| Failed::NoSpace)?;
-            let padded = file.len().map_err(|e| no_space_or_broken(&e, first))?;
+            let padded = file.size().map_err(|e| no_space_or_broken(&e, first))?;
             return Ok((file, padded, SPARE));
         }
         let make = || -> io::Result<Arc<dyn StoreFile>> {
@@ -344,7 +344,7 @@ impl Writer {
     fn make_spare(&self) -> io::Result<()> {
         let store = &self.start.store;
         if let Ok(spare) = store.open(SPARE)
-            && spare.len()? == RESERVE_BYTES
+            && spare.size()? == RESERVE_BYTES
         {
             return Ok(());
         }

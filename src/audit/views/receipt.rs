@@ -11,9 +11,9 @@ use crate::event::attempt::Outcome;
 use crate::event::incident::Closure;
 use crate::event::{Cause, Event, Record};
 
-/// A receipt is made right before its entry; this much slack covers a waiting turn and a stepping clock.
-const BEFORE_US: i64 = 60_000_000;
-const AFTER_US: i64 = 600_000_000;
+/// A receipt is made right before its entry: first this much slack around its time, then enough for a turn that
+/// waited and a clock that stepped.
+const SLACK_US: [(i64, i64); 2] = [(1_000_000, 5_000_000), (60_000_000, 600_000_000)];
 /// Entries after a report among which the one that opens or joins its incident must stand.
 const NEAR: u64 = 8;
 
@@ -66,12 +66,14 @@ impl Audit {
         }
         let (secs, nanos) = receipt.0.get_timestamp().ok_or_else(missing)?.to_unix();
         let at_us = i64::try_from(secs).unwrap_or(0).saturating_mul(1_000_000) + i64::from(nanos / 1000);
-        let from = at_us.saturating_sub(BEFORE_US);
-        for seq in self.entries().by_time(from, at_us.saturating_add(AFTER_US))? {
-            if let Some(record) = self.entries().record(seq)?
-                && matches!(&record.event, Event::DegradationSeen(seen) if seen.receipt == receipt)
-            {
-                return Ok(record);
+        for (before, after) in SLACK_US {
+            let from = at_us.saturating_sub(before);
+            for seq in self.entries().by_time(from, at_us.saturating_add(after))? {
+                if let Some(record) = self.entries().record(seq)?
+                    && matches!(&record.event, Event::DegradationSeen(seen) if seen.receipt == receipt)
+                {
+                    return Ok(record);
+                }
             }
         }
         Err(missing())

@@ -1,7 +1,9 @@
 //! `remediator audit …`: the journal itself.
 
+mod export;
 mod show;
 mod tail;
+mod verify;
 
 use clap::Subcommand;
 
@@ -18,6 +20,8 @@ pub struct Args {
 enum Command {
     Tail(tail::Args),
     Show(show::Args),
+    Verify(verify::Args),
+    Export(export::Args),
 }
 
 /// Runs the subcommand.
@@ -25,5 +29,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     match args.command {
         Command::Tail(args) => tail::run(args, global),
         Command::Show(args) => show::run(args, global),
+        Command::Verify(args) => verify::run(args, global),
+        Command::Export(args) => export::run(args, global),
     }
 }

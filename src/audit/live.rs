@@ -1,0 +1,86 @@
+//! Entries of the journal that this process has open: lines through sled or segments, indexes, following.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::entries::{Entries, Error, Head, Health};
+use crate::base::ids::{IncidentId, Seq};
+use crate::event::Record;
+use crate::journal::{self, IntentJournal, Line, Space, Subscription};
+
+/// See the module.
+pub(super) struct Live {
+    journal: IntentJournal,
+    /// Where the following thread stands; made anew when it asks from elsewhere.
+    subscription: Mutex<Option<Subscription>>,
+}
+
+impl Live {
+    pub(super) fn new(journal: IntentJournal) -> Self {
+        Self { journal, subscription: Mutex::default() }
+    }
+}
+
+/// An error of the journal as readers see it.
+pub(super) fn failed(what: &str) -> impl FnOnce(journal::Error) -> Error {
+    let what = what.to_owned();
+    move |error| match error {
+        journal::Error::Rebuilding { retry_after } => {
+            Error::Rebuilding { retry_after_s: retry_after.as_secs().max(1) }
+        }
+        error => Error::Journal { what, source: Box::new(error) },
+    }
+}
+
+/// A stored line, decoded.
+pub(super) fn decode(line: &Line) -> Result<Record, Error> {
+    let what = || format!("entry {}", line.seq());
+    let parsed = line.parsed().map_err(|e| Error::Journal { what: what(), source: Box::new(e) })?;
+    parsed.record().map_err(|e| Error::Journal { what: what(), source: Box::new(e) })
+}
+
+impl Entries for Live {
+    fn head(&self) -> Result<Option<Head>, Error> {
+        let journal::Head { seq, hash } = self.journal.head();
+        Ok(Some(Head { seq, hash }))
+    }
+    fn record(&self, seq: Seq) -> Result<Option<Record>, Error> {
+        self.journal.line(seq).map_err(failed("an entry"))?.as_ref().map(decode).transpose()
+    }
+    fn line(&self, seq: Seq) -> Result<Option<String>, Error> {
+        let line = self.journal.line(seq).map_err(failed("an entry"))?;
+        Ok(line.map(|l| l.as_str().to_owned()))
+    }
+    fn lines(&self, after: Option<Seq>, limit: usize) -> Result<Vec<(Seq, String)>, Error> {
+        let lines = self.journal.lines(after, limit).map_err(failed("a page of entries"))?;
+        Ok(lines.into_iter().map(|l| (l.seq(), l.as_str().to_owned())).collect())
+    }
+    fn by_incident(&self, id: IncidentId) -> Result<Vec<Seq>, Error> {
+        self.journal.by_incident(&id, None, usize::MAX).map_err(failed("an incident's entries"))
+    }
+    fn by_kind(&self, kind: &str) -> Result<Vec<Seq>, Error> {
+        self.journal.by_kind(kind, None, usize::MAX).map_err(failed("entries of a kind"))
+    }
+    fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error> {
+        let until = to_us.saturating_add(1);
+        self.journal.by_time(from_us, until, usize::MAX).map_err(failed("entries of a time"))
+    }
+    fn health(&self) -> Health {
+        let space = match self.journal.space() {
+            Space::Ample => "ample",
+            Space::ReserveOnly => "reserve_only",
+        };
+        let damage = self.journal.damage().map(|d| format!("read-only because of damage: {d}"));
+        Health { sealed: self.journal.sealed().or(damage), space: space.into() }
+    }
+    fn follow(&self, after: Option<Seq>, patience: Duration) -> Result<Option<Vec<Record>>, Error> {
+        let mut place = self.subscription.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = after.map_or(0, |seq| seq + 1);
+        let subscription = match place.take().filter(|s| s.next_seq() == wanted) {
+            Some(subscription) => place.insert(subscription),
+            None => place.insert(self.journal.subscribe(after)),
+        };
+        let lines = subscription.next(patience).map_err(failed("what is new"))?;
+        lines.iter().map(decode).collect::<Result<_, _>>().map(Some)
+    }
+}

@@ -1,0 +1,124 @@
+//! Entries of a home without its daemon: read straight from the segments, folded once. No lock, no sled.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::entries::{Entries, Error, Head, Health};
+use super::live::failed;
+use super::projection::Audit;
+use crate::base::ids::{IncidentId, Seq};
+use crate::context::World;
+use crate::event::Record;
+use crate::journal::{self, read_offline};
+
+/// See the module.
+struct Offline {
+    journal: journal::Offline,
+    head: Option<Head>,
+    /// Wall time of each entry, by seq.
+    times: Vec<i64>,
+    incidents: BTreeMap<IncidentId, Vec<Seq>>,
+    kinds: BTreeMap<&'static str, Vec<Seq>>,
+}
+
+impl Audit {
+    /// The read model of a journal that no daemon serves: a home, its state folder, or an export.
+    pub fn offline(folder: &Path) -> Result<Self, Error> {
+        let journal = read_offline(folder).map_err(failed("the segments"))?;
+        let mut world = World::new(journal.genesis_hash());
+        let mut offline = Offline {
+            journal,
+            head: None,
+            times: Vec::new(),
+            incidents: BTreeMap::new(),
+            kinds: BTreeMap::new(),
+        };
+        offline.fold(&mut world)?;
+        Ok(Self::still(Arc::new(offline), world))
+    }
+}
+
+impl Offline {
+    fn fold(&mut self, world: &mut World) -> Result<(), Error> {
+        let Self { journal, times, incidents, kinds, .. } = self;
+        let read = journal.records(None, &mut |record: Record| {
+            world.apply(&record);
+            times.push(record.at.time_us);
+            kinds.entry(record.event.kind()).or_default().push(record.seq);
+            if let Some(id) = record.incident {
+                incidents.entry(id).or_default().push(record.seq);
+            }
+            ControlFlow::Continue(())
+        });
+        read.map_err(failed("the segments"))?;
+        self.head = match world.next_seq.checked_sub(1) {
+            Some(seq) => self.one(seq, |line| Head { seq, hash: line.chain_hash() })?,
+            None => None,
+        };
+        Ok(())
+    }
+
+    /// What `f` makes of one line.
+    fn one<T>(&self, seq: Seq, f: impl Fn(&journal::LineRef<'_>) -> T) -> Result<Option<T>, Error> {
+        if self.head.is_some_and(|head| seq > head.seq) {
+            return Ok(None);
+        }
+        let mut found = None;
+        let read = self.journal.lines(seq.checked_sub(1), &mut |line| {
+            found = (line.seq == seq).then(|| f(line));
+            ControlFlow::Break(())
+        });
+        read.map_err(failed("an entry"))?;
+        Ok(found)
+    }
+}
+
+impl Entries for Offline {
+    fn head(&self) -> Result<Option<Head>, Error> {
+        Ok(self.head)
+    }
+    fn record(&self, seq: Seq) -> Result<Option<Record>, Error> {
+        let record = self.one(seq, |line| line.record())?.transpose();
+        record.map_err(|e| Error::Journal { what: format!("entry {seq}"), source: Box::new(e) })
+    }
+    fn line(&self, seq: Seq) -> Result<Option<String>, Error> {
+        self.one(seq, |line| line.as_str().to_owned())
+    }
+    fn lines(&self, after: Option<Seq>, limit: usize) -> Result<Vec<(Seq, String)>, Error> {
+        let mut lines = Vec::new();
+        // What was appended since the fold belongs to the next command.
+        let last = match self.head {
+            Some(head) if limit > 0 && after.is_none_or(|after| after < head.seq) => head.seq,
+            _ => return Ok(lines),
+        };
+        let read = self.journal.lines(after, &mut |line| {
+            lines.push((line.seq, line.as_str().to_owned()));
+            if lines.len() >= limit || line.seq >= last {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        read.map_err(failed("a page of entries"))?;
+        Ok(lines)
+    }
+    fn by_incident(&self, id: IncidentId) -> Result<Vec<Seq>, Error> {
+        Ok(self.incidents.get(&id).cloned().unwrap_or_default())
+    }
+    fn by_kind(&self, kind: &str) -> Result<Vec<Seq>, Error> {
+        Ok(self.kinds.get(kind).cloned().unwrap_or_default())
+    }
+    fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error> {
+        let within = |(_, time): &(Seq, &i64)| (from_us..=to_us).contains(*time);
+        Ok((0..).zip(&self.times).filter(within).map(|(seq, _)| seq).collect())
+    }
+    fn health(&self) -> Health {
+        Health::default()
+    }
+    fn follow(&self, _: Option<Seq>, _: Duration) -> Result<Option<Vec<Record>>, Error> {
+        Ok(None)
+    }
+}

@@ -1,0 +1,36 @@
+//! `remediator audit export DIR`: everything a stranger needs to verify and replay elsewhere.
+
+use std::path::PathBuf;
+
+use super::super::exit::Failure;
+use super::super::{Exit, Global, Home, Outcome, Output, out};
+
+/// Copy the journal with its blobs and public keys into a new folder, which can be verified anywhere.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  remediator audit export ./incident-42\n  remediator audit verify --full --folder ./incident-42"
+)]
+pub struct Args {
+    /// A folder that is empty or does not exist yet.
+    to: PathBuf,
+}
+
+/// Exports.
+pub fn run(args: Args, global: &Global) -> Outcome {
+    let home = Home::existing(global)?;
+    let manifest = crate::journal::export(&home.state(), &args.to, None)?;
+    match global.output {
+        Output::Json => out::json(
+            &serde_json::to_string(&manifest)
+                .map_err(|e| Failure::new(Exit::Unavailable, "cannot write JSON").because(e))?,
+        )?,
+        Output::Human => {
+            let (entries, blobs) = (manifest.head.seq + 1, manifest.blobs.len());
+            out::say(format!("{entries} entries and {blobs} blob(s) in {}", args.to.display()))?;
+            let check =
+                format!("check it anywhere: remediator audit verify --full --folder {}", args.to.display());
+            out::say(out::faint(check))?;
+        }
+    }
+    Ok(Exit::Ok)
+}

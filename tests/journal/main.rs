@@ -1,0 +1,8 @@
+//! The journal as its users see it: on a real folder, crashed, damaged, filled up, followed, verified by a stranger.
+
+mod common;
+mod damage;
+mod faults;
+mod golden;
+mod life;
+mod stranger;
