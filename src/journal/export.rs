@@ -81,7 +81,7 @@ impl IntentJournal {
 }
 
 /// Writes an export of a journal that nobody has open.
-pub(super) fn export(from: &Path, to: &Path, upto: Option<Seq>) -> Result<Manifest, Error> {
+pub fn export(from: &Path, to: &Path, upto: Option<Seq>) -> Result<Manifest, Error> {
     make_folder(to)?;
     let mut entries = std::fs::read_dir(to).map_err(Error::io("list", to))?;
     if entries.next().is_some() {

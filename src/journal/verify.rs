@@ -98,7 +98,7 @@ pub fn verify(folder: &Path, depth: Depth, progress: &mut dyn FnMut(Progress)) -
     let segments = list(&*store)?;
     let bytes = segments
         .iter()
-        .filter_map(|first| store.open(&name_of(*first)).and_then(|file| file.len()).ok())
+        .filter_map(|first| store.open(&name_of(*first)).and_then(|file| file.size()).ok())
         .sum::<u64>();
     let of = if depth == Depth::Full { bytes * 2 } else { bytes };
     let mut done = 0;
