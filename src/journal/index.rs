@@ -28,7 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOK_EVERY_IDLE: Duration = Duration::from_millis(640);
 /// How often sled is told to write out what it holds back.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
-/// How long a reader waits for the seq it was promised.
+/// How long a reader waits for an index that does not follow yet.
+const OPENING_DEADLINE: Duration = Duration::from_secs(1);
+/// How long a reader waits for an index that lags.
 const READ_DEADLINE: Duration = Duration::from_secs(5);
 /// What a refused reader is told.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -165,13 +167,16 @@ impl Index {
     }
 
     fn rows_with(&self, promised: Seq) -> Option<Arc<Rows>> {
-        let until = Instant::now() + READ_DEADLINE;
+        let begun = Instant::now();
         let mut state = self.shared.state();
         loop {
-            if state.phase != Phase::Following || state.trouble.is_some() {
+            if state.phase == Phase::Stopped || state.trouble.is_some() {
                 return None;
             }
-            if state.next > promised {
+            // One that was only just opened is ready in a moment; one that is being built is not worth waiting for.
+            let following = state.phase == Phase::Following;
+            let until = begun + if following { READ_DEADLINE } else { OPENING_DEADLINE };
+            if following && state.next > promised {
                 return state.rows.clone();
             }
             self.shared.wanted.store(true, Ordering::Release);
