@@ -121,10 +121,12 @@ impl Index {
             wanted: AtomicBool::new(false),
         });
         let folder = ground.state_folder.clone();
+        // Asked here: entries that are appended while the thread starts do not make a new index a rebuilt one.
+        let new_journal = ground.durable.seq() == 0;
         let work = Work { shared: Arc::clone(&shared), ground };
         let thread = thread::Builder::new()
             .name("journal-index".into())
-            .spawn(move || work.run(opened))
+            .spawn(move || work.run(opened, new_journal))
             .map_err(Error::io("start the index thread for", folder))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
@@ -221,9 +223,9 @@ struct Work {
 }
 
 impl Work {
-    fn run(self, opened: Result<Rows, Trouble>) {
+    fn run(self, opened: Result<Rows, Trouble>, new_journal: bool) {
         let empty = opened.as_ref().is_ok_and(|rows| rows.head().is_none());
-        let mut why = (empty && self.ground.durable.seq() > 0).then(|| "it was empty".to_owned());
+        let mut why = (empty && !new_journal).then(|| "it was empty".to_owned());
         let mut pause = AGAIN_AFTER;
         let mut opened = Some(opened);
         while !self.shared.stopped() {
