@@ -46,7 +46,7 @@ impl Fake {
         self.story.memory.push(Some(id), Some(seq), opened(&report.target));
         let accepted = Accepted { receipt, seq, duplicate: false };
         if let Some(key) = key {
-            self.known.lock().expect("lock").insert(key, accepted.clone());
+            self.known.lock().expect("lock").insert(key, accepted);
         }
         accepted
     }
