@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{body, json};
+use super::{Recorded, body, json};
 use crate::base::limits::SUMMARY_BYTES_MAX;
 
 pub(super) fn routes() -> Router<Api> {
@@ -48,7 +48,7 @@ async fn pause(
     }
     api.ready()?;
     let seq = api.daemon.pause(by, reason).await?;
-    json(&serde_json::json!({"v": 1, "seq": seq}))
+    json(&Recorded { v: 1, seq })
 }
 
 async fn resume(
@@ -64,5 +64,5 @@ async fn resume(
     })?;
     api.ready()?;
     let seq = api.daemon.resume(statement, signature).await?;
-    json(&serde_json::json!({"v": 1, "seq": seq}))
+    json(&Recorded { v: 1, seq })
 }
