@@ -26,8 +26,18 @@ pub struct Control {
     pub paused: Option<(String, String)>,
     /// The entry that paused it.
     pub seq: Option<Seq>,
-    /// Nonces of signed statements that were used.
-    pub nonces: Vec<String>,
+    /// Nonces of signed statements that were used, and when; far longer than a statement is good for.
+    pub nonces: BTreeMap<String, u64>,
+}
+
+/// Statements are good for an hour; their nonces are remembered for two days of the journal's clock.
+const NONCES_MS: u64 = 48 * 3_600_000;
+
+impl Control {
+    fn use_up(&mut self, nonce: &str, now: u64) {
+        self.nonces.retain(|_, at| *at + NONCES_MS > now);
+        self.nonces.insert(nonce.to_owned(), now);
+    }
 }
 
 /// Trust files in force.
@@ -240,11 +250,17 @@ impl World {
             Event::Resumed(resumed) => {
                 self.control.paused = None;
                 self.control.seq = Some(seq);
-                self.control.nonces.push(resumed.nonce.clone());
+                self.control.use_up(&resumed.statement.nonce, now);
             }
             Event::DegradationSeen(seen) => {
                 if let Some(id) = &seen.sender_id {
                     self.senders.remember(&seen.source.to_string(), id, seen.receipt, seq, now);
+                }
+            }
+            Event::TargetCleared(cleared) => self.control.use_up(&cleared.statement.nonce, now),
+            Event::AttemptThawed(thawed) => {
+                if let Some(statement) = &thawed.statement {
+                    self.control.use_up(&statement.nonce, now);
                 }
             }
             Event::NoticeQueued(queued) => self.outbox.queue(seq, queued.clone(), record.incident),

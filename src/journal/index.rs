@@ -270,7 +270,7 @@ impl Work {
         // A second failure with the disk full would otherwise leave a row of folders.
         let empty = newest.read_dir().map_or(true, |mut entries| entries.next().is_none());
         let number = if empty { number } else { number + 1 };
-        Rows::open(&self.ground.state_folder.join(format!("sled-{number}")), self.ground.genesis)
+        Rows::open(&self.ground.state_folder.join(format!("sled-{number}")), Some(self.ground.genesis))
     }
 
     /// Follows the segments until told to stop. `why` says what the last index died of.

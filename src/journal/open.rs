@@ -147,21 +147,18 @@ fn create_on(
     named.map_err(Error::io("name the first segment in", place))?;
     writer.ask_for_space();
     let head = writer.head();
-    let opened = open_rows(options, head.hash);
+    let opened = open_rows(options, Some(head.hash));
     assemble(ground, options, catalog, writer, (node, head.hash), opened)
 }
 
-fn open_rows(options: &Options, genesis: Blake3) -> Option<Result<Rows, Trouble>> {
+fn open_rows(options: &Options, genesis: Option<Blake3>) -> Option<Result<Rows, Trouble>> {
     (options.index == IndexMode::On).then(|| Rows::open(&newest_folder(&options.state).1, genesis))
 }
 
 fn open_on(ground: Place, options: &Options) -> Result<(IntentJournal, Opened), Error> {
-    let genesis_hash = read_genesis(&*ground.store, None).map(|(_, hash)| hash);
-    // Without a readable genesis nothing says which journal sled's lines are of; they are signed all the same.
-    let rows = match &genesis_hash {
-        Ok(hash) => open_rows(options, *hash),
-        Err(_) => None,
-    };
+    // Where the genesis cannot be read sled may have it: it is signed by its own key, and sealed in segments.
+    let genesis = read_genesis(&*ground.store, None).ok().map(|(_, hash)| hash);
+    let rows = open_rows(options, genesis);
     let source = match &rows {
         Some(Ok(rows)) => Some(rows),
         _ => None,
@@ -202,10 +199,17 @@ fn begin(
         next: head.seq + 1,
         prev: head.hash,
     });
-    match writer.rotate() {
-        Err(Failed::NoSpace) => writer.rotate_into_spare()?,
-        other => other?,
+    let begun = match writer.rotate() {
+        Err(Failed::NoSpace) => writer.rotate_into_spare(),
+        other => other,
     };
+    if let Err(Failed::NoSpace) = begun {
+        // The padding of the old segment may be what is missing.
+        writer.close()?;
+        writer.rotate()?;
+    } else {
+        begun?;
+    }
     let own = repaired.iter().cloned().map(Event::from).chain(cut.iter().cloned().map(Event::from));
     let entries = own
         .map(|event| Prepared::from_draft(&Draft { at: writer.now(), incident: None, cause: None, event }))

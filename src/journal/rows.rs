@@ -78,7 +78,8 @@ fn guarded<T>(f: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
 
 impl Rows {
     /// Opens or makes the folder, on a thread of its own: sled may panic or never come back.
-    pub fn open(folder: &Path, genesis: Blake3) -> Result<Self, Trouble> {
+    /// `genesis` says which journal it must be of; without it, whichever it is of.
+    pub fn open(folder: &Path, genesis: Option<Blake3>) -> Result<Self, Trouble> {
         remove_unfinished_snapshots(folder);
         let (send, receive) = mpsc::channel();
         let path = folder.to_owned();
@@ -91,7 +92,7 @@ impl Rows {
             .unwrap_or_else(|_| Err(Trouble("sled did not open in time".into())))
     }
 
-    fn open_here(folder: &Path, genesis: Blake3) -> Result<Self, Trouble> {
+    fn open_here(folder: &Path, genesis: Option<Blake3>) -> Result<Self, Trouble> {
         let db = sled::Config::new()
             .path(folder)
             .cache_capacity(CACHE_BYTES)
@@ -106,9 +107,12 @@ impl Rows {
             None if lines.is_empty() => None,
             None => return Err(Trouble("its head row is gone".into())),
         };
-        if head.as_ref().is_some_and(|head| head.genesis != genesis) {
-            return Err(Trouble("it belongs to another journal".into()));
-        }
+        let genesis = match (genesis, head.as_ref().map(|head| head.genesis)) {
+            (Some(wanted), Some(found)) if wanted != found => {
+                return Err(Trouble("it belongs to another journal".into()));
+            }
+            (wanted, found) => wanted.or(found).unwrap_or(Blake3::ZERO),
+        };
         Ok(Self { db, lines, indexes, meta, head: std::sync::Mutex::new(head), genesis })
     }
 

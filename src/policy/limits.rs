@@ -11,6 +11,8 @@ pub(super) const ATTEMPTS_AT_ONCE: &str = "attempts_at_once";
 /// Held because a person paused.
 pub(super) const PAUSED: &str = "paused";
 
+/// Held because something unknown may still act on the target.
+pub(super) const TAINTED: &str = "tainted";
 /// Held because only the journal's reserve is left.
 pub(super) const SPACE: &str = "journal_space";
 
@@ -38,7 +40,7 @@ pub(super) fn all_held(desk: &Desk<'_>, id: IncidentId) -> Option<(&'static str,
         return Some((ATTEMPTS_AT_ONCE, format!("{running} attempts are running, {limit} may at once")));
     }
     let tainted = world.incident(id).and_then(|i| world.machine.tainted.get(&i.signal.first.target));
-    tainted.map(|t| ("tainted", format!("something unknown may still act on the target: {}", t.reason)))
+    tainted.map(|t| (TAINTED, format!("something unknown may still act on the target: {}", t.reason)))
 }
 
 /// What holds one runbook for this incident.

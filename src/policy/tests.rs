@@ -13,12 +13,12 @@ use crate::base::time::{Span, Stamp};
 use crate::context::{IncidentState, RemediationContext};
 use crate::event::attempt::{Outcome, Resumption};
 use crate::event::content::{CatalogLoaded, ConfigLoaded};
-use crate::event::control::{Paused, Resumed};
+use crate::event::control::{Paused, Resumed, SignedStatement};
 use crate::event::degradation::{DegradationRecovered, DegradationSeen, Severity, Source};
 use crate::event::incident::Closure;
 use crate::event::plan::*;
 use crate::event::process::ProcessStarted;
-use crate::event::step::{StepFinished, StepOutcome};
+use crate::event::step::{StepFinished, StepOutcome, TargetCleared};
 use crate::event::verification::{Observation, Verdict};
 use crate::event::{Event, Record};
 
@@ -493,8 +493,7 @@ fn a_pause_holds_and_a_resume_lets_go_once() {
     let resumed = || Resumed {
         by: "ann".into(),
         reason: "done".into(),
-        statement: FileDigest::of(b"s"),
-        nonce: "n1".into(),
+        statement: SignedStatement { digest: FileDigest::of(b"s"), nonce: "n1".into() },
     };
     play.input(Input::Resumed(resumed()));
     play.run(60_000);
@@ -638,6 +637,38 @@ fn an_unknown_outcome_that_is_not_healthy_freezes_the_runbook_for_a_day() {
     assert_eq!(play.incident().state, IncidentState::Frozen, "a second crash does not thaw it");
     play.run(24 * 3_600_000);
     assert_eq!(play.world.machine.frozen_for("process-dead", "web"), None);
+}
+
+#[test]
+fn a_person_thaws_with_a_statement_that_is_good_once() {
+    let mut play = crashed_in_step(step("a", false, false), Verdict::Failed);
+    play.run(100_000);
+    let incident = play.incident().id;
+    let statement = SignedStatement { digest: FileDigest::of(b"s"), nonce: "n".into() };
+    let thaw =
+        || Input::Thawed { incident, by: "ann".into(), reason: "ok".into(), statement: statement.clone() };
+    assert!(matches!(play.input(thaw()), Answer::Recorded(_)));
+    assert_eq!(play.incident().attempts[0].ended.as_ref().map(|e| e.0), Some(Outcome::Interrupted));
+    assert_eq!(play.input(thaw()), Answer::Nothing);
+}
+
+#[test]
+fn a_person_clears_a_target_and_closes_what_is_at_rest() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.steps = [StepOutcome::WouldNotDie].into();
+    play.report();
+    play.run(100_000);
+    assert_eq!(play.incident().held.as_ref().map(|h| h.reason.as_str()), Some("tainted"));
+    let statement = SignedStatement { digest: FileDigest::of(b"s"), nonce: "n".into() };
+    let (target, by, reason) = ("web".to_owned(), "ann".to_owned(), "gone".to_owned());
+    play.input(Input::Cleared(TargetCleared { target, by, reason, statement }));
+    play.run(100_000);
+    assert_eq!(play.outcome(), Some(Outcome::Healthy));
+    let seen = play.seen("SOMETHING_ELSE");
+    play.input(Input::Reported(Box::new(seen)));
+    let incident = play.incident().id;
+    play.input(Input::Closed { incident, by: "person:ann".into(), reason: "known".into() });
+    assert_eq!(play.incident().closed.as_ref().map(|c| c.closure), Some(Closure::ClosedByPerson));
 }
 
 #[test]

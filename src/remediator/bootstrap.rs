@@ -258,7 +258,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         .name("turn".into())
         .spawn(move || turn.run(&inbox))
         .map_err(system("start the turn"))?;
-    start_watching(parts, &mut threads, content, &watch, &turn_in)?;
+    start_watching(parts, &mut threads, content, journal.clone(), &watch, &turn_in)?;
     step(parts, "accept", || {
         let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
         let spooled = spooled.map_err(system("take in spooled reports"))?;
@@ -406,17 +406,15 @@ fn start_watching(
     parts: &Parts,
     threads: &mut shutdown::Threads,
     content: Content,
+    journal: IntentJournal,
     watch: &Arc<Watch>,
     turn: &crossbeam_channel::Sender<Message>,
 ) -> Result<(), Error> {
-    let running = parts.handle.running_parts();
-    let (Some(journal), Some(state)) = running else { return Ok(()) };
     let sentinels = Arc::clone(watch);
     let content_watch = ContentWatch {
         folder: content.folder,
         journal,
         turn: turn.clone(),
-        state,
         trust: content.trust,
         seen: content.files,
         catalog: content.catalog,

@@ -59,7 +59,10 @@ pub(super) fn hands_tell(
             }),
             HandReport::ServiceStarted(started) => Some(Input::Service(Box::new(started.into()))),
             HandReport::ServiceExited(ended) => {
-                exited(&ended.service);
+                // One that a step asked for is no news to the eyes: the step goes on to start it again.
+                if !ended.wanted {
+                    exited(&ended.service);
+                }
                 Some(Input::Service(Box::new(ended.into())))
             }
         };

@@ -73,7 +73,10 @@ impl Daemon for Shared {
         let seq = self.0.story.memory.push(None, None, Paused { by, reason }).seq;
         Box::pin(async move { Ok(seq) })
     }
-    fn resume(&self, _: Vec<u8>, _: String) -> Answer<'_, Seq> {
+    fn close(&self, _: remediator::base::ids::IncidentId, _: String, _: String) -> Answer<'_, Seq> {
+        Box::pin(std::future::ready(Ok(8)))
+    }
+    fn control(&self, _: remediator::remediator::Control, _: Vec<u8>, _: String) -> Answer<'_, Seq> {
         let (code, reason) = ("SIGNATURE_WRONG", "the signature does not hold".to_owned());
         Box::pin(async move { Err(Rejection::Refused { code, reason }) })
     }

@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long)]
     sample_service: bool,
     /// Port of the sample service on 127.0.0.1.
-    #[arg(long, default_value_t = 8866, requires = "sample_service")]
+    #[arg(long, env = "REMEDIATOR_SAMPLE_PORT", default_value_t = 8866)]
     sample_port: u16,
 }
 

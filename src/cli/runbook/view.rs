@@ -1,11 +1,13 @@
 //! What `list` and `show` say of a content file, as data. Not for printing.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use serde::Serialize;
 
 use crate::base::digest::FileDigest;
-use crate::cli::Global;
+use crate::cli::{Global, Home};
+use crate::event::Event;
 use crate::event::content::Standing;
 use crate::runbook::{Catalog, Entry};
 
@@ -91,6 +93,20 @@ fn standing(standing: Standing) -> &'static str {
 }
 
 /// What the home's journal says was adopted; nothing when there is no journal to read.
-pub fn adopted(_: &Global) -> BTreeMap<FileDigest, u64> {
-    BTreeMap::new()
+pub fn adopted(global: &Global) -> BTreeMap<FileDigest, u64> {
+    let Ok(home) = Home::existing(global) else { return BTreeMap::new() };
+    adopted_in(&home.state()).unwrap_or_default()
+}
+
+fn adopted_in(state: &std::path::Path) -> Result<BTreeMap<FileDigest, u64>, crate::journal::Error> {
+    let mut adopted = BTreeMap::new();
+    crate::journal::read_offline(state)?.records(None, &mut |record| {
+        if let Event::ContentAdopted(news) = &record.event {
+            for digest in &news.digests {
+                adopted.entry(*digest).or_insert(record.seq);
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(adopted)
 }

@@ -1,0 +1,7 @@
+//! The real binary from the outside: what people type, what they get, and how it ends.
+
+mod demo;
+mod documents;
+mod init;
+mod runbook;
+mod sandbox;
