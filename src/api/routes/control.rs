@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{body, json};
+use super::{Recorded, body, json};
 use crate::base::limits::SUMMARY_BYTES_MAX;
 use crate::remediator::Control;
 
@@ -54,7 +54,7 @@ async fn pause(
     }
     api.ready()?;
     let seq = api.daemon.pause(by, reason).await?;
-    json(&serde_json::json!({"v": 1, "seq": seq}))
+    json(&Recorded { v: 1, seq })
 }
 
 async fn close(
@@ -74,7 +74,7 @@ async fn close(
         .map_err(|_| Problem::new(problem::NOT_FOUND, format!("`{id}` is not the id of an incident")))?;
     api.ready()?;
     let seq = api.daemon.close(incident, by, reason).await?;
-    json(&serde_json::json!({"v": 1, "seq": seq}))
+    json(&Recorded { v: 1, seq })
 }
 
 fn signed(control: Control) -> MethodRouter<Api> {
@@ -95,5 +95,5 @@ async fn give_back(
     })?;
     api.ready()?;
     let seq = api.daemon.control(control, statement, signature).await?;
-    json(&serde_json::json!({"v": 1, "seq": seq}))
+    json(&Recorded { v: 1, seq })
 }
