@@ -1,7 +1,6 @@
 //! Bringing the daemon up and down (RM-34): lock, keys, journal, fold, trust, runbooks, leftovers, reconcile,
 //! accept. HTTP answers from the first moment, 503 until the last step is done.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,13 +9,15 @@ use std::time::Duration;
 use super::config::{self, Config};
 use super::content::{self, ContentWatch, TrustNews};
 use super::dispatch::Dispatcher;
+use super::error::Error;
 use super::handle::{Handle, Running};
+use super::inbox::Message;
 use super::looks::Looks;
 use super::observers::{self, AttemptIndex};
 use super::readiness::{Progress, ReadyState};
 use super::runbooks::CatalogRunbooks;
 use super::snapshots::Snapshots;
-use super::turn::{End, Message, Turn, TurnState};
+use super::turn::{End, Turn, TurnState};
 use super::{keys, recover, shutdown, spool, starts};
 use crate::action::{self, Hands};
 use crate::audit::Audit;
@@ -39,71 +40,6 @@ pub struct Options {
     pub listen: Option<String>,
     /// Run nothing, plan only.
     pub observe_only: bool,
-}
-
-/// Why the daemon did not start, or ended.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] config::ConfigError),
-    /// The address is taken.
-    #[error(
-        "cannot listen on {address}: {source}; is another daemon running? `--listen` or `listen:` in remediator.yaml chooses another"
-    )]
-    Listen {
-        /// Which address.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The key.
-    #[error(transparent)]
-    Key(#[from] keys::KeyError),
-    /// The journal.
-    #[error(transparent)]
-    Journal(#[from] journal::Error),
-    /// Runbooks and trust.
-    #[error(transparent)]
-    Content(#[from] content::ContentError),
-    /// Hands.
-    #[error(transparent)]
-    Hands(#[from] action::Error),
-    /// Leftovers.
-    #[error(transparent)]
-    Leftovers(#[from] action::leftovers::HuntError),
-    /// Locks.
-    #[error(transparent)]
-    Locks(#[from] crate::coordination::LockError),
-    /// Eyes.
-    #[error(transparent)]
-    Eyes(#[from] crate::sentinel::Error),
-    /// Something that only the operating system can refuse.
-    #[error("cannot {doing}: {source}")]
-    System {
-        /// What was attempted.
-        doing: &'static str,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The journal could not be written any more.
-    #[error("the journal was sealed: {0}; nothing was acknowledged since. Restart once the disk is well")]
-    Sealed(String),
-    /// The home has no journal.
-    #[error("{} is not a home: make one with `remediator init --home {}`", .0.display(), .0.display())]
-    NoHome(PathBuf),
-}
-
-impl Error {
-    /// The documented exit code.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Config(_) | Self::NoHome(_) => 2,
-            Self::Journal(error) => error.exit_code(),
-            Self::Key(_) => 4,
-            _ => 75,
-        }
-    }
 }
 
 fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
