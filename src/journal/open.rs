@@ -128,7 +128,7 @@ fn create_on(
     // The segment gets its name when the genesis is durable: there is never a journal without one.
     let file = ground.store.create(UNFINISHED).map_err(Error::io("make a segment in", &place))?;
     let catalog = Arc::new(Catalog::new(&[0]));
-    let active = Active { file, first: 0, end: 0, padded: 0, hasher: blake3::Hasher::new() };
+    let active = Active::new(file, 0, 0, b"");
     let start = Start {
         store: Arc::clone(&ground.store),
         catalog: Arc::clone(&catalog),

@@ -221,9 +221,9 @@ impl<'a> LastSegment<'a> {
     fn proven(&self) -> Option<usize> {
         let note = self.note.as_ref().filter(|note| note.segment == self.first)?;
         let bytes = self.bytes.get(..usize::try_from(note.bytes).ok()?)?;
-        let lines = usize::try_from((note.seq + 1).checked_sub(self.first)?).ok()?;
+        let lines = self.starts.partition_point(|start| *start < bytes.len());
         let ends_there = self.starts.get(lines).copied().unwrap_or(self.good_end) == bytes.len();
-        (lines <= self.starts.len() && ends_there && Blake3::of(bytes) == note.blake3).then_some(lines)
+        (ends_there && Blake3::of(bytes) == note.blake3).then_some(lines)
     }
 
     /// The highest seq that is known to have been durable.
@@ -374,9 +374,7 @@ impl<'a> LastSegment<'a> {
         let path = self.store.place().join(name_of(self.first));
         let file = self.store.open(&name_of(self.first)).map_err(Error::io("open", &path))?;
         let padded = file.size().map_err(Error::io("measure", &path))?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.bytes[..self.good_end]);
-        Ok(Active { file, first: self.first, end: self.good_end as u64, padded, hasher })
+        Ok(Active::new(file, self.first, padded, &self.bytes[..self.good_end]))
     }
 }
 
