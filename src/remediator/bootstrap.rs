@@ -1,6 +1,7 @@
 //! Bringing the daemon up and down (RM-34): lock, keys, journal, fold, trust, runbooks, leftovers, reconcile,
 //! accept. HTTP answers from the first moment, 503 until the last step is done.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -51,6 +52,7 @@ pub(super) struct Parts {
     pub options: Options,
     pub config: Config,
     pub state: PathBuf,
+    pub address: SocketAddr,
     pub boot: BootId,
     pub clock: Arc<dyn Clock>,
     pub progress: Progress,
@@ -88,6 +90,7 @@ where
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(address))
         .map_err(|source| Error::Listen { address, source })?;
+    let address = listener.local_addr().map_err(system("read the address that is listened on"))?;
     let progress = Progress::new();
     let handle = Handle::new(progress.clone());
     let (http_stop, mut http_stopped) = tokio::sync::watch::channel(false);
@@ -100,6 +103,7 @@ where
         options,
         config,
         state,
+        address,
         boot: BootId::fresh(),
         clock: Arc::new(SystemClock),
         progress,
@@ -148,6 +152,8 @@ fn run(parts: &Parts) -> Result<(), Error> {
             ..journal::Options::new(&parts.state, parts.boot, key)
         })?)
     })?;
+    // Behind the journal's lock: a second daemon on this home has been refused by now.
+    let _address = AddressFile::write(parts)?;
     let node = opened.node;
     let (world, snapshots) = step(parts, "fold", || fold(&journal, &opened))?;
     let audit = Audit::of(journal.clone(), world.clone()).map_err(system("start the read model"))?;
@@ -199,7 +205,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
         let spooled = spooled.map_err(system("take in spooled reports"))?;
         starts::ready(&parts.state);
-        tracing::info!(listen = %parts.config.listen, %node, spooled, "ready");
+        tracing::info!(listen = %parts.address, %node, spooled, "ready");
         Ok(())
     })?;
     let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch)?;
@@ -207,6 +213,24 @@ fn run(parts: &Parts) -> Result<(), Error> {
     match end {
         End::Stopped => Ok(journal.clean_stop()?),
         End::Sealed(reason) => Err(Error::Sealed(reason)),
+    }
+}
+
+/// `state/address` tells commands where the daemon of this home listens; gone when it stops in order.
+struct AddressFile(PathBuf);
+
+impl AddressFile {
+    fn write(parts: &Parts) -> Result<Self, Error> {
+        let path = parts.state.join("address");
+        std::fs::write(&path, format!("{}\n", parts.address)).map_err(system("write state/address"))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for AddressFile {
+    fn drop(&mut self) {
+        // Left behind it only costs a command one refused connection.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
