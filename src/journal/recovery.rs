@@ -234,6 +234,7 @@ impl<'a> LastSegment<'a> {
         let lines = (0..self.starts.len()).rev().filter_map(|i| self.line(i));
         let inside = lines.take(64).find(|line| self.keys.verify(line)).and_then(|line| line.synced);
         let supplied = known.supplied.map(|(seq, _)| seq);
+        // sled takes up durable entries only, but its head is believed only when the line itself says so.
         let indexed = known.indexed.filter(|head| {
             let line = known.source.and_then(|source| source.line(head.seq));
             let line = line.as_deref().and_then(|line| LineRef::parse(line).ok());
