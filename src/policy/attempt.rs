@@ -7,7 +7,7 @@ use serde_json::json;
 use super::desk::{Answer, Desk};
 use super::effects::{Purpose, Ticket};
 use super::input::LockAnswer;
-use super::{escalation, limits, notices, settle, steps, verification};
+use super::{escalation, held, notices, settle, steps, verification};
 use crate::base::ids::{AttemptId, IncidentId, Seq};
 use crate::context::{Attempt, AttemptState, RemediationContext};
 use crate::event::attempt::{
@@ -175,7 +175,7 @@ pub(super) fn end(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, outcome: Outc
             }
         }
     }
-    settle::settle_waiting(desk, seq, limits::ATTEMPTS_AT_ONCE);
+    settle::settle_waiting(desk, seq, held::ATTEMPTS_AT_ONCE);
 }
 
 fn after_healing(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, evidence: String) {

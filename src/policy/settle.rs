@@ -4,7 +4,7 @@
 use super::desk::Desk;
 use super::limits::{self, Blocked};
 use super::runbooks::{Offer, OfferStanding, Planned};
-use super::{attempt, escalation};
+use super::{attempt, escalation, held};
 use crate::base::ids::{AttemptId, IncidentId, Seq};
 use crate::base::limits::TRACE_CANDIDATES_MAX;
 use crate::context::IncidentState;
@@ -27,7 +27,7 @@ enum Course {
 /// Decides, and records whatever is decided.
 pub(super) fn settle(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) {
     if let Some((reason, detail)) = limits::all_held(desk, id) {
-        let until = (reason == limits::SPACE).then(|| desk.now() + SPACE_AGAIN_MS);
+        let until = (reason == held::SPACE).then(|| desk.now() + SPACE_AGAIN_MS);
         hold(desk, id, cause, reason, detail, until);
         return;
     }
@@ -35,7 +35,7 @@ pub(super) fn settle(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) {
     let Some(matched) = desk.record(id, cause, trace) else { return };
     match course {
         Course::Act { runbook, planned, dry_run } => act(desk, id, matched, runbook, *planned, dry_run),
-        Course::Wait { until, detail } => hold(desk, id, matched, "cooldown", detail, Some(until)),
+        Course::Wait { until, detail } => hold(desk, id, matched, held::COOLDOWN, detail, Some(until)),
         Course::Tell { reason } => escalation::begin(desk, id, matched, reason),
     }
 }

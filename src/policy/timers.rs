@@ -23,7 +23,7 @@ fn due(world: &World, incident: &RemediationContext) -> Option<u64> {
         IncidentState::Held => incident
             .held
             .as_ref()
-            .filter(|h| h.reason != super::escalation::LOOK_FIRST)
+            .filter(|h| h.reason != super::held::LOOK_FIRST)
             .and_then(|h| h.until_elapsed_ms),
         IncidentState::Remediating => incident.attempt().map(|a| deadline(world, a)),
         IncidentState::Frozen => {

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
+use super::inbox::Message;
 use super::intake;
-use super::turn::Message;
 use crate::action::{HandReport, Tell};
 use crate::base::ids::{AttemptId, Fingerprint, IncidentId};
 use crate::base::limits::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX};
