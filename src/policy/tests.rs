@@ -748,3 +748,43 @@ fn an_illegal_entry_freezes_its_incident_and_the_fold_goes_on() {
     play.run(200_000);
     assert_ne!(play.incident().id, closed, "the same trouble opens another incident");
 }
+
+#[test]
+fn a_sentinel_that_is_lost_is_itself_a_degradation() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    let lost = crate::event::sentinel::SentinelLost { sentinel: "web".into(), reason: "it panicked".into() };
+    play.input(Input::Sentinel(Box::new(lost.into())));
+    let first = &play.incident().signal.first;
+    assert_eq!((first.subsystem.as_str(), first.code.as_str()), ("remediator", "SENTINEL_LOST"));
+    assert_eq!(play.incident().state, IncidentState::Escalated, "and it is loud");
+}
+
+#[test]
+fn a_wall_clock_that_steps_back_is_recorded_once_and_moves_no_window() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.look = Verdict::Failed;
+    play.report();
+    play.run(10_000);
+    let held = play.incident().held.clone();
+    play.at.time_us -= 3_600_000_000;
+    play.report();
+    play.report();
+    assert_eq!(play.count("process.clock_stepped"), 1);
+    assert_eq!(play.incident().held, held, "the cooldown is where it was");
+}
+
+#[test]
+fn a_decision_trace_keeps_32_candidates_in_full_and_counts_the_rest() {
+    let mismatched = |n: usize| {
+        let mut offer = offer(&format!("rb-{n:03}"), OfferStanding::Live);
+        offer.mismatch = Some(("target".into(), "another target".into()));
+        (offer, plan(vec![step("a", true, false)], false))
+    };
+    let mut shelf = Shelf((0..100).map(mismatched).collect());
+    shelf.0.push((offer("last", OfferStanding::Live), plan(vec![step("a", true, false)], false)));
+    let mut play = Play::new(shelf);
+    play.report();
+    let matched = &play.incident().chosen.as_ref().expect("a trace").matched;
+    assert_eq!(matched.chosen.as_deref(), Some("last"));
+    assert_eq!((matched.candidates.len(), matched.more), (33, 68), "the chosen one is always in it");
+}
