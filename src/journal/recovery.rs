@@ -14,7 +14,7 @@ use super::durable::Head;
 use super::error::{Damage, Error};
 use super::head::Note;
 use super::line::LineRef;
-use super::repair::{Keys, Mended, Pieces, Source, mend_closed, repair_records, walk_on};
+use super::repair::{Keys, Mended, NoSource, Pieces, Source, mend_closed, repair_records, walk_on};
 use super::segment::{content, list, name_of};
 use super::store::{Store, StoreFile, read_all, read_full};
 use super::writer::{Active, UNFINISHED};
@@ -491,16 +491,5 @@ fn is_sealed(file: &dyn StoreFile, seal: &SegmentOpened) -> io::Result<bool> {
                 at += read as u64;
             }
         }
-    }
-}
-
-struct NoSource;
-
-impl Source for NoSource {
-    fn line(&self, _: Seq) -> Option<Vec<u8>> {
-        None
-    }
-    fn name(&self) -> &'static str {
-        "segments"
     }
 }
