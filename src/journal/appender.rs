@@ -113,8 +113,20 @@ impl Appender {
     pub fn sealed(&self) -> Option<&str> {
         self.sealed.get().map(String::as_str)
     }
+    /// How much room there is. While only the reserve is left nobody may append for a long time, so whoever asks
+    /// has the disk asked again, now and then.
     pub fn space(&self) -> Space {
-        *self.space.lock().unwrap_or_else(PoisonError::into_inner)
+        let known = *self.space.lock().unwrap_or_else(PoisonError::into_inner);
+        if known == Space::ReserveOnly
+            && self.sealed().is_none()
+            && let Ok(mut writer) = self.writer.try_lock()
+        {
+            writer.look_after_space();
+            let space = writer.space();
+            *self.space.lock().unwrap_or_else(PoisonError::into_inner) = space;
+            return space;
+        }
+        known
     }
 
     /// Has an entry of the journal's own written behind the next batch.

@@ -140,17 +140,22 @@ fn step<T>(parts: &Parts, name: &'static str, take: impl FnOnce() -> Result<T, E
 }
 
 fn run(parts: &Parts) -> Result<(), Error> {
-    let observe_only = starts::begin(&parts.state, parts.clock.now().time_us);
+    let now_us = parts.clock.now().time_us;
+    let observe_only = starts::begin(&parts.state, now_us);
     let observe_only =
         observe_only.or_else(|| parts.options.observe_only.then(|| "asked for at start".to_owned()));
     let locks = step(parts, "lock", || Ok(MachineLock::open()?))?;
     let key = step(parts, "keys", || Ok(keys::read_journal_key(&parts.state)?))?;
     let (journal, opened) = step(parts, "journal", || {
-        Ok(IntentJournal::open(journal::Options {
+        let opened = IntentJournal::open(journal::Options {
             clock: Arc::clone(&parts.clock),
             fold_version: crate::context::FOLD_VERSION,
             ..journal::Options::new(&parts.state, parts.boot, key)
-        })?)
+        });
+        if let Err(journal::Error::Locked { .. }) = &opened {
+            starts::not_ours(&parts.state, now_us);
+        }
+        Ok(opened?)
     })?;
     // Behind the journal's lock: a second daemon on this home has been refused by now.
     let _address = AddressFile::write(parts)?;

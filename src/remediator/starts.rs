@@ -31,6 +31,16 @@ pub(super) fn begin(state: &Path, now_us: i64) -> Option<String> {
     (failed >= FAILED_STARTS_MAX).then(|| why.to_owned())
 }
 
+/// Another daemon has this home: the start was none of its own and must not count against it.
+pub(super) fn not_ours(state: &Path, now_us: i64) {
+    let bytes = std::fs::read(file(state)).unwrap_or_default();
+    let mut starts: Starts = serde_json::from_slice(&bytes).unwrap_or_default();
+    if let Some(ours) = starts.not_ready_us.iter().position(|at| *at == now_us) {
+        starts.not_ready_us.remove(ours);
+        write(state, &starts);
+    }
+}
+
 /// The start became ready.
 pub(super) fn ready(state: &Path) {
     write(state, &Starts::default());
@@ -47,6 +57,16 @@ fn write(state: &Path, starts: &Starts) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_on_another_daemons_home_does_not_count() {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        for n in 0..5 {
+            assert!(begin(state.path(), n).is_none());
+            not_ours(state.path(), n);
+        }
+        assert!(begin(state.path(), 9).is_none());
+    }
 
     #[test]
     fn the_fourth_failed_start_observes_only() {
