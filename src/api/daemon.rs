@@ -4,9 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 use crate::audit::Audit;
-use crate::base::ids::Seq;
+use crate::base::ids::{IncidentId, Seq};
 use crate::event::degradation::{DegradationReport, Source};
-use crate::remediator::{Accepted, Handle, Readiness, Rejection};
+use crate::remediator::{Accepted, Control, Handle, Readiness, Rejection};
 
 /// An answer that comes when it is durable.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send + 'a>>;
@@ -19,8 +19,10 @@ pub trait Daemon: Send + Sync {
     fn refuse(&self, source: Source, code: &'static str, said: String) -> Answer<'_, ()>;
     /// No new attempt starts.
     fn pause(&self, by: String, reason: String) -> Answer<'_, Seq>;
-    /// Attempts may start again.
-    fn resume(&self, statement: Vec<u8>, signature: String) -> Answer<'_, Seq>;
+    /// Power is given back by a signed statement.
+    fn control(&self, control: Control, statement: Vec<u8>, signature: String) -> Answer<'_, Seq>;
+    /// An incident is over on a person's word.
+    fn close(&self, incident: IncidentId, by: String, reason: String) -> Answer<'_, Seq>;
     /// How far the start has come.
     fn readiness(&self) -> Readiness;
     /// The read model, once the journal is open.
@@ -39,8 +41,11 @@ impl Daemon for Handle {
     fn pause(&self, by: String, reason: String) -> Answer<'_, Seq> {
         Box::pin(Handle::pause(self, by, reason))
     }
-    fn resume(&self, statement: Vec<u8>, signature: String) -> Answer<'_, Seq> {
-        Box::pin(Handle::resume(self, statement, signature))
+    fn control(&self, control: Control, statement: Vec<u8>, signature: String) -> Answer<'_, Seq> {
+        Box::pin(Handle::control(self, control, statement, signature))
+    }
+    fn close(&self, incident: IncidentId, by: String, reason: String) -> Answer<'_, Seq> {
+        Box::pin(Handle::close(self, incident, by, reason))
     }
     fn readiness(&self) -> Readiness {
         Handle::readiness(self)

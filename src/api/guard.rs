@@ -6,12 +6,17 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use http_body_util::BodyExt as _;
 
 use super::Api;
 use super::problem::{self, Problem};
+use crate::base::limits::REQUEST_BYTES_MAX;
 
 /// The longest that any answer may take; reading the body counts.
 const TIME_MAX: Duration = Duration::from_secs(30);
+
+/// What is thrown away of a body that is too large; a sender of more is cut off.
+const DRAINED_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// Time limit and headers.
 pub(super) async fn bounds(request: Request, next: Next) -> Response {
@@ -26,6 +31,22 @@ pub(super) async fn bounds(request: Request, next: Next) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// A body that says it is too large is read and thrown away, up to a bound, before it is answered: a sender that is
+/// cut off while it writes never reads why.
+pub(super) async fn size(request: Request, next: Next) -> Response {
+    let said =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let Some(bytes) = said.filter(|bytes| *bytes > REQUEST_BYTES_MAX as u64) else {
+        return next.run(request).await;
+    };
+    if bytes <= DRAINED_BYTES_MAX {
+        let mut body = request.into_body();
+        while let Some(Ok(_)) = body.frame().await {}
+    }
+    Problem::new(problem::TOO_LARGE, format!("the body has {bytes} bytes, at most {REQUEST_BYTES_MAX}"))
+        .into_response()
 }
 
 /// `?node=`: only this one's journal is here.

@@ -331,6 +331,7 @@ pub(super) fn closure(closure: Closure) -> &'static str {
         Closure::Healed => "healed",
         Closure::RecoveredUnaided => "recovered unaided",
         Closure::HealedOutcomeUnknown => "healed, the interrupted step's outcome unknown",
+        Closure::ClosedByPerson => "closed by a person",
         Closure::NotActionable => "not actionable",
     }
 }

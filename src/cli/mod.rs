@@ -19,7 +19,9 @@ mod resume;
 mod runbook;
 mod serve;
 mod signing;
+mod statement;
 mod status;
+mod target;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -112,6 +114,7 @@ commands! {
     Audit => audit,
     Pause => pause,
     Resume => resume,
+    Target => target,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
     #[command(name = "__demo-service", hide = true)]

@@ -55,6 +55,9 @@ fn print(status: &StatusView) -> Result<(), Failure> {
         let (name, standing) = (out::line(&content.content), out::state(&out::word(&content.standing)));
         out::say(format!("  {name}  {standing}  {}", out::line(&content.reason)))?;
     }
+    if c.not_listed > 0 {
+        out::say(format!("  and {} more file(s): remediator runbook list", c.not_listed))?;
+    }
     if status.outbox_waiting > 0 || status.outbox_given_up > 0 {
         let (waiting, given_up) = (status.outbox_waiting, status.outbox_given_up);
         out::say(format!("notices      {waiting} waiting, {given_up} given up"))?;

@@ -136,10 +136,12 @@ pub struct AttemptFrozen {
 pub struct AttemptThawed {
     /// The attempt.
     pub attempt: AttemptId,
-    /// `person:NAME` or `time`.
+    /// A principal, or `time`.
     pub by: String,
     /// Why.
     pub reason: String,
+    /// The signed statement that a person made.
+    pub statement: Option<super::control::SignedStatement>,
 }
 
 /// How an attempt ended (RM-9).

@@ -20,8 +20,16 @@ pub struct Resumed {
     pub by: String,
     /// Why.
     pub reason: String,
-    /// Digest of the signed statement.
-    pub statement: crate::base::digest::FileDigest,
-    /// Its nonce: a statement is good once.
+    /// The signed statement.
+    pub statement: SignedStatement,
+}
+
+/// A statement that somebody with the role `control@remediator` signed. It is good once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedStatement {
+    /// Digest of its bytes.
+    pub digest: crate::base::digest::FileDigest,
+    /// Its nonce.
     pub nonce: String,
 }

@@ -136,6 +136,8 @@ pub enum Closure {
     RecoveredUnaided,
     /// Healthy, but nobody knows whether the interrupted step did it (RM-12).
     HealedOutcomeUnknown,
+    /// A person said that it is over; nobody looked.
+    ClosedByPerson,
     /// Free text: kept, never acted upon.
     NotActionable,
 }

@@ -128,8 +128,10 @@ pub struct TargetTainted {
 pub struct TargetCleared {
     /// The target.
     pub target: String,
-    /// Who.
+    /// The principal who signed the statement.
     pub by: String,
     /// Why.
     pub reason: String,
+    /// The signed statement.
+    pub statement: super::control::SignedStatement,
 }

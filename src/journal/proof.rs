@@ -4,8 +4,9 @@
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::{Event, Kind};
 
-/// An event that is durable at a position of the journal. It cannot be built outside `journal`.
-#[derive(Debug, Clone, PartialEq)]
+/// An event that is durable at a position of the journal. It cannot be built outside `journal`, and it is not
+/// `Clone`: the proof of an intent is good for one permit.
+#[derive(Debug, PartialEq)]
 pub struct Committed<E> {
     seq: Seq,
     incident: Option<IncidentId>,

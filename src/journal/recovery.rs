@@ -14,9 +14,9 @@ use super::durable::Head;
 use super::error::{Damage, Error};
 use super::head::Note;
 use super::line::LineRef;
-use super::repair::{Keys, Mended, Pieces, Source, mend_closed, repair_records, walk_on};
+use super::repair::{Keys, Mended, NoSource, Pieces, Source, mend_closed, repair_records, walk_on};
 use super::segment::{content, list, name_of};
-use super::store::{Store, read_all};
+use super::store::{Store, StoreFile, read_all, read_full};
 use super::writer::{Active, UNFINISHED};
 
 /// Bytes of closed segments, newest first, whose seals are checked at open. Older ones are believed.
@@ -67,9 +67,9 @@ pub(super) fn read_genesis(
         .map_err(Error::ReadOnly)
 }
 
-fn read_start(file: &dyn super::store::StoreFile) -> io::Result<Vec<u8>> {
+fn read_start(file: &dyn StoreFile) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; crate::base::limits::LINE_BYTES_MAX + 1];
-    let read = super::store::read_full(file, &mut bytes, 0)?;
+    let read = read_full(file, &mut bytes, 0)?;
     bytes.truncate(memchr::memchr(b'\n', &bytes[..read]).unwrap_or(read));
     Ok(bytes)
 }
@@ -221,9 +221,9 @@ impl<'a> LastSegment<'a> {
     fn proven(&self) -> Option<usize> {
         let note = self.note.as_ref().filter(|note| note.segment == self.first)?;
         let bytes = self.bytes.get(..usize::try_from(note.bytes).ok()?)?;
-        let lines = usize::try_from((note.seq + 1).checked_sub(self.first)?).ok()?;
+        let lines = self.starts.partition_point(|start| *start < bytes.len());
         let ends_there = self.starts.get(lines).copied().unwrap_or(self.good_end) == bytes.len();
-        (lines <= self.starts.len() && ends_there && Blake3::of(bytes) == note.blake3).then_some(lines)
+        (ends_there && Blake3::of(bytes) == note.blake3).then_some(lines)
     }
 
     /// The highest seq that is known to have been durable.
@@ -234,6 +234,7 @@ impl<'a> LastSegment<'a> {
         let lines = (0..self.starts.len()).rev().filter_map(|i| self.line(i));
         let inside = lines.take(64).find(|line| self.keys.verify(line)).and_then(|line| line.synced);
         let supplied = known.supplied.map(|(seq, _)| seq);
+        // sled takes up durable entries only, but its head is believed only when the line itself says so.
         let indexed = known.indexed.filter(|head| {
             let line = known.source.and_then(|source| source.line(head.seq));
             let line = line.as_deref().and_then(|line| LineRef::parse(line).ok());
@@ -374,9 +375,7 @@ impl<'a> LastSegment<'a> {
         let path = self.store.place().join(name_of(self.first));
         let file = self.store.open(&name_of(self.first)).map_err(Error::io("open", &path))?;
         let padded = file.size().map_err(Error::io("measure", &path))?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&self.bytes[..self.good_end]);
-        Ok(Active { file, first: self.first, end: self.good_end as u64, padded, hasher })
+        Ok(Active::new(file, self.first, padded, &self.bytes[..self.good_end]))
     }
 }
 
@@ -419,10 +418,9 @@ fn check_closed(
             return Ok(records);
         }
         checked += seal.0.previous_bytes;
-        let (bytes, mended) = check_one(store, &seal, &mut keys, source)?;
+        let (first_line, mended) = check_one(store, &seal, &mut keys, source)?;
         records.extend(mended);
-        let first_line = &bytes[..memchr::memchr(b'\n', &bytes).unwrap_or(bytes.len())];
-        let before = LineRef::parse(first_line).ok().and_then(|line| seal_of(&line));
+        let before = LineRef::parse(&first_line).ok().and_then(|line| seal_of(&line));
         match before {
             Some(before) => seal = before,
             None => return Ok(records),
@@ -438,7 +436,7 @@ pub(super) fn seal_of(line: &LineRef<'_>) -> Option<(SegmentOpened, Blake3)> {
     }
 }
 
-/// Checks one closed segment; gives its bytes as they must be and what had to be mended.
+/// Checks one closed segment; gives its first line as it must be and what had to be mended.
 pub(super) fn check_one(
     store: &Arc<dyn Store>,
     (seal, last_hash): &(SegmentOpened, Blake3),
@@ -447,13 +445,17 @@ pub(super) fn check_one(
 ) -> Result<(Vec<u8>, Vec<LineRepaired>), Error> {
     let first = seal.previous_first;
     let path = store.place().join(name_of(first));
-    let bytes = match store.open(&name_of(first)).and_then(|file| read_all(&*file)) {
+    let bytes = match store.open(&name_of(first)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
-        other => other.map_err(Error::io("read", path))?,
+        Err(e) => return Err(Error::Io { doing: "open", path, source: e }),
+        Ok(file) => {
+            let fits = is_sealed(&*file, seal).map_err(Error::io("read", &path))?;
+            if fits {
+                return Ok((read_start(&*file).map_err(Error::io("read", path))?, Vec::new()));
+            }
+            read_all(&*file).map_err(Error::io("read", path))?
+        }
     };
-    if bytes.len() as u64 == seal.previous_bytes && Blake3::of(&bytes) == seal.previous_blake3 {
-        return Ok((bytes, Vec::new()));
-    }
     for line in Pieces::of(&bytes).backwards() {
         keys.learn(line);
     }
@@ -469,16 +471,25 @@ pub(super) fn check_one(
         let from = "segments".to_owned();
         records.push(LineRepaired { seq: first, segment: first, byte: 0, damage, from });
     }
-    Ok((mended.bytes, records))
+    let start = memchr::memchr(b'\n', &mended.bytes).unwrap_or(0);
+    Ok((mended.bytes[..start].to_vec(), records))
 }
 
-struct NoSource;
-
-impl Source for NoSource {
-    fn line(&self, _: Seq) -> Option<Vec<u8>> {
-        None
+/// Whether a file is exactly what its seal says. Read in pieces: a segment need not fit into memory twice.
+fn is_sealed(file: &dyn StoreFile, seal: &SegmentOpened) -> io::Result<bool> {
+    if file.size()? != seal.previous_bytes {
+        return Ok(false);
     }
-    fn name(&self) -> &'static str {
-        "segments"
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut at = 0;
+    loop {
+        match read_full(file, &mut buffer, at)? {
+            0 => return Ok(Blake3::from_bytes(*hasher.finalize().as_bytes()) == seal.previous_blake3),
+            read => {
+                hasher.update(&buffer[..read]);
+                at += read as u64;
+            }
+        }
     }
 }

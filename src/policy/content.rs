@@ -1,11 +1,10 @@
-//! Catalog, trust and people's word changing: what was held for want of them is looked at again.
+//! Catalog and trust changing: what was held for want of them is looked at again.
 
 use super::desk::{Answer, Desk};
-use super::{limits, notices, settle};
+use super::{notices, settle};
 use crate::base::digest::FileDigest;
 use crate::context::IncidentState;
 use crate::event::content::{CatalogLoaded, ContentAdopted, TrustRefused};
-use crate::event::control::Resumed;
 
 /// Another catalog is in force: incidents that wait or were escalated may have a runbook now.
 pub(super) fn catalog_loaded(desk: &mut Desk<'_>, catalog: CatalogLoaded, live: Vec<FileDigest>) -> Answer {
@@ -32,15 +31,5 @@ pub(super) fn trust_refused(desk: &mut Desk<'_>, refused: TrustRefused) -> Answe
     let text = format!("changed trust files are not in force: {}", refused.reason);
     let Some(seq) = desk.put(None, None, refused.into()) else { return Answer::Nothing };
     notices::queue(desk, None, seq, "trust", text);
-    Answer::Recorded(seq)
-}
-
-/// Someone who may lets it go on.
-pub(super) fn resumed(desk: &mut Desk<'_>, resumed: Resumed) -> Answer {
-    if desk.world.control.nonces.contains(&resumed.nonce) {
-        return Answer::Nothing;
-    }
-    let Some(seq) = desk.put(None, desk.world.control.seq, resumed.into()) else { return Answer::Nothing };
-    settle::settle_waiting(desk, seq, limits::PAUSED);
     Answer::Recorded(seq)
 }

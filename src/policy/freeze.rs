@@ -46,7 +46,8 @@ pub(super) fn thaw(desk: &mut Desk<'_>, id: IncidentId) {
     let Some(found) = desk.attempt(id) else { return };
     let (attempt_id, cause) = (found.id(), found.last_seq);
     let reason = "nobody came within the time limit".to_owned();
-    let thawed = AttemptThawed { attempt: attempt_id, by: "time".into(), reason: reason.clone() };
+    let thawed =
+        AttemptThawed { attempt: attempt_id, by: "time".into(), reason: reason.clone(), statement: None };
     if let Some(seq) = desk.record(id, cause, thawed) {
         attempt::end(desk, id, seq, Outcome::Interrupted, reason);
     }

@@ -4,10 +4,10 @@ use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, IncidentId, Seq};
 use crate::event::Event;
 use crate::event::content::{CatalogLoaded, ConfigLoaded, TrustChanged, TrustRefused};
-use crate::event::control::{Paused, Resumed};
+use crate::event::control::{Paused, Resumed, SignedStatement};
 use crate::event::degradation::{DegradationRecovered, DegradationRefused, DegradationSeen};
 use crate::event::process::{ProcessStarted, ProcessStopped};
-use crate::event::step::{StepFinished, StepLeftOver, StepStarted};
+use crate::event::step::{StepFinished, StepLeftOver, StepStarted, TargetCleared};
 use crate::event::verification::Observation;
 
 use super::effects::Ticket;
@@ -91,6 +91,28 @@ pub enum Input {
     Paused(Paused),
     /// Someone who may resumed.
     Resumed(Resumed),
+    /// Someone who may ends the freeze of an incident's attempt.
+    Thawed {
+        /// Which incident.
+        incident: IncidentId,
+        /// The principal.
+        by: String,
+        /// Why.
+        reason: String,
+        /// What was signed.
+        statement: SignedStatement,
+    },
+    /// Someone who may ends the taint of a target.
+    Cleared(TargetCleared),
+    /// A person says that an incident is over.
+    Closed {
+        /// Which incident.
+        incident: IncidentId,
+        /// `person:NAME`.
+        by: String,
+        /// Why.
+        reason: String,
+    },
     /// A channel tried to deliver.
     NoticeTried {
         /// Which notice.

@@ -1,18 +1,11 @@
 //! What bounds acting: people's pause, attempts at once, caps, cooldown, freezes, taints. All folds of the journal.
 
 use super::desk::Desk;
+use super::held::{ATTEMPTS_AT_ONCE, PAUSED, SPACE, TAINTED};
 use super::runbooks::Offer;
 use crate::base::ids::IncidentId;
 use crate::base::time::Span;
 use crate::context::RemediationContext;
-
-/// Held because others run.
-pub(super) const ATTEMPTS_AT_ONCE: &str = "attempts_at_once";
-/// Held because a person paused.
-pub(super) const PAUSED: &str = "paused";
-
-/// Held because only the journal's reserve is left.
-pub(super) const SPACE: &str = "journal_space";
 
 /// Why a runbook may not act on a target now.
 pub(super) enum Blocked {
@@ -38,7 +31,7 @@ pub(super) fn all_held(desk: &Desk<'_>, id: IncidentId) -> Option<(&'static str,
         return Some((ATTEMPTS_AT_ONCE, format!("{running} attempts are running, {limit} may at once")));
     }
     let tainted = world.incident(id).and_then(|i| world.machine.tainted.get(&i.signal.first.target));
-    tainted.map(|t| ("tainted", format!("something unknown may still act on the target: {}", t.reason)))
+    tainted.map(|t| (TAINTED, format!("something unknown may still act on the target: {}", t.reason)))
 }
 
 /// What holds one runbook for this incident.

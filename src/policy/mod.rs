@@ -7,11 +7,13 @@ mod desk;
 mod effects;
 mod escalation;
 mod freeze;
+mod held;
 mod input;
 mod intake;
 mod limits;
 mod machine;
 mod notices;
+mod people;
 mod recovery;
 mod runbooks;
 mod settle;
@@ -66,7 +68,12 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         Input::Service(event) => machine::service(&mut desk, *event),
         Input::Sentinel(event) => machine::sentinel(&mut desk, *event),
         Input::Paused(paused) => desk.note(None, None, paused),
-        Input::Resumed(resumed) => content::resumed(&mut desk, resumed),
+        Input::Resumed(resumed) => people::resumed(&mut desk, resumed),
+        Input::Thawed { incident, by, reason, statement } => {
+            people::thawed(&mut desk, incident, by, reason, statement)
+        }
+        Input::Cleared(cleared) => people::cleared(&mut desk, cleared),
+        Input::Closed { incident, by, reason } => people::closed(&mut desk, incident, &by, &reason),
         Input::NoticeTried { notice, failure } => notices::tried(&mut desk, notice, failure),
         Input::Tick => timers::tick(&mut desk),
     };

@@ -13,12 +13,12 @@ use crate::base::time::{Span, Stamp};
 use crate::context::{IncidentState, RemediationContext};
 use crate::event::attempt::{Outcome, Resumption};
 use crate::event::content::{CatalogLoaded, ConfigLoaded};
-use crate::event::control::{Paused, Resumed};
+use crate::event::control::{Paused, Resumed, SignedStatement};
 use crate::event::degradation::{DegradationRecovered, DegradationSeen, Severity, Source};
 use crate::event::incident::Closure;
 use crate::event::plan::*;
 use crate::event::process::ProcessStarted;
-use crate::event::step::{StepFinished, StepOutcome};
+use crate::event::step::{StepFinished, StepOutcome, TargetCleared};
 use crate::event::verification::{Observation, Verdict};
 use crate::event::{Event, Record};
 
@@ -493,8 +493,7 @@ fn a_pause_holds_and_a_resume_lets_go_once() {
     let resumed = || Resumed {
         by: "ann".into(),
         reason: "done".into(),
-        statement: FileDigest::of(b"s"),
-        nonce: "n1".into(),
+        statement: SignedStatement { digest: FileDigest::of(b"s"), nonce: "n1".into() },
     };
     play.input(Input::Resumed(resumed()));
     play.run(60_000);
@@ -641,6 +640,38 @@ fn an_unknown_outcome_that_is_not_healthy_freezes_the_runbook_for_a_day() {
 }
 
 #[test]
+fn a_person_thaws_with_a_statement_that_is_good_once() {
+    let mut play = crashed_in_step(step("a", false, false), Verdict::Failed);
+    play.run(100_000);
+    let incident = play.incident().id;
+    let statement = SignedStatement { digest: FileDigest::of(b"s"), nonce: "n".into() };
+    let thaw =
+        || Input::Thawed { incident, by: "ann".into(), reason: "ok".into(), statement: statement.clone() };
+    assert!(matches!(play.input(thaw()), Answer::Recorded(_)));
+    assert_eq!(play.incident().attempts[0].ended.as_ref().map(|e| e.0), Some(Outcome::Interrupted));
+    assert_eq!(play.input(thaw()), Answer::Nothing);
+}
+
+#[test]
+fn a_person_clears_a_target_and_closes_what_is_at_rest() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.steps = [StepOutcome::WouldNotDie].into();
+    play.report();
+    play.run(100_000);
+    assert_eq!(play.incident().held.as_ref().map(|h| h.reason.as_str()), Some("tainted"));
+    let statement = SignedStatement { digest: FileDigest::of(b"s"), nonce: "n".into() };
+    let (target, by, reason) = ("web".to_owned(), "ann".to_owned(), "gone".to_owned());
+    play.input(Input::Cleared(TargetCleared { target, by, reason, statement }));
+    play.run(100_000);
+    assert_eq!(play.outcome(), Some(Outcome::Healthy));
+    let seen = play.seen("SOMETHING_ELSE");
+    play.input(Input::Reported(Box::new(seen)));
+    let incident = play.incident().id;
+    play.input(Input::Closed { incident, by: "person:ann".into(), reason: "known".into() });
+    assert_eq!(play.incident().closed.as_ref().map(|c| c.closure), Some(Closure::ClosedByPerson));
+}
+
+#[test]
 fn an_unknown_outcome_is_taken_back_where_that_is_declared_safe() {
     let safe = StepPlan { undo_when_unknown: true, ..step("a", false, true) };
     let mut play = crashed_in_step(safe, Verdict::Failed);
@@ -716,4 +747,44 @@ fn an_illegal_entry_freezes_its_incident_and_the_fold_goes_on() {
     play.report();
     play.run(200_000);
     assert_ne!(play.incident().id, closed, "the same trouble opens another incident");
+}
+
+#[test]
+fn a_sentinel_that_is_lost_is_itself_a_degradation() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    let lost = crate::event::sentinel::SentinelLost { sentinel: "web".into(), reason: "it panicked".into() };
+    play.input(Input::Sentinel(Box::new(lost.into())));
+    let first = &play.incident().signal.first;
+    assert_eq!((first.subsystem.as_str(), first.code.as_str()), ("remediator", "SENTINEL_LOST"));
+    assert_eq!(play.incident().state, IncidentState::Escalated, "and it is loud");
+}
+
+#[test]
+fn a_wall_clock_that_steps_back_is_recorded_once_and_moves_no_window() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.look = Verdict::Failed;
+    play.report();
+    play.run(10_000);
+    let held = play.incident().held.clone();
+    play.at.time_us -= 3_600_000_000;
+    play.report();
+    play.report();
+    assert_eq!(play.count("process.clock_stepped"), 1);
+    assert_eq!(play.incident().held, held, "the cooldown is where it was");
+}
+
+#[test]
+fn a_decision_trace_keeps_32_candidates_in_full_and_counts_the_rest() {
+    let mismatched = |n: usize| {
+        let mut offer = offer(&format!("rb-{n:03}"), OfferStanding::Live);
+        offer.mismatch = Some(("target".into(), "another target".into()));
+        (offer, plan(vec![step("a", true, false)], false))
+    };
+    let mut shelf = Shelf((0..100).map(mismatched).collect());
+    shelf.0.push((offer("last", OfferStanding::Live), plan(vec![step("a", true, false)], false)));
+    let mut play = Play::new(shelf);
+    play.report();
+    let matched = &play.incident().chosen.as_ref().expect("a trace").matched;
+    assert_eq!(matched.chosen.as_deref(), Some("last"));
+    assert_eq!((matched.candidates.len(), matched.more), (33, 68), "the chosen one is always in it");
 }

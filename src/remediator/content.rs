@@ -10,8 +10,8 @@ use std::time::Duration;
 use crossbeam_channel::{RecvTimeoutError, Sender};
 use notify::Watcher as _;
 
+use super::inbox::Message;
 use super::runbooks::CatalogRunbooks;
-use super::turn::{Message, TurnState};
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::Seq;
 use crate::context;
@@ -151,7 +151,6 @@ pub(super) struct ContentWatch {
     pub folder: PathBuf,
     pub journal: IntentJournal,
     pub turn: Sender<Message>,
-    pub state: Arc<TurnState>,
     pub trust: Trust,
     pub seen: Arc<ContentFolder>,
     pub catalog: Arc<CatalogRunbooks>,

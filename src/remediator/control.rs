@@ -5,8 +5,10 @@ use serde::Deserialize;
 use super::handle::Rejection;
 use crate::base::digest::FileDigest;
 use crate::base::ids::NodeId;
-use crate::event::control::Resumed;
+use crate::event::control::{Resumed, SignedStatement};
+use crate::event::step::TargetCleared;
 use crate::journal::Clock as _;
+use crate::policy::Input;
 use crate::runbook::{Role, Trust};
 
 /// A statement is good for this long after it was issued.
@@ -18,6 +20,8 @@ struct Statement {
     v: u32,
     action: String,
     node: NodeId,
+    #[serde(default)]
+    subject: Option<String>,
     reason: String,
     nonce: String,
     issued_at: String,
@@ -27,17 +31,41 @@ fn refused(code: &'static str, reason: impl Into<String>) -> Rejection {
     Rejection::Refused { code, reason: reason.into() }
 }
 
-/// Reads and checks a statement that resumes a paused remediator.
-pub(super) fn resumed(
+/// What a statement can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Let attempts start again.
+    Resume,
+    /// End the freeze of an incident's attempt; the subject is the incident's id.
+    Thaw,
+    /// End the taint of a target; the subject is the target.
+    Clear,
+}
+
+impl Control {
+    /// The `action` of the statement.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::Thaw => "thaw",
+            Self::Clear => "clear",
+        }
+    }
+}
+
+/// Reads and checks a statement against the trust in force; the input that carries it out.
+pub(super) fn checked(
+    control: Control,
     bytes: &[u8],
     signature: &str,
     node: NodeId,
     trust: Option<&Trust>,
-) -> Result<Resumed, Rejection> {
+) -> Result<Input, Rejection> {
     let statement: Statement = serde_json::from_slice(bytes)
         .map_err(|e| refused("STATEMENT_UNREADABLE", format!("the statement cannot be read: {e}")))?;
-    if statement.v != 1 || statement.action != "resume" {
-        return Err(refused("STATEMENT_UNREADABLE", "the statement is not a version 1 `resume`"));
+    if statement.v != 1 || statement.action != control.word() {
+        let wanted = control.word();
+        return Err(refused("STATEMENT_UNREADABLE", format!("the statement is not a version 1 `{wanted}`")));
     }
     if statement.node != node {
         return Err(refused("STATEMENT_OTHER_NODE", format!("the statement is for node {}", statement.node)));
@@ -51,9 +79,33 @@ pub(super) fn resumed(
     if let Some(why) = signed.untimely {
         return Err(refused("SIGNATURE_WRONG", why));
     }
-    let by = signed.principal;
     let reason = super::intake::clean_line(&statement.reason);
-    Ok(Resumed { by, reason, statement: FileDigest::of(bytes), nonce: statement.nonce })
+    let proof = SignedStatement { digest: FileDigest::of(bytes), nonce: statement.nonce };
+    input(control, statement.subject, signed.principal, reason, proof)
+}
+
+fn input(
+    control: Control,
+    subject: Option<String>,
+    by: String,
+    reason: String,
+    statement: SignedStatement,
+) -> Result<Input, Rejection> {
+    let subject = |what: &str| {
+        subject.clone().ok_or_else(|| refused("STATEMENT_UNREADABLE", format!("`subject` must name {what}")))
+    };
+    Ok(match control {
+        Control::Resume => Input::Resumed(Resumed { by, reason, statement }),
+        Control::Clear => {
+            Input::Cleared(TargetCleared { target: subject("a target")?, by, reason, statement })
+        }
+        Control::Thaw => {
+            let incident = subject("an incident")?.parse().map_err(|e| {
+                refused("STATEMENT_UNREADABLE", format!("`subject` is not the id of an incident: {e}"))
+            })?;
+            Input::Thawed { incident, by, reason, statement }
+        }
+    })
 }
 
 fn check_age(issued_at: &str, now_us: i64) -> Result<(), Rejection> {

@@ -6,11 +6,13 @@ use std::sync::{Arc, OnceLock};
 use crossbeam_channel::TrySendError;
 use tokio::sync::oneshot;
 
+use super::control::{self, Control};
+use super::inbox::Message;
+use super::intake;
 use super::readiness::{Progress, Readiness};
-use super::turn::{Message, TurnState};
-use super::{control, intake};
+use super::turn::TurnState;
 use crate::audit::Audit;
-use crate::base::ids::{NodeId, Receipt, Seq};
+use crate::base::ids::{IncidentId, NodeId, Receipt, Seq};
 use crate::event::control::Paused;
 use crate::event::degradation::{DegradationRefused, DegradationReport, ReportError, Source};
 use crate::journal::IntentJournal;
@@ -147,25 +149,40 @@ impl Handle {
         recorded(ask(self.running()?, Input::Paused(Paused { by, reason })).await?)
     }
 
-    /// Lets attempts start again: needs a statement signed by someone with the role `control@remediator`.
-    pub async fn resume(&self, statement: Vec<u8>, signature: String) -> Result<Seq, Rejection> {
+    /// Gives power back: needs a statement signed by someone with the role `control@remediator`.
+    pub async fn control(
+        &self,
+        control: Control,
+        statement: Vec<u8>,
+        signature: String,
+    ) -> Result<Seq, Rejection> {
         let running = self.running()?;
         let trust = running.state.trust();
-        let resumed = control::resumed(&statement, &signature, running.node, trust.as_deref())?;
-        match ask(running, Input::Resumed(resumed)).await? {
+        let input = control::checked(control, &statement, &signature, running.node, trust.as_deref())?;
+        match ask(running, input).await? {
             Answer::Nothing => Err(Rejection::Refused {
-                code: "STATEMENT_USED",
-                reason: "this statement was used before: sign a new one".into(),
+                code: "NOTHING_TO_DO",
+                reason: format!(
+                    "nothing was there to {}, or this statement was used before: sign a new one",
+                    control.word()
+                ),
             }),
             answer => recorded(answer),
         }
     }
 
-    /// Journal and turn state, for parts that the bootstrap starts later.
-    pub(super) fn running_parts(&self) -> (Option<IntentJournal>, Option<Arc<TurnState>>) {
-        let running = self.shared.running.get();
-        (running.map(|r| r.journal.clone()), running.map(|r| Arc::clone(&r.state)))
+    /// Closes an incident on a person's word. Nothing may be acting on it.
+    pub async fn close(&self, incident: IncidentId, by: String, reason: String) -> Result<Seq, Rejection> {
+        let reason = intake::clean_line(&reason);
+        match ask(self.running()?, Input::Closed { incident, by, reason }).await? {
+            Answer::Nothing => Err(Rejection::Refused {
+                code: "NOT_AT_REST",
+                reason: "only an incident that is open, held or escalated can be closed by a person".into(),
+            }),
+            answer => recorded(answer),
+        }
     }
+
     /// How far the bootstrap has come.
     pub fn readiness(&self) -> Readiness {
         self.shared.progress.read()

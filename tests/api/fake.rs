@@ -34,7 +34,7 @@ impl Fake {
     }
     fn accept(&self, report: DegradationReport, source: Source) -> Accepted {
         let key = report.id.clone().map(|id| (source.clone(), id));
-        if let Some(known) = key.as_ref().and_then(|k| self.known.lock().expect("lock").get(k).cloned()) {
+        if let Some(known) = key.as_ref().and_then(|k| self.known.lock().expect("lock").get(k).copied()) {
             return Accepted { duplicate: true, ..known };
         }
         let receipt = Receipt::fresh();
@@ -46,7 +46,7 @@ impl Fake {
         self.story.memory.push(Some(id), Some(seq), opened(&report.target));
         let accepted = Accepted { receipt, seq, duplicate: false };
         if let Some(key) = key {
-            self.known.lock().expect("lock").insert(key, accepted.clone());
+            self.known.lock().expect("lock").insert(key, accepted);
         }
         accepted
     }
@@ -73,7 +73,10 @@ impl Daemon for Shared {
         let seq = self.0.story.memory.push(None, None, Paused { by, reason }).seq;
         Box::pin(async move { Ok(seq) })
     }
-    fn resume(&self, _: Vec<u8>, _: String) -> Answer<'_, Seq> {
+    fn close(&self, _: remediator::base::ids::IncidentId, _: String, _: String) -> Answer<'_, Seq> {
+        Box::pin(std::future::ready(Ok(8)))
+    }
+    fn control(&self, _: remediator::remediator::Control, _: Vec<u8>, _: String) -> Answer<'_, Seq> {
         let (code, reason) = ("SIGNATURE_WRONG", "the signature does not hold".to_owned());
         Box::pin(async move { Err(Rejection::Refused { code, reason }) })
     }

@@ -140,7 +140,7 @@ pub fn beginning(memory: &Memory) {
     let contents =
         BTreeMap::from([("runbook/process-dead".into(), live), ("runbook/draft".into(), observed)]);
     let unreadable = BTreeMap::from([("runbooks/broken.yaml".into(), "line 3: not YAML".into())]);
-    memory.push(None, None, CatalogLoaded { manifest: Blake3::of(b"m"), contents, unreadable });
+    memory.push(None, None, CatalogLoaded::new(Blake3::of(b"m"), contents, unreadable));
 }
 
 fn matched(memory: &Memory, id: IncidentId, cause: Seq, chosen: bool) -> Seq {

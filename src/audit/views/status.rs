@@ -100,6 +100,8 @@ pub struct CatalogView {
     pub refused: usize,
     /// Every file that is not live, with why and what mends it.
     pub not_live: Vec<ContentView>,
+    /// Files that the entry had no room to list.
+    pub not_listed: u32,
 }
 
 /// One content file that is not live.
@@ -162,7 +164,7 @@ fn trust(trust: &Trust) -> TrustView {
 
 fn catalog(world: &World) -> CatalogView {
     let Some((seq, loaded)) = &world.catalog else { return CatalogView::default() };
-    let count = |standing| loaded.contents.values().filter(|c| c.standing == standing).count();
+    let count = |standing| loaded.counts.get(&standing).map_or(0, |n| *n as usize);
     let known = loaded.contents.iter().filter(|(_, c)| c.standing != Standing::Live).map(|(name, c)| {
         let reason = c.reason.clone().unwrap_or_default();
         ContentView { content: name.clone(), standing: c.standing, reason }
@@ -178,6 +180,7 @@ fn catalog(world: &World) -> CatalogView {
         observe_only: count(Standing::ObserveOnly),
         refused: count(Standing::Refused) + loaded.unreadable.len(),
         not_live: known.chain(unreadable).collect(),
+        not_listed: loaded.more,
     }
 }
 

@@ -2,11 +2,13 @@
 //! Whatever it started is ended too, unless it is to stay up.
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::event::Event;
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
@@ -135,16 +137,43 @@ impl Supervised {
         kill_process(pid, signal).context("cannot signal the service")
     }
 
-    /// Ends its whole group.
+    /// Ends its whole group, and waits until it is gone.
     pub fn end(self) {
-        if let Some(pid) = self.same() {
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        while let Some(pid) = self.same()
+            && Instant::now() < deadline
+        {
+            // An error means that it went between the two calls.
             let _ = kill_process_group(pid, Signal::KILL);
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
     fn same(self) -> Option<Pid> {
         let pid = i32::try_from(self.pid).ok()?;
         let stat = procfs::process::Process::new(pid).ok()?.stat().ok()?;
-        if stat.starttime == self.start_ticks { Pid::from_raw(pid) } else { None }
+        // A zombie runs no more: it only waits to be asked how it ended.
+        let runs = stat.starttime == self.start_ticks && !matches!(stat.state, 'Z' | 'X');
+        if runs { Pid::from_raw(pid) } else { None }
     }
+}
+
+/// Every process that the journal of a home says was started as a service; read from the files, without a daemon.
+pub fn started_services(home: &Path) -> Vec<Supervised> {
+    let mut started = Vec::new();
+    let journal = crate::journal::read_offline(&home.join("state"));
+    let read = journal.and_then(|journal| {
+        journal.records(None, &mut |record| {
+            if let Event::ServiceStarted(service) = &record.event {
+                started.push(Supervised { pid: service.pid, start_ticks: service.start_ticks });
+            }
+            ControlFlow::Continue(())
+        })
+    });
+    if let Err(error) = read {
+        anstream::eprintln!(
+            "note: cannot read which services ran ({error}); look for `__demo-service` processes"
+        );
+    }
+    started
 }

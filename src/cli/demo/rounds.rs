@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use rustix::process::Signal;
 use serde::Serialize;
 
-use super::daemon::{Daemon, Supervised};
+use super::daemon::{Daemon, Supervised, started_services};
 use super::feed::Feed;
 use super::folder::Folder;
 use super::screen::Screen;
@@ -235,7 +235,7 @@ impl Stage {
     /// Ends the daemon in order, then whatever it had started. True when the daemon ended in order.
     pub fn end(&mut self) -> bool {
         let in_order = self.daemon.stop();
-        self.supervised.iter().for_each(|process| process.end());
+        started_services(&self.folder.home).into_iter().for_each(Supervised::end);
         in_order
     }
 }

@@ -1,6 +1,8 @@
 //! `remediator incident …`: one incident.
 
+mod close;
 mod show;
+mod thaw;
 
 pub(super) use show::{candidates, timeline};
 
@@ -8,7 +10,7 @@ use clap::Subcommand;
 
 use super::{Global, Outcome};
 
-/// Look at one incident.
+/// Look at one incident, close it, or thaw its attempt.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -18,11 +20,15 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Show(show::Args),
+    Close(close::Args),
+    Thaw(thaw::Args),
 }
 
 /// Runs the subcommand.
 pub fn run(args: Args, global: &Global) -> Outcome {
     match args.command {
         Command::Show(args) => show::run(args, global),
+        Command::Close(args) => close::run(args, global),
+        Command::Thaw(args) => thaw::run(args, global),
     }
 }

@@ -1,0 +1,8 @@
+//! The real binary from the outside: what people type, what they get, and how it ends.
+
+mod demo;
+mod documents;
+mod init;
+mod reading;
+mod runbook;
+mod sandbox;

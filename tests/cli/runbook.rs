@@ -1,0 +1,106 @@
+//! The runbook commands: each refusal says what is wrong and what mends it, and the mend mends it.
+
+use crate::sandbox::Sandbox;
+
+const DEAD: &str = "home/runbooks/demo-web/dead.yaml";
+
+fn edit(sandbox: &Sandbox, from: &str, to: &str) {
+    let path = sandbox.path().join(DEAD);
+    let text = std::fs::read_to_string(&path).expect("there");
+    assert!(text.contains(from), "{text}");
+    std::fs::write(&path, text.replace(from, to)).expect("written");
+}
+
+fn standing(sandbox: &Sandbox, name: &str) -> (String, String) {
+    let list = sandbox.run(&["runbook", "list", "--output", "json"]).json();
+    let files = list["files"].as_array().expect("files");
+    let file = files.iter().find(|f| f["name"] == name).unwrap_or_else(|| panic!("{name} is not in {list}"));
+    let word = file["standing"].as_str().unwrap_or_default().to_owned();
+    (word, file["reasons"].to_string())
+}
+
+#[test]
+fn an_edited_runbook_goes_live_again_by_the_mends_that_list_names() {
+    let sandbox = Sandbox::with_home();
+    assert_eq!(standing(&sandbox, "runbook/demo-web-dead").0, "live");
+    edit(&sandbox, "settle: 50ms", "settle: 60ms");
+    let (word, why) = standing(&sandbox, "runbook/demo-web-dead");
+    assert_eq!(word, "observe_only");
+    assert!(why.contains("remediator runbook sign"), "{why}");
+    sandbox.run(&["runbook", "sign", DEAD]).ends(0);
+    let (word, why) = standing(&sandbox, "runbook/demo-web-dead");
+    assert_eq!(word, "observe_only");
+    assert!(why.contains("remediator runbook approve demo-web"), "{why}");
+    let waiting = sandbox.run(&["runbook", "approve", "demo-web"]).ends(3);
+    assert!(waiting.stderr.contains("--yes"), "{}", waiting.stderr);
+    sandbox.run(&["runbook", "approve", "demo-web", "--yes", "--reason", "a longer settle"]).ends(0);
+    assert_eq!(standing(&sandbox, "runbook/demo-web-dead").0, "live");
+    sandbox.run(&["runbook", "list"]).ends(0);
+}
+
+#[test]
+fn a_misspelt_key_is_found_with_its_place_and_the_likely_one_and_is_not_signed() {
+    let sandbox = Sandbox::with_home();
+    edit(&sandbox, "blast_radius: process", "blast_radios: process");
+    let lint = sandbox.run(&["runbook", "lint", DEAD]).ends(1);
+    assert!(lint.stdout.contains("dead.yaml:8:1") && lint.stdout.contains("blast_radius"), "{}", lint.stdout);
+    assert!(lint.stdout.contains('^'), "{}", lint.stdout);
+    let json = sandbox.run(&["runbook", "lint", DEAD, "--output", "json"]).ends(1).json();
+    assert_eq!(json["problems"][0]["line"], 8);
+    let refused = sandbox.run(&["runbook", "sign", DEAD]).ends(1);
+    assert!(refused.stderr.contains("not signed"), "{}", refused.stderr);
+    assert_eq!(standing(&sandbox, "runbook/demo-web-dead").0, "refused");
+    // One bad file never hides the good ones.
+    assert_eq!(standing(&sandbox, "runbook/demo-web-wedged").0, "live");
+    sandbox.run(&["runbook", "lint"]).ends(1);
+    sandbox.run(&["runbook", "lint", "nowhere.yaml"]).ends(2);
+}
+
+#[test]
+fn a_stranger_can_neither_sign_nor_approve() {
+    let sandbox = Sandbox::with_home();
+    sandbox.shell("ssh-keygen -q -t ed25519 -N '' -f stranger").ends(0);
+    let signed = sandbox.run(&["runbook", "sign", DEAD, "--key", "stranger"]).ends(4);
+    assert!(signed.stderr.contains("allowed_signers"), "{}", signed.stderr);
+    sandbox.run(&["runbook", "approve", "demo-web", "--yes", "--key", "stranger"]).ends(4);
+    sandbox.run(&["runbook", "approve", "demo-web", "--yes", "--principal", "eve"]).ends(4);
+    let unknown = sandbox.run(&["runbook", "approve", "no-such-thing", "--yes"]).ends(2);
+    assert!(unknown.stderr.contains("process-dead"), "{}", unknown.stderr);
+    assert_eq!(standing(&sandbox, "runbook/demo-web-dead").0, "live");
+}
+
+#[test]
+fn a_draft_is_tried_without_a_signature_and_nothing_is_run() {
+    let sandbox = Sandbox::with_home();
+    edit(&sandbox, "id: demo-web-dead", "id: my-draft");
+    edit(&sandbox, "target: demo-web}", "target: \"demo-*\"}");
+    std::fs::rename(sandbox.path().join(DEAD), sandbox.path().join("draft.yaml")).expect("moved");
+    let tried = sandbox.run(&["runbook", "test", "draft.yaml", "--target", "demo-web"]).ends(0);
+    assert!(tried.stdout.contains("my-draft matches"), "{}", tried.stdout);
+    assert!(
+        tried.stdout.contains("\"__demo-service\"") && tried.stdout.contains("nothing was run"),
+        "{}",
+        tried.stdout
+    );
+    let other =
+        sandbox.run(&["runbook", "test", "draft.yaml", "--target", "other", "--output", "json"]).ends(1);
+    assert_eq!(other.json()["matches"], false);
+    sandbox.run(&["runbook", "test", "draft.yaml", "--target", "demo-web", "--attribute", "nothing"]).ends(2);
+}
+
+#[test]
+fn show_says_who_signed_and_approved_and_ssh_keygen_agrees() {
+    let sandbox = Sandbox::with_home();
+    let shown = sandbox.run(&["runbook", "show", "demo-web-dead", "--output", "json"]).ends(0).json();
+    assert_eq!(shown["signer"], "ada");
+    assert_eq!(shown["approvers"][0], "ada (self-approved)");
+    assert_eq!(shown["runbook"]["steps"][0]["id"], "restart");
+    let digest = sandbox.shell(&format!("sha256sum {DEAD}")).ends(0).stdout;
+    assert_eq!(shown["digest"], format!("sha256:{}", &digest[..64]));
+    let verify = format!(
+        "ssh-keygen -Y verify -f home/proposals/trust/allowed_signers -I ada -n runbook@remediator -s {DEAD}.sig < {DEAD}"
+    );
+    sandbox.shell(&verify).ends(0);
+    sandbox.run(&["runbook", "show", "service/demo-web"]).ends(0);
+    sandbox.run(&["runbook", "show", "nothing"]).ends(1);
+}
