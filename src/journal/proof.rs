@@ -4,7 +4,16 @@
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::{Event, Kind};
 
-/// An event that is durable at a position of the journal. It cannot be built outside `journal`.
+/// An event that is durable at a position of the journal. It cannot be built outside `journal`:
+///
+/// ```compile_fail
+/// use remediator::journal::proof::Committed;
+/// let forged = Committed { seq: 1, incident: None, event: () };
+/// ```
+/// ```compile_fail
+/// use remediator::journal::proof::Committed;
+/// let forged = Committed::after_sync(1, None, ());
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Committed<E> {
     seq: Seq,
