@@ -140,17 +140,23 @@ fn step<T>(parts: &Parts, name: &'static str, take: impl FnOnce() -> Result<T, E
 }
 
 fn run(parts: &Parts) -> Result<(), Error> {
-    let observe_only = starts::begin(&parts.state, parts.clock.now().time_us);
+    let began_us = parts.clock.now().time_us;
+    let observe_only = starts::begin(&parts.state, began_us);
     let observe_only =
         observe_only.or_else(|| parts.options.observe_only.then(|| "asked for at start".to_owned()));
     let locks = step(parts, "lock", || Ok(MachineLock::open()?))?;
     let key = step(parts, "keys", || Ok(keys::read_journal_key(&parts.state)?))?;
     let (journal, opened) = step(parts, "journal", || {
-        Ok(IntentJournal::open(journal::Options {
+        let opened = IntentJournal::open(journal::Options {
             clock: Arc::clone(&parts.clock),
             fold_version: crate::context::FOLD_VERSION,
             ..journal::Options::new(&parts.state, parts.boot, key)
-        })?)
+        });
+        if matches!(opened, Err(journal::Error::Locked { .. })) {
+            // The daemon that has this home is well: this start says nothing about the next.
+            starts::unnote(&parts.state, began_us);
+        }
+        Ok(opened?)
     })?;
     // Behind the journal's lock: a second daemon on this home has been refused by now.
     let _address = AddressFile::write(parts)?;
@@ -203,11 +209,15 @@ fn run(parts: &Parts) -> Result<(), Error> {
     start_watching(parts, &mut threads, content, journal.clone(), &watch, &turn_in)?;
     step(parts, "accept", || {
         let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
-        let spooled = spooled.map_err(system("take in spooled reports"))?;
+        let spooled = spooled.unwrap_or_else(|error| {
+            tracing::error!(%error, "spooled reports cannot be taken in: look at state/spool");
+            0
+        });
         starts::ready(&parts.state);
         tracing::info!(listen = %parts.address, %node, spooled, "ready");
         Ok(())
     })?;
+    watch_spool(parts, &mut threads)?;
     let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch)?;
     threads.join();
     match end {
@@ -360,6 +370,15 @@ fn runbooks(_: &Parts, turn: &mut Turn, mut content: Content) -> Result<Content,
     content.catalog = Arc::clone(&loaded.catalog);
     turn.adopt(loaded.input, loaded.catalog)?;
     Ok(content)
+}
+
+/// Only behind the first taking in, so that nobody takes in the same file twice.
+fn watch_spool(parts: &Parts, threads: &mut shutdown::Threads) -> Result<(), Error> {
+    let (state, handle, runtime) = (parts.state.clone(), parts.handle.clone(), parts.runtime.clone());
+    let stop = Arc::clone(&parts.stop);
+    threads
+        .spawn("spool", move || spool::watch(&state, &handle, &runtime, &stop))
+        .map_err(system("watch for spooled reports"))
 }
 
 fn start_watching(

@@ -31,6 +31,14 @@ pub(super) fn begin(state: &Path, now_us: i64) -> Option<String> {
     (failed >= FAILED_STARTS_MAX).then(|| why.to_owned())
 }
 
+/// The start was none: another process has this home.
+pub(super) fn unnote(state: &Path, now_us: i64) {
+    let bytes = std::fs::read(file(state)).unwrap_or_default();
+    let mut starts: Starts = serde_json::from_slice(&bytes).unwrap_or_default();
+    starts.not_ready_us.retain(|at| *at != now_us);
+    write(state, &starts);
+}
+
 /// The start became ready.
 pub(super) fn ready(state: &Path) {
     write(state, &Starts::default());
@@ -54,6 +62,11 @@ mod tests {
         let starts: Vec<bool> = (0..4).map(|n| begin(state.path(), n * 1_000_000).is_some()).collect();
         assert_eq!(starts, [false, false, false, true]);
         assert!(begin(state.path(), 2 * WINDOW_US).is_none(), "old ones do not count");
+        for at in 0..5 {
+            let at = 3 * WINDOW_US + at;
+            assert!(begin(state.path(), at).is_none(), "a start that another daemon refused does not count");
+            unnote(state.path(), at);
+        }
         ready(state.path());
         assert!(begin(state.path(), 2 * WINDOW_US + 1).is_none());
     }
