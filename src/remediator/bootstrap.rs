@@ -211,11 +211,15 @@ fn run(parts: &Parts) -> Result<(), Error> {
     start_watching(parts, &mut threads, content, journal.clone(), paused, &watch, &turn_in)?;
     step(parts, "accept", || {
         let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
-        let spooled = spooled.map_err(system("take in spooled reports"))?;
+        let spooled = spooled.unwrap_or_else(|error| {
+            tracing::error!(%error, "spooled reports cannot be taken in: look at state/spool");
+            0
+        });
         starts::ready(&parts.state);
         tracing::info!(listen = %parts.address, %node, spooled, "ready");
         Ok(())
     })?;
+    watch_spool(parts, &mut threads)?;
     let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch)?;
     threads.join();
     match end {
@@ -368,6 +372,15 @@ fn runbooks(_: &Parts, turn: &mut Turn, mut content: Content) -> Result<Content,
     content.catalog = Arc::clone(&loaded.catalog);
     turn.adopt(loaded.input, loaded.catalog)?;
     Ok(content)
+}
+
+/// Only behind the first taking in, so that nobody takes in the same file twice.
+fn watch_spool(parts: &Parts, threads: &mut shutdown::Threads) -> Result<(), Error> {
+    let (state, handle, runtime) = (parts.state.clone(), parts.handle.clone(), parts.runtime.clone());
+    let stop = Arc::clone(&parts.stop);
+    threads
+        .spawn("spool", move || spool::watch(&state, &handle, &runtime, &stop))
+        .map_err(system("watch for spooled reports"))
 }
 
 fn start_watching(

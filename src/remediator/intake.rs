@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::base::ids::{Fingerprint, Receipt};
 use crate::base::limits::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX, TEXT_INLINE_BYTES_MAX};
-use crate::base::redact::redact;
+use crate::base::redact::{MARK, is_secret_name, redact};
 use crate::base::text::{OutsideText, clean, clip};
 use crate::event::degradation::{DegradationReport, DegradationSeen, ReportError, Source};
 use crate::journal::IntentJournal;
@@ -23,7 +23,10 @@ pub(super) fn accept(
     let attributes: BTreeMap<_, _> = report
         .attributes
         .iter()
-        .map(|(name, value)| (clean(name), redact(&clean(value)).into_owned()))
+        .map(|(name, value)| match is_secret_name(name) {
+            true => (name.clone(), MARK.to_owned()),
+            false => (name.clone(), redact(&clean(value)).into_owned()),
+        })
         .collect();
     Ok(DegradationSeen {
         receipt: Receipt::fresh(),

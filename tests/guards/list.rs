@@ -305,7 +305,7 @@ pub const GUARDS: &[Guard] = &[
         "limit",
         "cooldown",
         ("src/policy/limits.rs", "(free > now).then(||", "(free > u64::MAX - now).then(||"),
-        &["--lib", "policy::tests::cooldown_then_attempts_then_people"],
+        &["--lib", "policy::tests::limits::cooldown_then_attempts_then_people"],
     ),
     guard(
         "limit",
@@ -315,19 +315,19 @@ pub const GUARDS: &[Guard] = &[
             "(made >= limits.attempts as usize).then(||",
             "(made == usize::MAX).then(||",
         ),
-        &["--lib", "policy::tests::cooldown_then_attempts_then_people"],
+        &["--lib", "policy::tests::limits::cooldown_then_attempts_then_people"],
     ),
     guard(
         "limit",
         "attempts per fingerprint",
         ("src/policy/limits.rs", "(made >= limit).then(||", "(made == usize::MAX && limit > 0).then(||"),
-        &["--lib", "policy::tests::trouble_that_keeps_coming_back_is_announced_only"],
+        &["--lib", "policy::tests::limits::trouble_that_keeps_coming_back_is_announced_only"],
     ),
     guard(
         "limit",
         "attempts at once",
         ("src/policy/limits.rs", "if running >= limit &&", "if running == usize::MAX && limit > 0 &&"),
-        &["--lib", "policy::tests::two_attempts_at_once_and_the_third_waits_its_turn"],
+        &["--lib", "policy::tests::limits::two_attempts_at_once_and_the_third_waits_its_turn"],
     ),
     guard(
         "limit",
@@ -337,13 +337,16 @@ pub const GUARDS: &[Guard] = &[
             "if let Some(frozen) = world.machine.frozen_for(&offer.runbook, target) {",
             "if let Some(frozen) = world.machine.frozen_for(\"\", target) {",
         ),
-        &["--lib", "policy::tests::an_unknown_outcome_that_is_not_healthy_freezes_the_runbook_for_a_day"],
+        &[
+            "--lib",
+            "policy::tests::recovery::an_unknown_outcome_that_is_not_healthy_freezes_the_runbook_for_a_day",
+        ],
     ),
     guard(
         "limit",
         "a nearly full disk begins nothing",
         ("src/policy/limits.rs", "if desk.space_low() {", "if false && desk.space_low() {"),
-        &["--lib", "policy::tests::a_nearly_full_disk_begins_nothing_new_and_goes_on_by_itself"],
+        &["--lib", "policy::tests::limits::a_nearly_full_disk_begins_nothing_new_and_goes_on_by_itself"],
     ),
     guard(
         "limit",
@@ -439,7 +442,7 @@ pub const GUARDS: &[Guard] = &[
         "provenance",
         "free text opens nothing",
         ("src/policy/intake.rs", "if !seen.actionable {", "if seen.summary.is_empty() {"),
-        &["--lib", "policy::tests::what_is_not_actionable_is_kept_and_opens_nothing"],
+        &["--lib", "policy::tests::limits::what_is_not_actionable_is_kept_and_opens_nothing"],
     ),
     guard(
         "leftover hunt",
@@ -475,13 +478,13 @@ pub const GUARDS: &[Guard] = &[
         "no repetition",
         "a crash repeats only what is idempotent",
         ("src/policy/recovery.rs", "Some(s) if s.idempotent && !again => {", "Some(s) if !again => {"),
-        &["--lib", "policy::tests::a_crash_at_every_entry_runs_a_non_idempotent_step_at_most_once"],
+        &["--lib", "policy::tests::recovery::a_crash_at_every_entry_runs_a_non_idempotent_step_at_most_once"],
     ),
     guard(
         "no repetition",
         "a failed step is tried again only when it is idempotent",
         ("src/policy/steps.rs", "let safe = plan.idempotent || matches!(", "let safe = true || matches!("),
-        &["--lib", "policy::tests::retries_are_for_idempotent_steps_only"],
+        &["--lib", "policy::tests::lives::retries_are_for_idempotent_steps_only"],
     ),
     guard(
         "no repetition",
@@ -491,7 +494,7 @@ pub const GUARDS: &[Guard] = &[
             "(AttemptState::Undoing, Some(running)) if running.intended.undo => {",
             "(AttemptState::Undoing, Some(running)) if running.intended.undo && running.intent == 0 => {",
         ),
-        &["--lib", "policy::tests::a_crash_at_every_entry_takes_a_step_back_at_most_once"],
+        &["--lib", "policy::tests::recovery::a_crash_at_every_entry_takes_a_step_back_at_most_once"],
     ),
     guard(
         "no repetition",
@@ -501,7 +504,10 @@ pub const GUARDS: &[Guard] = &[
             "if let Some(id) = &seen.sender_id",
             "if let Some(id) = seen.sender_id.as_ref().filter(|id| id.is_empty())",
         ),
-        &["--lib", "policy::tests::the_same_trouble_is_one_incident_and_the_same_sender_id_one_receipt"],
+        &[
+            "--lib",
+            "policy::tests::lives::the_same_trouble_is_one_incident_and_the_same_sender_id_one_receipt",
+        ],
     ),
     guard(
         "no repetition",
