@@ -1,12 +1,16 @@
 //! Entries of the journal that this process has open: lines through sled or segments, indexes, following.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::entries::{Entries, Error, Head, Health};
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::Record;
 use crate::journal::{self, IntentJournal, Line, Space, Subscription};
+
+/// How long a question waits for an index that is not ready, and how often it looks.
+const INDEX_PATIENCE: Duration = Duration::from_secs(2);
+const INDEX_BREATH: Duration = Duration::from_millis(20);
 
 /// See the module.
 pub(super) struct Live {
@@ -29,6 +33,19 @@ pub(super) fn failed(what: &str) -> impl FnOnce(journal::Error) -> Error {
             Error::Rebuilding { retry_after_s: retry_after.as_secs().max(1) }
         }
         error => Error::Journal { what, source: Box::new(error) },
+    }
+}
+
+/// Asks an index, waiting a little for one that is just being opened or mended.
+fn patient<T>(ask: impl Fn() -> Result<T, journal::Error>) -> Result<T, journal::Error> {
+    let until = Instant::now() + INDEX_PATIENCE;
+    loop {
+        match ask() {
+            Err(journal::Error::Rebuilding { .. }) if Instant::now() < until => {
+                std::thread::sleep(INDEX_BREATH);
+            }
+            answer => return answer,
+        }
     }
 }
 
@@ -56,14 +73,14 @@ impl Entries for Live {
         Ok(lines.into_iter().map(|l| (l.seq(), l.as_str().to_owned())).collect())
     }
     fn by_incident(&self, id: IncidentId) -> Result<Vec<Seq>, Error> {
-        self.journal.by_incident(&id, None, usize::MAX).map_err(failed("an incident's entries"))
+        patient(|| self.journal.by_incident(&id, None, usize::MAX)).map_err(failed("an incident's entries"))
     }
     fn by_kind(&self, kind: &str) -> Result<Vec<Seq>, Error> {
-        self.journal.by_kind(kind, None, usize::MAX).map_err(failed("entries of a kind"))
+        patient(|| self.journal.by_kind(kind, None, usize::MAX)).map_err(failed("entries of a kind"))
     }
     fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error> {
         let until = to_us.saturating_add(1);
-        self.journal.by_time(from_us, until, usize::MAX).map_err(failed("entries of a time"))
+        patient(|| self.journal.by_time(from_us, until, usize::MAX)).map_err(failed("entries of a time"))
     }
     fn health(&self) -> Health {
         let space = match self.journal.space() {

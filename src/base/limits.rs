@@ -46,6 +46,8 @@ pub const CLOSED_INCIDENTS_MAX: usize = 256;
 pub const OPEN_INCIDENTS_MAX: usize = 10_000;
 /// Steps of one runbook.
 pub const STEPS_MAX: usize = 32;
+/// Preconditions of one runbook: what all of them saw stands in one entry.
+pub const PRECONDITIONS_MAX: usize = 16;
 /// Arguments of one step.
 pub const ARGV_MAX: usize = 64;
 /// One argument of a step.

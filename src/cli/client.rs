@@ -40,10 +40,15 @@ impl NoAnswer {
             }
             Self::Problem(problem) => {
                 let exit = match problem.status {
+                    400 | 413 => Exit::Usage,
                     401 | 403 => Exit::Refused,
                     503 => Exit::Temporary,
                     _ => Exit::Findings,
                 };
+                if problem.status == 404 {
+                    // The same words as without a daemon.
+                    return Failure::new(exit, problem.detail).hint(super::exit::NOT_THERE);
+                }
                 let what = format!("{}: {} ({})", problem.title, problem.detail, problem.code);
                 Failure::new(exit, what).hint(problem.hint)
             }

@@ -119,19 +119,19 @@ fn report(args: Args) -> Result<DegradationReport, Failure> {
     };
     let name = file.display();
     let cannot = |e: std::io::Error| Failure::new(Exit::Usage, format!("cannot read {name}")).because(e);
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     // One byte more than is allowed tells too long from just right.
     let limit = REQUEST_BYTES_MAX as u64 + 1;
     if file.as_os_str() == "-" {
-        std::io::stdin().lock().take(limit).read_to_string(&mut text).map_err(cannot)?;
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(cannot)?;
     } else {
-        std::fs::File::open(&file).and_then(|f| f.take(limit).read_to_string(&mut text)).map_err(cannot)?;
+        std::fs::File::open(&file).and_then(|f| f.take(limit).read_to_end(&mut bytes)).map_err(cannot)?;
     }
-    if text.len() > REQUEST_BYTES_MAX {
+    if bytes.len() > REQUEST_BYTES_MAX {
         return Err(Failure::new(Exit::Usage, format!("{name} is longer than {REQUEST_BYTES_MAX} bytes"))
             .hint("a report is a summary and a paragraph; name the log file in `detail`"));
     }
-    serde_json::from_str(&text)
+    serde_json::from_slice(&bytes)
         .map_err(|e| Failure::new(Exit::Usage, format!("{name} is not a report: {e}")).because(e))
 }
 

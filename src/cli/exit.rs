@@ -8,6 +8,10 @@ use owo_colors::OwoColorize as _;
 
 use crate::base::text::clean;
 
+/// What to do when something is not in the journal.
+pub(super) const NOT_THERE: &str =
+    "`remediator incidents` lists incidents, `remediator audit tail` the last entries";
+
 /// Documented in `remediator --help`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
@@ -120,7 +124,7 @@ impl From<crate::audit::Error> for Failure {
         };
         let failure = Self::new(exit, error.to_string());
         match &error {
-            E::NotFound { .. } => failure.hint("`remediator incidents` lists what there is"),
+            E::NotFound { .. } => failure.hint(NOT_THERE),
             E::Journal { .. } => failure.hint("`remediator audit verify` checks the journal").because(error),
             _ => failure,
         }

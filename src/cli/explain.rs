@@ -5,6 +5,7 @@ use super::incident;
 use super::reader::Reader;
 use super::{Exit, Global, Outcome, Output, out};
 use crate::audit::ExplainView;
+use crate::base::ids::{IncidentId, Seq};
 
 /// Say why something was done or not done: for an entry (seq), an incident or a receipt.
 #[derive(Debug, clap::Args)]
@@ -19,7 +20,7 @@ pub struct Args {
 /// Prints the explanation.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let what = args.what.trim().to_owned();
-    if what.is_empty() || !what.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
+    if what.parse::<Seq>().is_err() && what.parse::<IncidentId>().is_err() {
         return Err(crate::audit::Error::NotAName(what.chars().take(80).collect()).into());
     }
     let answer = Reader::new(global)?.view(&format!("/v1/explain/{what}"), |audit| audit.explain(&what))?;

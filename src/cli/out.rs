@@ -84,7 +84,7 @@ pub fn word(value: &impl serde::Serialize) -> String {
 pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::NOTHING);
-    table.set_header(header.iter().map(|h| faint(h)));
+    table.set_header(header.iter().map(faint));
     table.add_rows(rows);
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));

@@ -155,7 +155,10 @@ impl DegradationReport {
             return fail("summary", "is empty: say in one line what is wrong".into());
         }
         check_len("detail", self.detail.as_deref().unwrap_or_default(), l::DETAIL_BYTES_MAX)?;
-        check_len("id", self.id.as_deref().unwrap_or_default(), l::NAME_BYTES_MAX)?;
+        if let Some(id) = &self.id {
+            // An empty one would make every report of this sender the same report.
+            check_name("id", id)?;
+        }
         if self.attributes.len() > l::ATTRIBUTES_MAX {
             return fail(
                 "attributes",
@@ -164,6 +167,10 @@ impl DegradationReport {
         }
         for (name, value) in &self.attributes {
             check_len("attributes", name, l::ATTRIBUTE_NAME_BYTES_MAX)?;
+            if name.is_empty() || name.chars().any(char::is_control) {
+                return fail("attributes", "have a name that is empty or holds control characters".into());
+            }
+            check_no_secret("attributes", name)?;
             check_len("attributes", value, l::ATTRIBUTE_VALUE_BYTES_MAX)?;
         }
         self.observed_at_us().map(|_| ())
@@ -206,7 +213,16 @@ fn check_name(field: &'static str, text: &str) -> Result<(), ReportError> {
     if text.trim() != text || text.chars().any(char::is_control) {
         return fail(field, "has blanks at its ends or control characters".into());
     }
-    Ok(())
+    check_no_secret(field, text)
+}
+
+/// A name cannot be redacted: two troubles would become one. So it is refused.
+fn check_no_secret(field: &'static str, text: &str) -> Result<(), ReportError> {
+    let secret = crate::base::redact::findings(text).into_iter().find(|rule| !rule.ends_with("address"));
+    match secret {
+        Some(rule) => fail(field, format!("looks as if it held a secret ({rule}): write it without")),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -224,13 +240,23 @@ mod tests {
     fn each_bound_is_named_when_it_is_broken() {
         assert_eq!(report().check(), Ok(()));
         let long = |n: usize| "x".repeat(n);
-        let cases: [(&str, DegradationReport); 6] = [
+        let attribute = |name: &str| DegradationReport {
+            attributes: BTreeMap::from([(name.to_owned(), "x".to_owned())]),
+            ..report()
+        };
+        let cases: [(&str, DegradationReport); 12] = [
             ("summary", DegradationReport { summary: long(513), ..report() }),
             ("detail", DegradationReport { detail: Some(long(8193)), ..report() }),
             ("code", DegradationReport { code: "dead".into(), ..report() }),
             ("target", DegradationReport { target: String::new(), ..report() }),
             ("target", DegradationReport { target: "a\nb".into(), ..report() }),
             ("observed_at", DegradationReport { observed_at: Some("yesterday".into()), ..report() }),
+            ("id", DegradationReport { id: Some(String::new()), ..report() }),
+            ("id", DegradationReport { id: Some("a\u{1b}[2J".into()), ..report() }),
+            ("target", DegradationReport { target: "https://me:hunter2@db/".into(), ..report() }),
+            ("attributes", attribute("")),
+            ("attributes", attribute("a\0")),
+            ("attributes", attribute("password=hunter2")),
         ];
         for (field, bad) in cases {
             assert_eq!(bad.check().err().map(|e| e.field), Some(field));

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::digest::Blake3;
 use crate::base::ids::Seq;
 
+use super::encode;
 use super::store::{Store, StoreFile, read_all};
 
 /// Name of the file.
@@ -30,7 +31,7 @@ pub(super) struct Note {
     pub hash: Blake3,
     /// First seq of the segment that holds it.
     pub segment: Seq,
-    /// Bytes of that segment up to and including its LF.
+    /// Bytes of that segment, whole lines, that the hash covers: at most those up to this entry.
     pub bytes: u64,
     /// BLAKE3 of those bytes.
     pub blake3: Blake3,
@@ -39,14 +40,26 @@ pub(super) struct Note {
 }
 
 impl Note {
+    /// By hand, because it is done once per sync.
     fn encode(&self) -> Vec<u8> {
-        let mut text = serde_json::to_string(self).unwrap_or_default();
-        text.truncate(text.len().saturating_sub(1));
-        let check = blake3::hash(text.as_bytes()).to_hex();
-        text.push_str(",\"check\":\"");
-        text.push_str(&check[..16]);
-        text.push_str("\"}");
-        let mut bytes = text.into_bytes();
+        let mut bytes = Vec::with_capacity(FILE_BYTES);
+        encode::text(&mut bytes, "{\"v\":1,\"seq\":");
+        encode::unsigned(&mut bytes, self.seq);
+        encode::text(&mut bytes, ",\"hash\":\"");
+        encode::hex(&mut bytes, self.hash.as_bytes());
+        encode::text(&mut bytes, "\",\"segment\":");
+        encode::unsigned(&mut bytes, self.segment);
+        encode::text(&mut bytes, ",\"bytes\":");
+        encode::unsigned(&mut bytes, self.bytes);
+        encode::text(&mut bytes, ",\"blake3\":\"");
+        encode::hex(&mut bytes, self.blake3.as_bytes());
+        encode::text(&mut bytes, "\",\"sig\":\"");
+        encode::text(&mut bytes, &self.sig);
+        encode::text(&mut bytes, "\"");
+        let check = blake3::hash(&bytes);
+        encode::text(&mut bytes, ",\"check\":\"");
+        encode::hex(&mut bytes, &check.as_bytes()[..8]);
+        encode::text(&mut bytes, "\"}");
         bytes.resize(FILE_BYTES - 1, b' ');
         bytes.push(b'\n');
         bytes

@@ -28,7 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOK_EVERY_IDLE: Duration = Duration::from_millis(640);
 /// How often sled is told to write out what it holds back.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
-/// How long a reader waits for the seq it was promised.
+/// How long a reader waits for an index that does not follow yet.
+const OPENING_DEADLINE: Duration = Duration::from_secs(1);
+/// How long a reader waits for an index that lags.
 const READ_DEADLINE: Duration = Duration::from_secs(5);
 /// What a refused reader is told.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -106,6 +108,13 @@ fn numbers(state: &Path) -> Vec<u64> {
     entries.filter_map(|e| e.file_name().to_str()?.strip_prefix("sled-")?.parse().ok()).collect()
 }
 
+/// Removes all indexes: they are of a journal that is not the one in force any more.
+pub(super) fn remove_indexes(state: &Path) {
+    for number in numbers(state) {
+        let _ = fs::remove_dir_all(state.join(format!("sled-{number}")));
+    }
+}
+
 impl Index {
     /// Starts following. `opened` is what opening the newest folder gave.
     pub fn start(ground: Ground, opened: Result<Rows, Trouble>) -> Result<Self, Error> {
@@ -119,10 +128,12 @@ impl Index {
             wanted: AtomicBool::new(false),
         });
         let folder = ground.state_folder.clone();
+        // Asked here: entries that are appended while the thread starts do not make a new index a rebuilt one.
+        let new_journal = ground.durable.seq() == 0;
         let work = Work { shared: Arc::clone(&shared), ground };
         let thread = thread::Builder::new()
             .name("journal-index".into())
-            .spawn(move || work.run(opened))
+            .spawn(move || work.run(opened, new_journal))
             .map_err(Error::io("start the index thread for", folder))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
@@ -165,13 +176,16 @@ impl Index {
     }
 
     fn rows_with(&self, promised: Seq) -> Option<Arc<Rows>> {
-        let until = Instant::now() + READ_DEADLINE;
+        let begun = Instant::now();
         let mut state = self.shared.state();
         loop {
-            if state.phase != Phase::Following || state.trouble.is_some() {
+            if state.phase == Phase::Stopped || state.trouble.is_some() {
                 return None;
             }
-            if state.next > promised {
+            // One that was only just opened is ready in a moment; one that is being built is not worth waiting for.
+            let following = state.phase == Phase::Following;
+            let until = begun + if following { READ_DEADLINE } else { OPENING_DEADLINE };
+            if following && state.next > promised {
                 return state.rows.clone();
             }
             self.shared.wanted.store(true, Ordering::Release);
@@ -216,9 +230,9 @@ struct Work {
 }
 
 impl Work {
-    fn run(self, opened: Result<Rows, Trouble>) {
+    fn run(self, opened: Result<Rows, Trouble>, new_journal: bool) {
         let empty = opened.as_ref().is_ok_and(|rows| rows.head().is_none());
-        let mut why = (empty && self.ground.durable.seq() > 0).then(|| "it was empty".to_owned());
+        let mut why = (empty && !new_journal).then(|| "it was empty".to_owned());
         let mut pause = AGAIN_AFTER;
         let mut opened = Some(opened);
         while !self.shared.stopped() {

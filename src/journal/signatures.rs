@@ -43,20 +43,33 @@ pub(super) fn check(
     report: &Report,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Found, Error> {
-    first_bad(store, segments, &Keys::of(&report.keys), report.entries, progress)
+    let all = Range { segment: 0, byte: 0, until: report.entries };
+    first_bad(store, segments, &Keys::of(&report.keys), all, progress)
 }
 
-/// Checks entries below `until` until one does not hold.
+/// Which entries are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Range {
+    /// From this byte of this segment on …
+    pub segment: Seq,
+    pub byte: u64,
+    /// … below this seq.
+    pub until: Seq,
+}
+
+/// Checks entries until one does not hold.
 pub(super) fn first_bad(
     store: &dyn Store,
     segments: &[Seq],
     keys: &Keys,
-    until: Seq,
+    range: Range,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Found, Error> {
+    let from = segments.partition_point(|segment| *segment < range.segment);
+    let segments = &segments[from..];
     let mut all = Found::default();
     let mut bytes = 0;
-    pieces::for_each(store, segments, |piece| look(piece, keys, until), &mut |piece, found: Found| {
+    pieces::for_each(store, segments, |piece| look(piece, keys, range), &mut |piece, found: Found| {
         bytes += piece.bytes.len() as u64;
         progress(bytes);
         all.count += found.count;
@@ -74,16 +87,20 @@ struct Batch<'a> {
     keys: Vec<VerifyingKey>,
 }
 
-fn look(piece: &Piece, keys: &Keys, until: Seq) -> Found {
+fn look(piece: &Piece, keys: &Keys, range: Range) -> Found {
     let mut found = Found::default();
     let mut batch = Batch::default();
     let mut at = 0;
     while at < piece.bytes.len() && piece.bytes[at] != PADDING && found.bad.is_none() {
         let Some(length) = memchr::memchr(b'\n', &piece.bytes[at..]) else { break };
         let byte = piece.byte + at as u64;
+        if piece.segment == range.segment && byte < range.byte {
+            at += length + 1;
+            continue;
+        }
         // What cannot be read was reported with the chain.
         let Ok(line) = LineRef::parse(&piece.bytes[at..at + length]) else { break };
-        if line.seq >= until {
+        if line.seq >= range.until {
             break;
         }
         match (line.signature(), keys.0.get(&line.key)) {

@@ -14,10 +14,11 @@ use super::durable::Head;
 use super::error::{Damage, Error};
 use super::export::ExportedKey;
 use super::files::Files;
+use super::head::Note;
 use super::offline::{Folder, KnownEnd};
 use super::pieces;
 use super::segment::{list, name_of};
-use super::signatures;
+use super::signatures::{self, Range};
 use super::store::Store;
 use super::walk::{self, Walker};
 
@@ -112,6 +113,7 @@ pub fn verify(folder: &Path, depth: Depth, progress: &mut dyn FnMut(Progress)) -
     })?;
     walker.finish();
     settle_seals(&mut walker, &*store, &segments)?;
+    check_unhashed(&mut walker, &*store, &segments, checkpoint)?;
     let mut report = report_of(walker, depth, end.as_ref());
     if depth == Depth::Full {
         let mut found = signatures::check(&*store, &segments, &report, &mut |bytes| {
@@ -132,10 +134,27 @@ pub fn verify(folder: &Path, depth: Depth, progress: &mut dyn FnMut(Progress)) -
 /// A seal or note that does not fit although the chain holds: some signature's bytes were changed. Which?
 fn settle_seals(walker: &mut Walker<'_>, store: &dyn Store, segments: &[Seq]) -> Result<(), Error> {
     let Some(at) = walker.bad_seal() else { return Ok(()) };
-    let partial = signatures::Keys::of(walker.keys());
-    if let Some(bad) = signatures::first_bad(store, segments, &partial, at.seq + 1, &mut |_| ())?.bad
-        && bad.seq <= at.seq
-    {
+    let range = Range { segment: 0, byte: 0, until: at.seq + 1 };
+    let keys = signatures::Keys::of(walker.keys());
+    if let Some(bad) = signatures::first_bad(store, segments, &keys, range, &mut |_| ())?.bad {
+        walker.blame(bad);
+    }
+    Ok(())
+}
+
+/// The last few lines are in no hash yet: their signatures are looked at, so that every byte is proven.
+fn check_unhashed(
+    walker: &mut Walker<'_>,
+    store: &dyn Store,
+    segments: &[Seq],
+    note: Option<&Note>,
+) -> Result<(), Error> {
+    let Some(note) = note.filter(|_| !walker.is_bad()) else { return Ok(()) };
+    let range = Range { segment: note.segment, byte: note.bytes, until: walker.entries() };
+    let keys = signatures::Keys::of(walker.keys());
+    let found = signatures::first_bad(store, segments, &keys, range, &mut |_| ())?;
+    walker.count_signatures(found.count);
+    if let Some(bad) = found.bad {
         walker.blame(bad);
     }
     Ok(())

@@ -206,6 +206,12 @@ impl<'a> Walker<'a> {
     pub fn bad_seal(&self) -> Option<Damage> {
         self.bad.clone().filter(|_| self.bad_seal)
     }
+    pub fn is_bad(&self) -> bool {
+        self.bad.is_some()
+    }
+    pub fn count_signatures(&mut self, more: u64) {
+        self.signatures += more;
+    }
     /// Puts the blame where it belongs.
     pub fn blame(&mut self, bad: Damage) {
         self.bad = Some(bad);
@@ -380,9 +386,9 @@ impl<'a> Walker<'a> {
     fn add(&mut self, piece: &Piece, from: usize, to: usize) -> ControlFlow<()> {
         let (start, end) = (piece.byte + from as u64, piece.byte + to as u64);
         let mut rest = from;
-        if let Some(note) = self.note.filter(|note| {
-            note.segment == piece.segment && (start < note.bytes || note.bytes == 0) && note.bytes <= end
-        }) {
+        if let Some(note) =
+            self.note.filter(|note| note.segment == piece.segment && start < note.bytes && note.bytes <= end)
+        {
             rest = usize::try_from(note.bytes - piece.byte).unwrap_or(to);
             self.run.add(&piece.bytes[from..rest]);
             if self.run.blake3() != note.blake3 {

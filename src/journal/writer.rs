@@ -29,6 +29,8 @@ pub(super) const UNFINISHED: &str = "unfinished";
 const KEPT_AHEAD_BYTES: u64 = SEGMENT_AHEAD_BYTES / 2;
 /// How often a full disk is asked whether it still is.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// Content is hashed when there is this much of it.
+const HASH_BYTES: usize = 64 * 1024;
 const PADDING_PIECE: usize = 64 * 1024;
 
 /// How much room there is.
@@ -68,8 +70,38 @@ pub(super) struct Active {
     pub end: u64,
     /// Bytes of the file: behind the content stands padding.
     pub padded: u64,
-    /// Over the content.
-    pub hasher: blake3::Hasher,
+    hasher: blake3::Hasher,
+    /// Content that is not in the hasher yet: many lines at once cost a fraction of one by one.
+    unhashed: Vec<u8>,
+    /// Bytes that the last hash covers, and that hash.
+    hashed: (u64, Blake3),
+}
+
+impl Active {
+    /// A segment whose content is `content`.
+    pub fn new(file: Arc<dyn StoreFile>, first: Seq, padded: u64, content: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(content);
+        let end = content.len() as u64;
+        let hashed = (end, Blake3::from_bytes(*hasher.finalize().as_bytes()));
+        Self { file, first, end, padded, hasher, unhashed: Vec::new(), hashed }
+    }
+
+    fn take_in(&mut self, bytes: &[u8]) {
+        self.end += bytes.len() as u64;
+        self.unhashed.extend_from_slice(bytes);
+        if self.unhashed.len() >= HASH_BYTES {
+            self.hash();
+        }
+    }
+
+    /// BLAKE3 of the content.
+    fn hash(&mut self) -> Blake3 {
+        self.hasher.update(&self.unhashed);
+        self.unhashed.clear();
+        self.hashed = (self.end, Blake3::from_bytes(*self.hasher.finalize().as_bytes()));
+        self.hashed.1
+    }
 }
 
 /// What a writer begins with.
@@ -141,21 +173,20 @@ impl Writer {
         let bytes: usize = entries.clone().map(Prepared::bytes_at_most).sum();
         let keep = if class == AppendClass::Essential { 0 } else { KEPT_AHEAD_BYTES };
         self.make_room(bytes as u64, keep)?;
-        let (batch, next, prev) = self.chain(entries);
+        let (batch, next, prev) = self.chain(entries, bytes);
         let batch = self.signer.sign(batch, &self.start.key);
         let active = &mut self.start.active;
         let written = active.file.write_at(&batch.bytes, active.end).and_then(|()| active.file.sync());
         written.map_err(|e| Failed::Broken(format!("{}: {e}", name_of(active.first))))?;
-        active.hasher.update(&batch.bytes);
-        active.end += batch.bytes.len() as u64;
+        active.take_in(&batch.bytes);
         self.start.next = next;
         self.start.prev = prev;
         self.note(&batch, Sync::WhenDue);
         Ok(())
     }
 
-    fn chain<'a>(&self, entries: impl Iterator<Item = &'a Prepared>) -> (Batch, Seq, Blake3) {
-        let mut batch = Batch::default();
+    fn chain<'a>(&self, entries: impl Iterator<Item = &'a Prepared>, bytes: usize) -> (Batch, Seq, Blake3) {
+        let mut batch = Batch { bytes: Vec::with_capacity(bytes), ..Batch::default() };
         let (mut next, mut prev) = (self.start.next, self.start.prev);
         // Everything before this batch is durable: one batch is synced before the next is begun.
         let synced = self.start.next.checked_sub(1);
@@ -177,8 +208,8 @@ impl Writer {
             seq: self.start.next - 1,
             hash: self.start.prev,
             segment: active.first,
-            bytes: active.end,
-            blake3: Blake3::from_bytes(*active.hasher.finalize().as_bytes()),
+            bytes: active.hashed.0,
+            blake3: active.hashed.1,
             sig: String::from_utf8_lossy(sig).into_owned(),
         };
         head.write(&note, sync == Sync::Now);
@@ -225,7 +256,7 @@ impl Writer {
         let (event, at) = (self.seal(), self.now());
         let draft = Draft { at, incident: None, cause: None, event };
         let entry = Prepared::from_draft(&draft).map_err(|e| Failed::Illegal(e.to_string()))?;
-        let (batch, next, prev) = self.chain(std::iter::once(&entry));
+        let (batch, next, prev) = self.chain(std::iter::once(&entry), entry.bytes_at_most());
         let batch = self.signer.sign(batch, &self.start.key);
         let store = &self.start.store;
         let write = || -> io::Result<()> {
@@ -235,10 +266,7 @@ impl Writer {
             store.sync_folder()
         };
         write().map_err(|e| Failed::Broken(format!("{}: {e}", name_of(first))))?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&batch.bytes);
-        let end = batch.bytes.len() as u64;
-        self.start.active = Active { file, first, end, padded, hasher };
+        self.start.active = Active::new(file, first, padded, &batch.bytes);
         self.in_spare = from == SPARE;
         self.start.next = next;
         self.start.prev = prev;
@@ -258,13 +286,13 @@ impl Writer {
         Ok(())
     }
 
-    fn seal(&self) -> Event {
-        let active = &self.start.active;
+    fn seal(&mut self) -> Event {
+        let active = &mut self.start.active;
         SegmentOpened {
             previous_first: active.first,
             previous_last: self.start.next.saturating_sub(1),
             previous_bytes: active.end,
-            previous_blake3: Blake3::from_bytes(*active.hasher.finalize().as_bytes()),
+            previous_blake3: active.hash(),
         }
         .into()
     }
@@ -363,8 +391,11 @@ impl Writer {
     /// The end of an orderly run: padding cut off, head note synced.
     pub fn close(&mut self) -> Result<(), Failed> {
         self.close_active()?;
-        if let Some(head) = &mut self.head {
-            head.sync();
+        if let (Some(head), Some(mut note)) = (&mut self.head, Note::read(&*self.start.store))
+            && note.segment == self.start.active.first
+        {
+            (note.blake3, note.bytes) = (self.start.active.hash(), self.start.active.end);
+            head.write(&note, true);
         }
         Ok(())
     }

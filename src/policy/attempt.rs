@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use super::desk::{Answer, Desk};
 use super::effects::{Purpose, Ticket};
 use super::input::LockAnswer;
-use super::{escalation, limits, notices, settle, steps, verification};
+use super::{escalation, held, notices, settle, steps, verification};
 use crate::base::ids::{AttemptId, IncidentId, Seq};
+use crate::base::limits::SUMMARY_BYTES_MAX;
+use crate::base::text::{clean, clip};
 use crate::context::{Attempt, AttemptState, RemediationContext};
 use crate::event::attempt::{
     AttemptEnded, Outcome, Phase, PreconditionResult, PreconditionsChecked, Resumption,
@@ -16,6 +16,7 @@ use crate::event::attempt::{
 use crate::event::incident::{Closure, IncidentClosed};
 use crate::event::lock::{LockGranted, LockRefused, LockReleased, LockRequested};
 use crate::event::verification::Observation;
+use crate::runbook::expr::expect_vars;
 
 /// An attempt was planned (or starts again): without preconditions it goes straight on.
 pub(super) fn planned(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) {
@@ -54,11 +55,11 @@ fn evaluate(
     observations: Vec<Observation>,
 ) -> Vec<PreconditionResult> {
     let plans = &attempt.planned.plan.preconditions;
-    let event = event_variables(incident);
+    let first = &incident.signal.first;
     let questions: Vec<_> = plans
         .iter()
         .zip(&observations)
-        .map(|(plan, seen)| (plan.expect.as_str(), json!({ "event": event, "observed": seen })))
+        .map(|(plan, seen)| (plan.expect.as_str(), expect_vars(first, seen)))
         .collect();
     let answers = desk.runbooks.evaluate(&questions);
     plans
@@ -68,19 +69,11 @@ fn evaluate(
         .map(|((plan, observation), answer)| {
             let (holds, error) = match answer {
                 Ok(holds) => (Some(holds), None),
-                Err(error) => (None, Some(error)),
+                Err(error) => (None, Some(clip(&clean(&error), SUMMARY_BYTES_MAX).to_owned())),
             };
             PreconditionResult { id: plan.id.clone(), observation, holds, error }
         })
         .collect()
-}
-
-fn event_variables(incident: &RemediationContext) -> serde_json::Value {
-    let seen = &incident.signal.first;
-    json!({
-        "subsystem": seen.subsystem, "code": seen.code, "target": seen.target, "severity": seen.severity,
-        "attributes": seen.attributes, "count": incident.signal.count,
-    })
 }
 
 fn describe(result: &PreconditionResult) -> String {
@@ -175,7 +168,7 @@ pub(super) fn end(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, outcome: Outc
             }
         }
     }
-    settle::settle_waiting(desk, seq, limits::ATTEMPTS_AT_ONCE);
+    settle::settle_waiting(desk, seq, held::ATTEMPTS_AT_ONCE);
 }
 
 fn after_healing(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, evidence: String) {

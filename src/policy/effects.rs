@@ -161,7 +161,7 @@ pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
         (Event::IncidentRelapsed(_) | Event::IncidentClosed(_), _) => {
             vec![Effect::StopWatch { incident: incident.id }]
         }
-        (Event::IncidentHeld(held), Some(a)) if held.reason == super::escalation::LOOK_FIRST => {
+        (Event::IncidentHeld(held), Some(a)) if held.reason == super::held::LOOK_FIRST => {
             look(incident, a, record.seq, held.until_elapsed_ms.unwrap_or(now))
         }
         (Event::IncidentEscalated(escalated), Some(a)) => match escalated.next_elapsed_ms {

@@ -2,6 +2,7 @@
 
 use super::desk::{Answer, Desk};
 use super::effects::Ticket;
+use super::held::LOOK_FIRST;
 use super::{attempt, notices, settle};
 use crate::base::ids::{IncidentId, Seq};
 use crate::context::{IncidentState, RemediationContext};
@@ -9,8 +10,6 @@ use crate::event::incident::{Closure, EscalationHeld, IncidentEscalated};
 use crate::event::plan::RungPlan;
 use crate::event::verification::{Observation, Verdict};
 
-/// Held until a fresh look says whether it is still bad.
-pub(super) const LOOK_FIRST: &str = "look_first";
 /// After the last rung looks go on, ever rarer, up to this pause.
 const LOOK_PAUSE_MS_MAX: u64 = 3_600_000;
 

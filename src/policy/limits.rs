@@ -1,20 +1,11 @@
 //! What bounds acting: people's pause, attempts at once, caps, cooldown, freezes, taints. All folds of the journal.
 
 use super::desk::Desk;
+use super::held::{ATTEMPTS_AT_ONCE, PAUSED, SPACE, TAINTED};
 use super::runbooks::Offer;
 use crate::base::ids::IncidentId;
 use crate::base::time::Span;
 use crate::context::RemediationContext;
-
-/// Held because others run.
-pub(super) const ATTEMPTS_AT_ONCE: &str = "attempts_at_once";
-/// Held because a person paused.
-pub(super) const PAUSED: &str = "paused";
-
-/// Held because something unknown may still act on the target.
-pub(super) const TAINTED: &str = "tainted";
-/// Held because only the journal's reserve is left.
-pub(super) const SPACE: &str = "journal_space";
 
 /// Why a runbook may not act on a target now.
 pub(super) enum Blocked {

@@ -1,7 +1,7 @@
 //! What people say: less power at once, more power by a signed statement that is good once (X15, RM-44).
 
 use super::desk::{Answer, Desk};
-use super::{attempt, limits, settle};
+use super::{attempt, held, settle};
 use crate::base::ids::IncidentId;
 use crate::context::IncidentState;
 use crate::event::attempt::{AttemptThawed, Outcome};
@@ -15,7 +15,7 @@ pub(super) fn resumed(desk: &mut Desk<'_>, resumed: Resumed) -> Answer {
         return Answer::Nothing;
     }
     let Some(seq) = desk.put(None, desk.world.control.seq, resumed.into()) else { return Answer::Nothing };
-    settle::settle_waiting(desk, seq, limits::PAUSED);
+    settle::settle_waiting(desk, seq, held::PAUSED);
     Answer::Recorded(seq)
 }
 
@@ -49,7 +49,7 @@ pub(super) fn cleared(desk: &mut Desk<'_>, cleared: TargetCleared) -> Answer {
         return Answer::Nothing;
     }
     let Some(seq) = desk.put(None, Some(tainted), cleared.into()) else { return Answer::Nothing };
-    settle::settle_waiting(desk, seq, limits::TAINTED);
+    settle::settle_waiting(desk, seq, held::TAINTED);
     Answer::Recorded(seq)
 }
 

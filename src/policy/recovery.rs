@@ -3,7 +3,7 @@
 
 use super::desk::{Answer, Desk};
 use super::input::LeftOvers;
-use super::{attempt, escalation, freeze, limits, notices, settle};
+use super::{attempt, freeze, held, notices, settle};
 use crate::base::ids::{IncidentId, Seq};
 use crate::context::{Attempt, AttemptState, IncidentState};
 use crate::event::Event;
@@ -78,12 +78,12 @@ fn take_up(desk: &mut Desk<'_>, id: IncidentId) {
             }
         }
         IncidentState::Held => match &incident.held {
-            Some(held) if held.reason == escalation::LOOK_FIRST => {
+            Some(held) if held.reason == held::LOOK_FIRST => {
                 let until = held.until_elapsed_ms.map(|at| at.max(now));
                 let again = IncidentHeld { until_elapsed_ms: until, ..held.clone() };
                 desk.record(id, cause, again);
             }
-            Some(held) if held.reason == limits::PAUSED || held.until_elapsed_ms.is_some() => {}
+            Some(held) if held.reason == held::PAUSED || held.until_elapsed_ms.is_some() => {}
             _ => settle::settle(desk, id, cause),
         },
         IncidentState::Open => settle::settle(desk, id, cause),

@@ -4,9 +4,10 @@
 use super::desk::Desk;
 use super::limits::{self, Blocked};
 use super::runbooks::{Offer, OfferStanding, Planned};
-use super::{attempt, escalation};
+use super::{attempt, escalation, held};
 use crate::base::ids::{AttemptId, IncidentId, Seq};
-use crate::base::limits::TRACE_CANDIDATES_MAX;
+use crate::base::limits::{SUMMARY_BYTES_MAX, TRACE_CANDIDATES_MAX};
+use crate::base::text::{clean, clip};
 use crate::context::IncidentState;
 use crate::event::attempt::AttemptPlanned;
 use crate::event::incident::{Candidate, IncidentHeld, IncidentMatched};
@@ -27,7 +28,7 @@ enum Course {
 /// Decides, and records whatever is decided.
 pub(super) fn settle(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) {
     if let Some((reason, detail)) = limits::all_held(desk, id) {
-        let until = (reason == limits::SPACE).then(|| desk.now() + SPACE_AGAIN_MS);
+        let until = (reason == held::SPACE).then(|| desk.now() + SPACE_AGAIN_MS);
         hold(desk, id, cause, reason, detail, until);
         return;
     }
@@ -35,7 +36,7 @@ pub(super) fn settle(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) {
     let Some(matched) = desk.record(id, cause, trace) else { return };
     match course {
         Course::Act { runbook, planned, dry_run } => act(desk, id, matched, runbook, *planned, dry_run),
-        Course::Wait { until, detail } => hold(desk, id, matched, "cooldown", detail, Some(until)),
+        Course::Wait { until, detail } => hold(desk, id, matched, held::COOLDOWN, detail, Some(until)),
         Course::Tell { reason } => escalation::begin(desk, id, matched, reason),
     }
 }
@@ -89,13 +90,8 @@ fn choose(desk: &Desk<'_>, id: IncidentId) -> Option<(IncidentMatched, Course)> 
     let incident = desk.incident(id)?;
     let seen = &incident.signal.first;
     let (offers, not_candidates) = desk.runbooks.offers(seen, incident.signal.count);
-    let mut trace = IncidentMatched {
-        chosen: None,
-        digest: None,
-        candidates: Vec::new(),
-        more: offers.len().saturating_sub(TRACE_CANDIDATES_MAX) as u32,
-        not_candidates,
-    };
+    let mut trace =
+        IncidentMatched { chosen: None, digest: None, candidates: Vec::new(), more: 0, not_candidates };
     let mut chosen: Option<(usize, Planned)> = None;
     let mut dry: Option<usize> = None;
     let mut wait: Option<(u64, String)> = None;
@@ -125,6 +121,7 @@ fn choose(desk: &Desk<'_>, id: IncidentId) -> Option<(IncidentMatched, Course)> 
             trace.candidates.push(candidate(offer, eligible, why, detail));
         }
     }
+    trace.more = (offers.len() - trace.candidates.len()) as u32;
     let course = course(desk, incident, &offers, chosen, dry, wait, &mut trace);
     Some((trace, course))
 }
@@ -191,7 +188,8 @@ fn candidate(offer: &Offer, eligible: bool, why: String, detail: String) -> Cand
         priority: offer.priority,
         eligible,
         why,
-        detail,
+        // What an expression says of itself may hold anything; a trace of many must fit one entry.
+        detail: clip(&clean(&detail), SUMMARY_BYTES_MAX).to_owned(),
     }
 }
 

@@ -10,13 +10,15 @@ use std::time::Duration;
 use super::config::{self, Config};
 use super::content::{self, ContentWatch, TrustNews};
 use super::dispatch::Dispatcher;
+use super::error::Error;
 use super::handle::{Handle, Running};
+use super::inbox::Message;
 use super::looks::Looks;
-use super::observers::{self, AttemptIndex};
+use super::observers::{self, AttemptIndex, PausedFile};
 use super::readiness::{Progress, ReadyState};
 use super::runbooks::CatalogRunbooks;
 use super::snapshots::Snapshots;
-use super::turn::{End, Message, Turn, TurnState};
+use super::turn::{End, Turn, TurnState};
 use super::{keys, recover, shutdown, spool, starts};
 use crate::action::{self, Hands};
 use crate::audit::Audit;
@@ -41,71 +43,6 @@ pub struct Options {
     pub observe_only: bool,
 }
 
-/// Why the daemon did not start, or ended.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] config::ConfigError),
-    /// The address is taken.
-    #[error(
-        "cannot listen on {address}: {source}; is another daemon running? `--listen` or `listen:` in remediator.yaml chooses another"
-    )]
-    Listen {
-        /// Which address.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The key.
-    #[error(transparent)]
-    Key(#[from] keys::KeyError),
-    /// The journal.
-    #[error(transparent)]
-    Journal(#[from] journal::Error),
-    /// Runbooks and trust.
-    #[error(transparent)]
-    Content(#[from] content::ContentError),
-    /// Hands.
-    #[error(transparent)]
-    Hands(#[from] action::Error),
-    /// Leftovers.
-    #[error(transparent)]
-    Leftovers(#[from] action::leftovers::HuntError),
-    /// Locks.
-    #[error(transparent)]
-    Locks(#[from] crate::coordination::LockError),
-    /// Eyes.
-    #[error(transparent)]
-    Eyes(#[from] crate::sentinel::Error),
-    /// Something that only the operating system can refuse.
-    #[error("cannot {doing}: {source}")]
-    System {
-        /// What was attempted.
-        doing: &'static str,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// The journal could not be written any more.
-    #[error("the journal was sealed: {0}; nothing was acknowledged since. Restart once the disk is well")]
-    Sealed(String),
-    /// The home has no journal.
-    #[error("{} is not a home: make one with `remediator init --home {}`", .0.display(), .0.display())]
-    NoHome(PathBuf),
-}
-
-impl Error {
-    /// The documented exit code.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Config(_) | Self::NoHome(_) => 2,
-            Self::Journal(error) => error.exit_code(),
-            Self::Key(_) => 4,
-            _ => 75,
-        }
-    }
-}
-
 fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::System { doing, source }
 }
@@ -115,6 +52,7 @@ pub(super) struct Parts {
     pub options: Options,
     pub config: Config,
     pub state: PathBuf,
+    pub address: SocketAddr,
     pub boot: BootId,
     pub clock: Arc<dyn Clock>,
     pub progress: Progress,
@@ -152,6 +90,7 @@ where
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(address))
         .map_err(|source| Error::Listen { address, source })?;
+    let address = listener.local_addr().map_err(system("read the address that is listened on"))?;
     let progress = Progress::new();
     let handle = Handle::new(progress.clone());
     let (http_stop, mut http_stopped) = tokio::sync::watch::channel(false);
@@ -164,6 +103,7 @@ where
         options,
         config,
         state,
+        address,
         boot: BootId::fresh(),
         clock: Arc::new(SystemClock),
         progress,
@@ -200,18 +140,25 @@ fn step<T>(parts: &Parts, name: &'static str, take: impl FnOnce() -> Result<T, E
 }
 
 fn run(parts: &Parts) -> Result<(), Error> {
-    let observe_only = starts::begin(&parts.state, parts.clock.now().time_us);
+    let now_us = parts.clock.now().time_us;
+    let observe_only = starts::begin(&parts.state, now_us);
     let observe_only =
         observe_only.or_else(|| parts.options.observe_only.then(|| "asked for at start".to_owned()));
     let locks = step(parts, "lock", || Ok(MachineLock::open()?))?;
     let key = step(parts, "keys", || Ok(keys::read_journal_key(&parts.state)?))?;
     let (journal, opened) = step(parts, "journal", || {
-        Ok(IntentJournal::open(journal::Options {
+        let opened = IntentJournal::open(journal::Options {
             clock: Arc::clone(&parts.clock),
             fold_version: crate::context::FOLD_VERSION,
             ..journal::Options::new(&parts.state, parts.boot, key)
-        })?)
+        });
+        if let Err(journal::Error::Locked { .. }) = &opened {
+            starts::not_ours(&parts.state, now_us);
+        }
+        Ok(opened?)
     })?;
+    // Behind the journal's lock: a second daemon on this home has been refused by now.
+    let _address = AddressFile::write(parts)?;
     let node = opened.node;
     let (world, snapshots) = step(parts, "fold", || fold(&journal, &opened))?;
     let audit = Audit::of(journal.clone(), world.clone()).map_err(system("start the read model"))?;
@@ -250,6 +197,9 @@ fn run(parts: &Parts) -> Result<(), Error> {
     parts.handle.set_running(running);
     let content = step(parts, "trust", || trust(parts, &mut turn))?;
     let content = step(parts, "runbooks", || runbooks(parts, &mut turn, content))?;
+    // Before anything may act: a pause that was asked for while no daemon ran.
+    let mut paused = PausedFile::of(&parts.state);
+    turn.decide_now(paused.look().into_iter().collect())?;
     step(parts, "leftovers", || recover::leftovers(&mut turn, &hands, node, &before))?;
     step(parts, "reconcile", || Ok(turn.decide_now(vec![Input::Booted])?))?;
     let mut threads = shutdown::Threads::new(Arc::clone(&parts.stop));
@@ -258,19 +208,41 @@ fn run(parts: &Parts) -> Result<(), Error> {
         .name("turn".into())
         .spawn(move || turn.run(&inbox))
         .map_err(system("start the turn"))?;
-    start_watching(parts, &mut threads, content, journal.clone(), &watch, &turn_in)?;
+    start_watching(parts, &mut threads, content, journal.clone(), paused, &watch, &turn_in)?;
     step(parts, "accept", || {
         let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
-        let spooled = spooled.map_err(system("take in spooled reports"))?;
+        let spooled = spooled.unwrap_or_else(|error| {
+            tracing::error!(%error, "spooled reports cannot be taken in: look at state/spool");
+            0
+        });
         starts::ready(&parts.state);
-        tracing::info!(listen = %parts.config.listen, %node, spooled, "ready");
+        tracing::info!(listen = %parts.address, %node, spooled, "ready");
         Ok(())
     })?;
+    watch_spool(parts, &mut threads)?;
     let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch)?;
     threads.join();
     match end {
         End::Stopped => Ok(journal.clean_stop()?),
         End::Sealed(reason) => Err(Error::Sealed(reason)),
+    }
+}
+
+/// `state/address` tells commands where the daemon of this home listens; gone when it stops in order.
+struct AddressFile(PathBuf);
+
+impl AddressFile {
+    fn write(parts: &Parts) -> Result<Self, Error> {
+        let path = parts.state.join("address");
+        std::fs::write(&path, format!("{}\n", parts.address)).map_err(system("write state/address"))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for AddressFile {
+    fn drop(&mut self) {
+        // Left behind it only costs a command one refused connection.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -402,11 +374,21 @@ fn runbooks(_: &Parts, turn: &mut Turn, mut content: Content) -> Result<Content,
     Ok(content)
 }
 
+/// Only behind the first taking in, so that nobody takes in the same file twice.
+fn watch_spool(parts: &Parts, threads: &mut shutdown::Threads) -> Result<(), Error> {
+    let (state, handle, runtime) = (parts.state.clone(), parts.handle.clone(), parts.runtime.clone());
+    let stop = Arc::clone(&parts.stop);
+    threads
+        .spawn("spool", move || spool::watch(&state, &handle, &runtime, &stop))
+        .map_err(system("watch for spooled reports"))
+}
+
 fn start_watching(
     parts: &Parts,
     threads: &mut shutdown::Threads,
     content: Content,
     journal: IntentJournal,
+    paused: PausedFile,
     watch: &Arc<Watch>,
     turn: &crossbeam_channel::Sender<Message>,
 ) -> Result<(), Error> {
@@ -423,8 +405,6 @@ fn start_watching(
         refused: content.refused,
     };
     threads.spawn("content", move || content_watch.run()).map_err(system("start the content watcher"))?;
-    let (state, turn, stop) = (parts.state.clone(), turn.clone(), Arc::clone(&parts.stop));
-    threads
-        .spawn("paused", move || observers::watch_paused_file(&state, &turn, &stop))
-        .map_err(system("watch for state/PAUSED"))
+    let (turn, stop) = (turn.clone(), Arc::clone(&parts.stop));
+    threads.spawn("paused", move || paused.watch(&turn, &stop)).map_err(system("watch for state/PAUSED"))
 }

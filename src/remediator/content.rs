@@ -10,8 +10,8 @@ use std::time::Duration;
 use crossbeam_channel::{RecvTimeoutError, Sender};
 use notify::Watcher as _;
 
+use super::inbox::Message;
 use super::runbooks::CatalogRunbooks;
-use super::turn::Message;
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::Seq;
 use crate::context;

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::handle::Rejection;
 use crate::base::digest::FileDigest;
 use crate::base::ids::NodeId;
+use crate::base::limits::NAME_BYTES_MAX;
 use crate::event::control::{Resumed, SignedStatement};
 use crate::event::step::TargetCleared;
 use crate::journal::Clock as _;
@@ -70,6 +71,7 @@ pub(super) fn checked(
     if statement.node != node {
         return Err(refused("STATEMENT_OTHER_NODE", format!("the statement is for node {}", statement.node)));
     }
+    check_bounds(&statement)?;
     let now_us = crate::journal::SystemClock.now().time_us;
     check_age(&statement.issued_at, now_us)?;
     let trust = trust.ok_or_else(|| refused("TRUST_UNREADABLE", "no trust is in force"))?;
@@ -106,6 +108,22 @@ fn input(
             Input::Thawed { incident, by, reason, statement }
         }
     })
+}
+
+/// What is recorded of a statement stands in one entry.
+fn check_bounds(statement: &Statement) -> Result<(), Rejection> {
+    let subject = statement.subject.as_deref().unwrap_or_default();
+    for (member, text) in [("nonce", statement.nonce.as_str()), ("subject", subject)] {
+        if text.len() > NAME_BYTES_MAX || text.chars().any(char::is_control) {
+            let reason =
+                format!("`{member}` is longer than {NAME_BYTES_MAX} bytes or holds control characters");
+            return Err(refused("STATEMENT_UNREADABLE", reason));
+        }
+    }
+    if statement.nonce.is_empty() {
+        return Err(refused("STATEMENT_UNREADABLE", "`nonce` is empty: it makes a statement good once"));
+    }
+    Ok(())
 }
 
 fn check_age(issued_at: &str, now_us: i64) -> Result<(), Rejection> {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::inbox::Message;
 use super::looks::Looks;
 use super::observers::AttemptIndex;
 use super::runbooks::CatalogRunbooks;
-use super::turn::Message;
 use crate::action::{Basis, Hands, Permit};
 use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, IncidentId, NodeId, Seq};

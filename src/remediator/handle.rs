@@ -7,9 +7,10 @@ use crossbeam_channel::TrySendError;
 use tokio::sync::oneshot;
 
 use super::control::{self, Control};
+use super::inbox::Message;
 use super::intake;
 use super::readiness::{Progress, Readiness};
-use super::turn::{Message, TurnState};
+use super::turn::TurnState;
 use crate::audit::Audit;
 use crate::base::ids::{IncidentId, NodeId, Receipt, Seq};
 use crate::event::control::Paused;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::base::ids::{Fingerprint, Receipt};
 use crate::base::limits::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX, TEXT_INLINE_BYTES_MAX};
-use crate::base::redact::redact;
+use crate::base::redact::{MARK, is_secret_name, redact};
 use crate::base::text::{OutsideText, clean, clip};
 use crate::event::degradation::{DegradationReport, DegradationSeen, ReportError, Source};
 use crate::journal::IntentJournal;
@@ -23,7 +23,10 @@ pub(super) fn accept(
     let attributes: BTreeMap<_, _> = report
         .attributes
         .iter()
-        .map(|(name, value)| (clean(name), redact(&clean(value)).into_owned()))
+        .map(|(name, value)| match is_secret_name(name) {
+            true => (name.clone(), MARK.to_owned()),
+            false => (name.clone(), redact(&clean(value)).into_owned()),
+        })
         .collect();
     Ok(DegradationSeen {
         receipt: Receipt::fresh(),
@@ -62,6 +65,67 @@ pub(super) fn outside_text(journal: &IntentJournal, text: &str) -> OutsideText {
         Err(error) => {
             tracing::error!(%error, "output could not be kept as a blob; its beginning stands in the entry");
             OutsideText::Text(clip(text, TEXT_INLINE_BYTES_MAX).to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::ids::{BootId, NodeId};
+    use crate::base::sign::JournalKey;
+    use crate::journal::{Memory, Options};
+
+    fn journal() -> IntentJournal {
+        let options = Options::new("unused", BootId::fresh(), JournalKey::from_seed(&[1; 32]));
+        let node = NodeId::fresh().expect("randomness");
+        IntentJournal::create_in_memory(&Memory::default(), options, node).expect("a journal in memory")
+    }
+
+    const SECRETS: [&str; 5] = [
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+        "password=correct-horse-battery",
+        "Authorization: Bearer abcdef0123456789abcdef0123456789",
+        "someone@example.org",
+    ];
+
+    #[test]
+    fn an_id_that_holds_a_secret_is_refused_because_nothing_may_be_cut_out_of_it() {
+        let report = r#"{"subsystem":"s","code":"CODE","target":"t","severity":"error","summary":"sum",
+            "id":"AKIAIOSFODNN7EXAMPLE"}"#;
+        let report = serde_json::from_str(report).expect("a report");
+        let refused = accept(&journal(), report, Source::Person("ann".into())).map(|_| ());
+        assert_eq!(refused.err().map(|e| e.field), Some("id"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn no_secret_becomes_an_entry_or_a_blob(
+            which in 0..SECRETS.len(), field in 0..3usize, before in "[a-z ]{0,20}", padding in 0..3000usize,
+        ) {
+            let journal = journal();
+            let secret = SECRETS[which];
+            let text = format!("{before} {secret} {}", "x ".repeat(padding));
+            let mut report: DegradationReport = serde_json::from_str(
+                r#"{"subsystem":"s","code":"CODE","target":"t","severity":"error","summary":"sum"}"#,
+            ).expect("a report");
+            match field {
+                0 => report.summary = clip(&text, SUMMARY_BYTES_MAX).to_owned(),
+                1 => report.detail = Some(clip(&text, DETAIL_BYTES_MAX).to_owned()),
+                _ => { report.attributes.insert("a".into(), clip(&text, 512).to_owned()); }
+            }
+            let seen = accept(&journal, report, Source::Person("ann".into())).expect("legal");
+            let mut kept = serde_json::to_string(&seen).expect("written");
+            if let Some(OutsideText::Blob(digest)) = &seen.detail {
+                let blob = journal.get_blob(digest).expect("read").expect("there");
+                kept.push_str(&String::from_utf8_lossy(&blob));
+            }
+            let bare = secret.rsplit([' ', '=']).next().expect("a word");
+            prop_assert!(!kept.contains(bare), "{kept}");
         }
     }
 }

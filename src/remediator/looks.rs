@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
-use super::turn::Message;
+use super::inbox::Message;
 use crate::base::ids::IncidentId;
 use crate::base::redact::redact;
 use crate::base::text::clip;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::bootstrap::Error;
+use super::error::Error;
 use super::turn::Turn;
 use crate::action::leftovers::{self, Known, SystemBoot};
 use crate::action::{Adoption, Hands, Running, StepMark};

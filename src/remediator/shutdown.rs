@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::bootstrap::{Error, Parts};
-use super::turn::{End, Message};
+use super::bootstrap::Parts;
+use super::error::Error;
+use super::inbox::Message;
+use super::turn::End;
 use crate::action::Hands;
 use crate::event::process::ProcessStopped;
 use crate::policy::Input;

@@ -1,7 +1,6 @@
 //! The turn: one thread that takes waiting inputs, decides them one after another against its private world,
 //! makes the whole batch durable, and only then lets anything leave: effects, answers, notices.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -10,9 +9,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use tokio::sync::oneshot;
 
 use super::dispatch::Dispatcher;
+use super::inbox::Message;
 use super::runbooks::CatalogRunbooks;
 use super::snapshots::Snapshots;
-use crate::base::ids::{AttemptId, BootId, IncidentId, NodeId, Seq};
+use crate::base::ids::{BootId, NodeId, Seq};
 use crate::base::limits::TURN_INPUTS_MAX;
 use crate::base::time::Stamp;
 use crate::context::World;
@@ -21,43 +21,6 @@ use crate::journal::proof::Committed;
 use crate::journal::{Clock, IntentJournal};
 use crate::policy::{Answer, Decision, Effect, Input, Now, decide, next_timer};
 use crate::runbook::Trust;
-
-/// What is sent to the turn.
-pub(super) enum Message {
-    /// An input to decide.
-    Input {
-        /// What is to be decided.
-        input: Box<Input>,
-        /// The catalog that is in force from this decision on.
-        catalog: Option<Arc<CatalogRunbooks>>,
-        /// Who waits for the answer.
-        reply: Option<oneshot::Sender<Answer>>,
-    },
-    /// Locks that were busy may be free now.
-    RetryLock {
-        /// For which incident.
-        incident: IncidentId,
-        /// For which attempt.
-        attempt: AttemptId,
-        /// Resource → last token known.
-        floors: BTreeMap<String, u64>,
-    },
-}
-
-impl Message {
-    /// An input nobody waits for.
-    pub fn plain(input: Input) -> Self {
-        Self::Input { input: Box::new(input), catalog: None, reply: None }
-    }
-    /// An input whose sender waits.
-    pub fn asking(input: Input, reply: oneshot::Sender<Answer>) -> Self {
-        Self::Input { input: Box::new(input), catalog: None, reply: Some(reply) }
-    }
-    /// Another catalog.
-    pub fn catalog(input: Input, catalog: Arc<CatalogRunbooks>) -> Self {
-        Self::Input { input: Box::new(input), catalog: Some(catalog), reply: None }
-    }
-}
 
 /// What others may know of the turn without asking it.
 #[derive(Default)]

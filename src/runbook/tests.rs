@@ -306,6 +306,25 @@ fn the_trust_files_change_only_with_a_signature_of_the_version_in_force() {
 }
 
 #[test]
+fn a_manifest_keeps_no_secret_and_nothing_that_nobody_reads() {
+    let mut folder = Folder::new();
+    let words = "hunter2";
+    folder.write(
+        "runbooks/web/secret.yaml",
+        &RUNBOOK.replace("id: fix", "id: leak").replace("WHAT: ", &format!("PASSWORD: {words}, WHAT: ")),
+    );
+    folder.write("runbooks/web/torn.yaml", &format!("id: [\npassword: {words}\n"));
+    folder.write("runbooks/web/deploy_key", &format!("-----BEGIN X PRIVATE KEY-----\n{words}\n"));
+    let catalog = folder.load();
+    assert_eq!(folder.standing("runbook/leak").0, Standing::Refused);
+    let bytes = catalog.manifest_bytes().expect("manifest");
+    assert!(!String::from_utf8_lossy(&bytes).contains(words));
+    let again = Catalog::from_manifest(&bytes).expect("again");
+    assert!(again.verified("fix").is_some(), "what is live is whole");
+    assert_eq!(again.live_digests(), catalog.live_digests());
+}
+
+#[test]
 fn a_manifest_gives_the_same_catalog_again() {
     let mut folder = Folder::new();
     folder.write("runbooks/worse.yaml", "{{{");

@@ -34,7 +34,7 @@ impl Fake {
     }
     fn accept(&self, report: DegradationReport, source: Source) -> Accepted {
         let key = report.id.clone().map(|id| (source.clone(), id));
-        if let Some(known) = key.as_ref().and_then(|k| self.known.lock().expect("lock").get(k).cloned()) {
+        if let Some(known) = key.as_ref().and_then(|k| self.known.lock().expect("lock").get(k).copied()) {
             return Accepted { duplicate: true, ..known };
         }
         let receipt = Receipt::fresh();
@@ -46,7 +46,7 @@ impl Fake {
         self.story.memory.push(Some(id), Some(seq), opened(&report.target));
         let accepted = Accepted { receipt, seq, duplicate: false };
         if let Some(key) = key {
-            self.known.lock().expect("lock").insert(key, accepted.clone());
+            self.known.lock().expect("lock").insert(key, accepted);
         }
         accepted
     }

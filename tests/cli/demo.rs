@@ -46,3 +46,21 @@ fn an_interrupted_demo_cleans_up() {
     assert_eq!(status.code(), Some(130));
     assert_eq!(processes_under(&demo), Vec::<String>::new());
 }
+
+#[test]
+fn a_kept_demo_goes_on_and_is_not_emptied_by_the_next() {
+    let sandbox = Sandbox::new();
+    let demo = sandbox.path().join("demo");
+    let place = demo.display().to_string();
+    let report = sandbox.run(&["demo", "--home", &place, "--keep", "--output", "json"]).ends(0).json();
+    let pid = report["daemon_pid"].as_u64().expect("a running daemon").to_string();
+    let status =
+        sandbox.shell(&format!("unset REMEDIATOR_LISTEN; remediator status --home {place} --output json"));
+    let status = status.ends(0);
+    assert!(!status.stderr.contains("no daemon answers"), "{}", status.stderr);
+    let refused = sandbox.run(&["demo", "--home", &place]).ends(1);
+    assert!(refused.stderr.contains(&format!("kill {pid}")), "{}", refused.stderr);
+    sandbox.shell(&format!("kill {pid}")).ends(0);
+    let gone = || !std::path::Path::new(&format!("/proc/{pid}")).exists();
+    assert!(eventually(Duration::from_secs(15), gone), "the daemon does not end");
+}

@@ -3,5 +3,6 @@
 mod demo;
 mod documents;
 mod init;
+mod reading;
 mod runbook;
 mod sandbox;

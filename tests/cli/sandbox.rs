@@ -108,6 +108,14 @@ impl Sandbox {
         self.wait_ready();
     }
 
+    /// Ends the daemon with a signal and waits for it.
+    pub fn stop(&mut self, signal: &str) {
+        let mut daemon = self.daemon.take().expect("a daemon was started");
+        let status = Command::new("kill").args([signal, &daemon.id().to_string()]).status();
+        assert!(status.expect("kill starts").success());
+        daemon.wait().expect("it was a child");
+    }
+
     pub fn wait_ready(&self) {
         let ready = eventually(Duration::from_secs(30), || self.get("/readyz").starts_with("HTTP/1.1 200"));
         let log = std::fs::read_to_string(self.path().join("daemon.log")).unwrap_or_default();

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{body, json};
+use super::{Recorded, body, json};
 use crate::base::limits::SUMMARY_BYTES_MAX;
 use crate::remediator::Control;
 
@@ -29,7 +29,7 @@ pub(super) fn routes() -> Router<Api> {
 /// The body of a pause, or of closing an incident.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Pause {
+struct Reason {
     reason: String,
 }
 
@@ -41,20 +41,26 @@ struct Signed {
     signature: String,
 }
 
+/// The reason that every word of a person needs.
+fn reason(bytes: Result<Bytes, BytesRejection>) -> Result<String, Box<Problem>> {
+    let Reason { reason } = body(bytes)?;
+    if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
+        let detail = format!("`reason` says why, in 1 to {SUMMARY_BYTES_MAX} bytes");
+        return Err(Problem::new(problem::BAD_REPORT, detail).field("reason"));
+    }
+    Ok(reason)
+}
+
 async fn pause(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
     let by = format!("person:{}", person(&bearer)?);
-    let Pause { reason } = body(bytes)?;
-    if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
-        let detail = format!("`reason` says why, in 1 to {SUMMARY_BYTES_MAX} bytes");
-        return Err(Problem::new(problem::BAD_REPORT, detail).field("reason"));
-    }
+    let reason = reason(bytes)?;
     api.ready()?;
     let seq = api.daemon.pause(by, reason).await?;
-    json(&serde_json::json!({"v": 1, "seq": seq}))
+    json(&Recorded { v: 1, seq })
 }
 
 async fn close(
@@ -64,17 +70,13 @@ async fn close(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
     let by = format!("person:{}", person(&bearer)?);
-    let Pause { reason } = body(bytes)?;
-    if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
-        let detail = format!("`reason` says why, in 1 to {SUMMARY_BYTES_MAX} bytes");
-        return Err(Problem::new(problem::BAD_REPORT, detail).field("reason"));
-    }
+    let reason = reason(bytes)?;
     let incident = id
         .parse()
         .map_err(|_| Problem::new(problem::NOT_FOUND, format!("`{id}` is not the id of an incident")))?;
     api.ready()?;
     let seq = api.daemon.close(incident, by, reason).await?;
-    json(&serde_json::json!({"v": 1, "seq": seq}))
+    json(&Recorded { v: 1, seq })
 }
 
 fn signed(control: Control) -> MethodRouter<Api> {
@@ -95,5 +97,5 @@ async fn give_back(
     })?;
     api.ready()?;
     let seq = api.daemon.control(control, statement, signature).await?;
-    json(&serde_json::json!({"v": 1, "seq": seq}))
+    json(&Recorded { v: 1, seq })
 }

@@ -6,18 +6,27 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::post;
 
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::body;
+use super::{body, json};
+use crate::base::ids::{Receipt, Seq};
 use crate::base::limits::DETAIL_BYTES_MAX;
 use crate::base::text::clip;
 use crate::event::degradation::DegradationReport;
 
 pub(super) fn routes() -> Router<Api> {
     Router::new().route("/v1/degradations", post(report))
+}
+
+/// What the sender keeps.
+#[derive(serde::Serialize)]
+struct Body {
+    v: u32,
+    receipt: Receipt,
+    seq: Seq,
 }
 
 async fn report(
@@ -38,10 +47,10 @@ async fn report(
     }
     report.check().map_err(|e| Problem::new(problem::BAD_REPORT, e.to_string()).field(e.field))?;
     let accepted = api.daemon.report(report, source).await?;
-    let answer = serde_json::json!({"v": 1, "receipt": accepted.receipt, "seq": accepted.seq});
-    let headers = [
-        (header::CONTENT_TYPE, "application/json".to_owned()),
-        (header::LOCATION, format!("/v1/receipts/{}", accepted.receipt)),
-    ];
-    Ok((StatusCode::ACCEPTED, headers, answer.to_string()).into_response())
+    let mut response = json(&Body { v: 1, receipt: accepted.receipt, seq: accepted.seq })?;
+    *response.status_mut() = StatusCode::ACCEPTED;
+    if let Ok(location) = format!("/v1/receipts/{}", accepted.receipt).parse() {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
 }

@@ -5,7 +5,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::super::Api;
 use super::parameter;
@@ -15,19 +15,48 @@ pub(super) fn routes() -> Router<Api> {
     Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).route("/health", get(health))
 }
 
+/// Bodies as they are written.
+#[derive(Serialize)]
+struct Live {
+    v: u32,
+    live: bool,
+}
+
+#[derive(Serialize)]
+struct Ready {
+    v: u32,
+    ready: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<Vec<Step>>,
+}
+
+#[derive(Serialize)]
+struct Step {
+    name: &'static str,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Health {
+    v: u32,
+    status: &'static str,
+    version: &'static str,
+}
+
 async fn livez(State(api): State<Api>) -> Response {
     let live = api.daemon.live();
-    answer(live, &json!({"v": 1, "live": live}))
+    answer(live, &Live { v: 1, live })
 }
 
 async fn readyz(State(api): State<Api>, RawQuery(query): RawQuery) -> Response {
     let readiness = api.daemon.readiness();
-    let mut body = json!({"v": 1, "ready": readiness.ready});
+    let ready = readiness.ready;
     // Not ready is when somebody needs the steps, asked for or not.
-    if !readiness.ready || parameter(query.as_deref(), "verbose").is_some() {
-        body["steps"] = readiness.steps.iter().map(step).collect();
-    }
-    answer(readiness.ready, &body)
+    let wanted = !ready || parameter(query.as_deref(), "verbose").is_some();
+    let steps = wanted.then(|| readiness.steps.into_iter().map(step).collect());
+    answer(ready, &Ready { v: 1, ready, steps })
 }
 
 async fn health(State(api): State<Api>) -> Response {
@@ -37,26 +66,23 @@ async fn health(State(api): State<Api>) -> Response {
         (true, false) => "starting",
         (false, _) => "failing",
     };
-    answer(live && ready, &json!({"v": 1, "status": status, "version": env!("CARGO_PKG_VERSION")}))
+    answer(live && ready, &Health { v: 1, status, version: env!("CARGO_PKG_VERSION") })
 }
 
-fn step(step: &ReadyStep) -> Value {
-    let (state, why) = match &step.state {
+fn step(step: ReadyStep) -> Step {
+    let (state, reason) = match step.state {
         ReadyState::Waiting => ("waiting", None),
         ReadyState::Running => ("running", None),
         ReadyState::Done => ("done", None),
         ReadyState::Failed(why) => ("failed", Some(why)),
     };
-    match why {
-        Some(why) => json!({"name": step.name, "state": state, "reason": why}),
-        None => json!({"name": step.name, "state": state}),
-    }
+    Step { name: step.name, state, reason }
 }
 
-fn answer(good: bool, body: &Value) -> Response {
+fn answer(good: bool, body: &impl Serialize) -> Response {
     let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let mut response =
-        (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
+    let text = serde_json::to_string(body).unwrap_or_default();
+    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], text).into_response();
     if !good {
         response.headers_mut().insert(header::RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
     }

@@ -77,3 +77,10 @@ fn json(value: &impl serde::Serialize) -> Result<axum::response::Response, Box<P
         .map_err(|error| Problem::new(problem::INTERNAL, format!("the answer cannot be written: {error}")))?;
     Ok(([(axum::http::header::CONTENT_TYPE, "application/json")], text).into_response())
 }
+
+/// The answer to a control: the entry that records it.
+#[derive(serde::Serialize)]
+struct Recorded {
+    v: u32,
+    seq: crate::base::ids::Seq,
+}

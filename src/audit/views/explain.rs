@@ -1,6 +1,8 @@
 //! Why and why-not, for any entry, incident or receipt: every decision with its candidates, every hold, the
 //! limits that count, on whose authority it was done, and the way back from any entry to where it came from.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{EntryView, V};
@@ -229,23 +231,25 @@ impl Audit {
         ]
     }
 
-    /// From an entry back through `cause` to where it began, with the named parents on the way.
+    /// From an entry back through `cause` to where it began, each with the further parents that it names.
     fn walk(&self, record: Record) -> Result<Vec<LinkView>, Error> {
-        let mut walk: Vec<LinkView> = Vec::new();
-        let mut current = Some(("asked", record));
-        while let Some((link, record)) = current.take() {
-            walk.push(LinkView { link: link.into(), entry: EntryView::of(&record) });
-            if walk.len() >= WALK_MAX {
-                break;
+        let mut chain = vec![record];
+        while let Some(Cause::Seq(seq)) = chain.last().and_then(|r| r.cause) {
+            match self.entries().record(seq)? {
+                Some(cause) if chain.len() < WALK_MAX => chain.push(cause),
+                _ => break,
             }
-            for (name, seq) in parents(&record.event) {
-                let seen = walk.iter().any(|l| l.entry.seq == seq) || record.cause == Some(Cause::Seq(seq));
-                if let (false, Some(parent)) = (seen, self.entries().record(seq)?) {
-                    walk.push(LinkView { link: name, entry: EntryView::of(&parent) });
+        }
+        let mut named = BTreeSet::new();
+        let mut walk = Vec::new();
+        for (n, record) in chain.iter().enumerate() {
+            let link = if n == 0 { "asked" } else { "cause" };
+            walk.push(LinkView { link: link.into(), entry: EntryView::of(record) });
+            for (link, seq) in parents(&record.event) {
+                let new = !chain.iter().any(|r| r.seq == seq) && named.insert(seq);
+                if let (true, Some(parent)) = (new, self.entries().record(seq)?) {
+                    walk.push(LinkView { link, entry: EntryView::of(&parent) });
                 }
-            }
-            if let Some(Cause::Seq(seq)) = record.cause {
-                current = self.entries().record(seq)?.map(|cause| ("cause", cause));
             }
         }
         Ok(walk)

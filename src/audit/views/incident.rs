@@ -221,7 +221,9 @@ impl Audit {
         self.fresh()?;
         let context = self.context(id)?;
         let timeline = self.timeline(&context)?;
-        Ok(view(&context, timeline.iter().map(EntryView::of).collect()))
+        let mut view = view(&context, timeline.iter().map(EntryView::of).collect());
+        timeline.iter().for_each(|record| conclude(&mut view.verification_results, &record.event));
+        Ok(view)
     }
 
     /// The incident's state: from the projection, or folded anew from its entries.
@@ -412,6 +414,20 @@ fn verification(attempt: &Attempt) -> Option<VerificationView> {
         outcome_unknown: seen.outcome_unknown,
         last: seen.last.clone(),
     })
+}
+
+/// The last look of a verification stands in its conclusion only.
+fn conclude(results: &mut [VerificationView], event: &Event) {
+    let Event::VerificationConcluded(concluded) = event else { return };
+    let Some(result) = results.iter_mut().find(|r| r.attempt == concluded.attempt) else { return };
+    result.looks = result.looks.max(concluded.looks);
+    if concluded.verdict == Verdict::Healthy {
+        result.consecutive = result.needed;
+    }
+    if result.last.as_ref().is_none_or(|last| last.evidence != concluded.evidence) {
+        let (verdict, evidence) = (concluded.verdict, concluded.evidence.clone());
+        result.last = Some(Observation { verdict, evidence, values: BTreeMap::new() });
+    }
 }
 
 /// The state as its JSON word.

@@ -103,7 +103,7 @@ fn print(line: &str, output: Output) -> Result<(), Failure> {
         Output::Json => out::json(line),
         Output::Human => {
             let decoded = Decoded::of(line)?;
-            let kind = out::faint(format!("{:<24}", out::line(&decoded.kind)));
+            let kind = out::faint(format!("{:<29}", out::line(&decoded.kind)));
             let (seq, at) = (decoded.seq, out::short(&decoded.at));
             out::say(format!("{seq:>7}  {at}  {kind} {}", out::line(&decoded.said)))
         }

@@ -40,6 +40,7 @@ struct Report {
     held: bool,
     home: PathBuf,
     kept: bool,
+    daemon_pid: Option<u32>,
     rounds: Vec<Round>,
     journal: Option<Value>,
     trouble: Option<String>,
@@ -100,7 +101,9 @@ fn set_up(program: &Path, home: Option<&Path>, json: bool) -> anyhow::Result<Sta
     let mut screen = Screen::new(json);
     screen.chapter("A fresh home: keys, runbooks, approvals");
     let folder = Folder::make(home, program, &mut |shown| {
-        screen.phase(None, &format!("approved: {} ({}, {})", shown.id, shown.title, shown.radius));
+        let radius =
+            if shown.radius.is_empty() { String::new() } else { format!("; radius {}", shown.radius) };
+        screen.phase(None, &format!("approved: {} ({}{radius})", shown.id, shown.title));
     })?;
     screen.phase(None, &format!("in {}", folder.home.display()));
     let daemon = Daemon::start(program, &folder.home, &folder.listen)?;
@@ -163,13 +166,13 @@ fn finish(
     stage.screen.finish();
     let held = held && trouble.is_none();
     let kept = stays || home.is_some();
-    let report = Report { v: 1, held, home: stage.folder.home.clone(), kept, rounds, journal, trouble };
-    let pid = if stays { stage.daemon.leave() } else { None };
-    print(&report, json, pid)?;
+    let home = stage.folder.home.clone();
+    let daemon_pid = if stays { stage.daemon.leave() } else { None };
+    print(&Report { v: 1, held, home, kept, daemon_pid, rounds, journal, trouble }, json)?;
     Ok(if held { End::Held } else { End::Not })
 }
 
-fn print(report: &Report, json: bool, pid: Option<u32>) -> Result<(), Failure> {
+fn print(report: &Report, json: bool) -> Result<(), Failure> {
     if json {
         return out::json_of(report);
     }
@@ -194,11 +197,11 @@ fn print(report: &Report, json: bool, pid: Option<u32>) -> Result<(), Failure> {
     if let Some(trouble) = &report.trouble {
         text += &format!("\nNOT OK: {trouble}\n");
     }
-    text += &what_next(report, pid);
+    text += &what_next(report);
     out::say(text.trim_end())
 }
 
-fn what_next(report: &Report, pid: Option<u32>) -> String {
+fn what_next(report: &Report) -> String {
     if !report.kept {
         return "\nnothing is left behind; `remediator demo --keep` leaves it running to look around\n"
             .to_owned();
@@ -215,7 +218,7 @@ fn what_next(report: &Report, pid: Option<u32>) -> String {
     ] {
         text += &format!("  {command:<58} {why}\n");
     }
-    if let Some(pid) = pid {
+    if let Some(pid) = report.daemon_pid {
         text += &format!("the daemon runs as pid {pid}; end it with: kill {pid}\n");
     }
     text

@@ -56,7 +56,7 @@ fn print(incident: &IncidentView) -> Result<(), Failure> {
 
 /// One entry in a line.
 pub fn timeline(entry: &EntryView) -> String {
-    let (seq, kind) = (entry.seq, out::faint(format!("{:<24}", out::line(&entry.kind))));
+    let (seq, kind) = (entry.seq, out::faint(format!("{:<29}", out::line(&entry.kind))));
     format!("  {seq:>6}  {}  {kind} {}", out::short(&entry.at), out::line(&entry.said))
 }
 

@@ -1,0 +1,145 @@
+//! What people ask and report: the same bytes with and without a daemon, and documented ends for every refusal.
+
+use std::time::Duration;
+
+use crate::sandbox::{Sandbox, eventually};
+
+/// A report that no shipped runbook takes up.
+const REPORT: [&str; 9] =
+    ["emit", "--subsystem", "example", "--code", "DISK_SLOW", "--target", "sda", "--summary", "slow"];
+
+#[test]
+fn the_daemon_and_the_segments_give_the_same_bytes() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let receipt = sandbox.run(&[&REPORT[..], &["--output", "json"]].concat()).ends(0).json();
+    let receipt = receipt["receipt"].as_str().expect("a receipt").to_owned();
+    // The sample service is started by its first incident; when that is over nothing moves any more.
+    let healed = || sandbox.run(&["incidents", "--state", "closed"]).stdout.contains("demo-web");
+    assert!(eventually(Duration::from_secs(30), healed), "{}", sandbox.run(&["audit", "tail"]).stdout);
+    let list = sandbox.run(&["incidents", "--output", "json"]).ends(0).json();
+    let ids: Vec<String> = list["incidents"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|i| i["id"].as_str().expect("an id").to_owned())
+        .collect();
+    assert_eq!(ids.len(), 2);
+    let mut questions: Vec<Vec<&str>> = vec![
+        vec!["status"],
+        vec!["incidents"],
+        vec!["explain", "3"],
+        vec!["explain", &receipt],
+        vec!["audit", "show", "2"],
+        vec!["audit", "tail", "--after", "-1"],
+    ];
+    for id in &ids {
+        questions.push(vec!["incident", "show", id]);
+        questions.push(vec!["explain", id]);
+    }
+    let ask = |sandbox: &Sandbox| -> Vec<(String, String)> {
+        let each = questions.iter().map(|q| {
+            let json = sandbox.run(&[q.as_slice(), &["--output", "json"]].concat()).ends(0);
+            let human = sandbox.run(q).ends(0);
+            assert!(!human.stdout.is_empty() && !human.stdout.contains('\u{1b}'), "{q:?}: {}", human.stdout);
+            (json.stdout, json.stderr)
+        });
+        each.collect()
+    };
+    let online = ask(&sandbox);
+    assert!(online.iter().all(|(_, note)| note.is_empty()), "the daemon answered all of it");
+    sandbox.stop("-KILL");
+    let offline = ask(&sandbox);
+    for ((question, online), offline) in questions.iter().zip(&online).zip(&offline) {
+        assert_eq!(online.0, offline.0, "{question:?}");
+        assert!(offline.1.contains("read from the segments"), "{question:?}: {}", offline.1);
+    }
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+}
+
+#[test]
+fn a_report_without_a_daemon_waits_and_is_taken_in_first() {
+    let mut sandbox = Sandbox::with_home();
+    let spooled = sandbox.run(&[&REPORT[..], &["--output", "json"]].concat()).ends(0).json();
+    let file = spooled["spooled"].as_str().expect("a file").to_owned();
+    assert!(std::path::Path::new(&file).is_file());
+    sandbox.serve();
+    assert!(!std::path::Path::new(&file).exists(), "it was taken in before the daemon was ready");
+    let list = sandbox.run(&["incidents", "--output", "json"]).ends(0).json();
+    let incidents = list["incidents"].as_array().expect("a list");
+    let own = incidents.iter().find(|i| i["target"] == "sda").expect("the report's incident");
+    let id = own["id"].as_str().expect("an id");
+    let view = sandbox.run(&["incident", "show", id, "--output", "json"]).ends(0).json();
+    assert_eq!(view["originating_signal"]["source"], "person:ada");
+}
+
+#[test]
+fn pausing_always_works_and_resuming_needs_a_daemon_and_a_signature() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.run(&["pause", "--reason", "before the start"]).ends(0);
+    assert!(sandbox.home().join("state/PAUSED").is_file());
+    sandbox.run(&["resume", "--reason", "too early"]).ends(69);
+    sandbox.serve();
+    let paused = || sandbox.run(&["status", "--output", "json"]).json()["paused"]["reason"].clone();
+    assert!(eventually(Duration::from_secs(10), || paused() == "before the start"), "{}", paused());
+    let keygen = "ssh-keygen -q -t ed25519 -N '' -f stranger";
+    assert_eq!(sandbox.shell(keygen).code, Some(0));
+    let refused = sandbox.run(&["resume", "--reason", "let me", "--key", "stranger"]).ends(4);
+    assert!(refused.stderr.contains("SIGNATURE_WRONG"), "{}", refused.stderr);
+    assert!(sandbox.home().join("state/PAUSED").exists(), "a refusal lifts nothing");
+    sandbox.run(&["resume", "--reason", "ready"]).ends(0);
+    assert!(!sandbox.home().join("state/PAUSED").exists());
+    assert_eq!(paused(), serde_json::Value::Null);
+    sandbox.run(&["pause", "--reason", "with a daemon"]).ends(0);
+    assert_eq!(paused(), "with a daemon");
+}
+
+#[test]
+fn every_refusal_has_its_documented_end_and_says_what_to_do() {
+    let mut sandbox = Sandbox::with_home();
+    let nothing = "0190a5a0-0000-8000-8000-000000000000";
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["status", "--home", "nowhere"], 69, "remediator init"),
+        (&["incident", "show", nothing], 1, "remediator incidents"),
+        (&["explain", "nonsense"], 2, "neither a seq"),
+        (&["explain", "99999"], 1, "entry 99999"),
+        (&["audit", "show", "99999"], 1, "entry 99999"),
+        (&["incidents", "--state", "happy"], 2, "one of open"),
+        (&["pause", "--reason", " "], 2, "reason"),
+        (&["audit", "verify", "--folder", "nowhere"], 2, "nowhere"),
+        (&["emit", "--subsystem", "x", "--code", "bad", "--target", "t", "--summary", "s"], 2, "`code`"),
+        (&["emit", "--file", "nowhere.json"], 2, "nowhere.json"),
+    ];
+    let check = |sandbox: &Sandbox| {
+        for (args, code, says) in cases {
+            let ran = sandbox.run(args).ends(*code);
+            assert!(ran.stderr.contains(says), "{args:?}: {}", ran.stderr);
+        }
+    };
+    check(&sandbox);
+    sandbox.run(&["audit", "tail", "--follow"]).ends(69);
+    sandbox.serve();
+    check(&sandbox);
+    std::fs::write(sandbox.home().join("state/token"), "rmdp_wrong\n").expect("written");
+    sandbox.run(&REPORT).ends(4);
+    let ran = sandbox.run(&["status"]).ends(0);
+    assert!(ran.stderr.contains("read from the segments"), "{}", ran.stderr);
+}
+
+#[test]
+fn damage_is_found_with_its_place_and_an_export_verifies_elsewhere() {
+    let sandbox = Sandbox::with_home();
+    sandbox.run(&["audit", "export", "out"]).ends(0);
+    sandbox.run(&["audit", "export", "out"]).ends(2);
+    let report =
+        sandbox.run(&["audit", "verify", "--full", "--folder", "out", "--output", "json"]).ends(0).json();
+    assert_eq!((&report["v"], &report["first_bad"]), (&1.into(), &serde_json::Value::Null));
+    let segment = sandbox.path().join("out").join(format!("{:020}.ndjson", 0));
+    let mut bytes = std::fs::read(&segment).expect("the exported lines");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&segment, bytes).expect("written");
+    let report =
+        sandbox.run(&["audit", "verify", "--full", "--folder", "out", "--output", "json"]).ends(5).json();
+    assert!(report["first_bad"]["seq"].is_u64() && report["first_bad"]["byte"].is_u64(), "{report}");
+}
