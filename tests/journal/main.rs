@@ -4,5 +4,6 @@ mod common;
 mod damage;
 mod faults;
 mod golden;
+mod largest;
 mod life;
 mod stranger;
