@@ -74,7 +74,11 @@ fn nothing_is_left_open() {
 
 #[test]
 fn tests_wait_for_conditions_and_never_sleep() {
-    report(rust_files("tests").iter().flat_map(shape::sleeps).collect());
+    // A fault run strikes at random moments and a benchmark paces its load: there the pause is the subject.
+    let paced =
+        |file: &&source::File| ["tests/faults/", "tests/bench/"].iter().any(|f| file.path.starts_with(f));
+    let files = rust_files("tests");
+    report(files.iter().filter(|file| !paced(file)).flat_map(shape::sleeps).collect());
 }
 
 #[test]

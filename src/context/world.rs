@@ -1,6 +1,6 @@
 //! `World`: everything that a decision may read, as a fold of the journal.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +91,10 @@ pub struct World {
     pub incidents: BTreeMap<IncidentId, RemediationContext>,
     /// Fingerprints with an open incident.
     pub open: BTreeMap<Fingerprint, IncidentId>,
+    /// Incidents with an attempt under way.
+    remediating: BTreeSet<IncidentId>,
+    /// Incidents that wait for a moment, or for an attempt: those that a timer can be for.
+    timed: BTreeSet<IncidentId>,
     closed_order: VecDeque<IncidentId>,
     /// Reports that are about to open an incident (by seq), until the next entry.
     last_seen: Option<(Seq, DegradationSeen)>,
@@ -124,6 +128,8 @@ impl World {
             control: Control::default(),
             incidents: BTreeMap::new(),
             open: BTreeMap::new(),
+            remediating: BTreeSet::new(),
+            timed: BTreeSet::new(),
             closed_order: VecDeque::new(),
             last_seen: None,
             history: History::default(),
@@ -156,7 +162,11 @@ impl World {
     }
     /// Attempts that are not over.
     pub fn active_attempts(&self) -> usize {
-        self.open_incidents().filter(|i| i.state == IncidentState::Remediating).count()
+        self.remediating.len()
+    }
+    /// Incidents that a timer can be for; with many open ones these are few.
+    pub fn timed_incidents(&self) -> impl Iterator<Item = &RemediationContext> {
+        self.timed.iter().filter_map(|id| self.incidents.get(id))
     }
     /// BLAKE3 of the snapshot's bytes that this state gives.
     pub fn snapshot(&self) -> Result<Vec<u8>, serde_json::Error> {
@@ -335,11 +345,14 @@ impl World {
         if let Err(illegal) = incident.apply(record, now) {
             incident.alarm = Some(format!("seq {}: {illegal}", record.seq));
             incident.state = IncidentState::Frozen;
+            self.index(id, IncidentState::Closed, false);
             self.alarm(record.seq, illegal.to_string());
             return;
         }
-        if incident.is_closed() && before != IncidentState::Closed {
-            let fingerprint = incident.fingerprint;
+        let waits = incident.held.as_ref().is_some_and(|h| h.until_elapsed_ms.is_some());
+        let (state, fingerprint, over) = (incident.state, incident.fingerprint, incident.is_closed());
+        self.index(id, state, waits);
+        if over && before != IncidentState::Closed {
             self.open.remove(&fingerprint);
             self.closed_order.push_back(id);
             while self.closed_order.len() > CLOSED_INCIDENTS_MAX {
@@ -348,6 +361,16 @@ impl World {
                 }
             }
         }
+    }
+
+    fn index(&mut self, id: IncidentId, state: IncidentState, waits: bool) {
+        let put = |set: &mut BTreeSet<IncidentId>, in_it: bool| match in_it {
+            true => set.insert(id),
+            false => set.remove(&id),
+        };
+        let active = state == IncidentState::Remediating;
+        put(&mut self.remediating, active);
+        put(&mut self.timed, active || waits || state == IncidentState::Frozen);
     }
 
     fn alarm(&mut self, seq: Seq, what: String) {

@@ -108,6 +108,13 @@ fn numbers(state: &Path) -> Vec<u64> {
     entries.filter_map(|e| e.file_name().to_str()?.strip_prefix("sled-")?.parse().ok()).collect()
 }
 
+/// Removes all indexes: they are of a journal that is not the one in force any more.
+pub(super) fn remove_indexes(state: &Path) {
+    for number in numbers(state) {
+        let _ = fs::remove_dir_all(state.join(format!("sled-{number}")));
+    }
+}
+
 impl Index {
     /// Starts following. `opened` is what opening the newest folder gave.
     pub fn start(ground: Ground, opened: Result<Rows, Trouble>) -> Result<Self, Error> {

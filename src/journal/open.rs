@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use crate::base::digest::{Blake3, FileDigest};
@@ -12,19 +13,21 @@ use crate::event::{Draft, Event};
 
 use super::appender::Appender;
 use super::blobs::Blobs;
-use super::durable::Durable;
+use super::durable::{Durable, Head};
 use super::encode::Prepared;
 use super::error::Error;
 use super::files::{Files, FolderLock, make_folder};
 use super::handle::{IndexMode, Inner, IntentJournal, Opened, Options};
-use super::index::{Ground, Index, newest_folder};
+use super::index::{Ground, Index, newest_folder, remove_indexes};
 use super::memory::Memory;
+use super::offline::{Offline, read_offline};
 use super::recovery::{Known, Recovered, read_genesis, recover};
 use super::repair::Source;
 use super::rows::{Rows, Trouble};
 use super::segment::{Catalog, Cursor, list, name_of};
 use super::snapshot::Snapshots;
 use super::store::Store;
+use super::verify::{Depth, verify};
 use super::writer::{Active, AppendClass, Failed, Start, UNFINISHED, Writer};
 
 /// Version of the journal format, in the genesis entry.
@@ -87,7 +90,7 @@ impl IntentJournal {
     /// Opens the journal in memory that `memory` holds, as after a crash.
     pub fn open_in_memory(memory: &Memory, options: Options) -> Result<(Self, Opened), Error> {
         let options = Options { index: IndexMode::Off, ..options };
-        open_on(Place::in_memory(memory), &options)
+        open_on(Place::in_memory(memory), &options, None)
     }
 
     /// Opens the journal of a state folder: mends what can be mended, sets a torn tail aside, begins a segment.
@@ -96,8 +99,50 @@ impl IntentJournal {
         if !folder.is_dir() || list(&Files::new(&folder))?.is_empty() {
             return Err(Error::Missing { path: folder });
         }
-        open_on(Place::on_disk(&options)?, &options)
+        open_on(Place::on_disk(&options)?, &options, None)
     }
+
+    /// Opens a damaged journal and mends it from an export (`journal restore --from EXPORT`).
+    pub fn restore(options: Options, export: &Path) -> Result<(Self, Opened), Error> {
+        let export = read_offline(export)?;
+        open_on(Place::on_disk(&options)?, &options, Some(&export))
+    }
+
+    /// Sets a journal that cannot be mended aside, and begins one that continues it from its last good entry
+    /// (`journal fork`). `trust` are the trust files in force. Gives what it continues.
+    pub fn fork(
+        options: Options,
+        trust: BTreeMap<String, Vec<u8>>,
+        reason: &str,
+    ) -> Result<(Self, Continues), Error> {
+        let folder = options.state.join("journal");
+        let report = verify(&folder, Depth::Quick, &mut |_| ())?;
+        let (Some(node), Some(head)) = (report.node, last_good(&folder, report.entries)?) else {
+            return Err(Error::Missing { path: folder });
+        };
+        let continues = Continues { seq: head.seq, hash: head.hash, reason: reason.to_owned() };
+        let aside = options.state.join(format!("journal-until-{}", head.seq));
+        let lock = FolderLock::take(&folder)?;
+        if aside.exists() {
+            return Err(Error::Exists { path: aside });
+        }
+        std::fs::rename(&folder, &aside).map_err(Error::io("set aside", &folder))?;
+        drop(lock);
+        remove_indexes(&options.state);
+        let journal = Self::create_continuing(options, node, trust, Some(continues.clone()))?;
+        Ok((journal, continues))
+    }
+}
+
+/// The last entry before the first bad one.
+fn last_good(folder: &Path, entries: u64) -> Result<Option<Head>, Error> {
+    let Some(last) = entries.checked_sub(1) else { return Ok(None) };
+    let mut head = None;
+    read_offline(folder)?.lines(last.checked_sub(1), &mut |line| {
+        head = Some(Head { seq: line.seq, hash: line.chain_hash() });
+        ControlFlow::Break(())
+    })?;
+    Ok(head)
 }
 
 fn create_on(
@@ -155,19 +200,23 @@ fn open_rows(options: &Options, genesis: Option<Blake3>) -> Option<Result<Rows, 
     (options.index == IndexMode::On).then(|| Rows::open(&newest_folder(&options.state).1, genesis))
 }
 
-fn open_on(ground: Place, options: &Options) -> Result<(IntentJournal, Opened), Error> {
+fn open_on(
+    ground: Place,
+    options: &Options,
+    export: Option<&Offline>,
+) -> Result<(IntentJournal, Opened), Error> {
     // Where the genesis cannot be read sled may have it: it is signed by its own key, and sealed in segments.
     let genesis = read_genesis(&*ground.store, None).ok().map(|(_, hash)| hash);
     let rows = open_rows(options, genesis);
-    let source = match &rows {
+    let indexed = match &rows {
         Some(Ok(rows)) => Some(rows),
         _ => None,
     };
     let known = Known {
         key: options.key.public(),
         supplied: options.supplied_head,
-        source: source.map(|rows| rows as &dyn Source),
-        indexed: source.and_then(Rows::head),
+        source: export.map(|e| e as &dyn Source).or(indexed.map(|rows| rows as &dyn Source)),
+        indexed: indexed.and_then(Rows::head),
     };
     let recovered = recover(&ground.store, &known)?;
     let snapshot = find_snapshot(&ground, &recovered, options.fold_version);
@@ -337,6 +386,20 @@ fn find_snapshot(ground: &Place, recovered: &Recovered, fold_version: u32) -> Op
         let taken = taken.filter(|taken| taken.fold_version == fold_version)?;
         candidate.read(&taken).map(|bytes| (taken.seq, bytes))
     })
+}
+
+impl Source for Offline {
+    fn line(&self, seq: Seq) -> Option<Vec<u8>> {
+        let mut found = None;
+        let read = self.lines(seq.checked_sub(1), &mut |line| {
+            found = Some(line.as_str().as_bytes().to_vec());
+            ControlFlow::Break(())
+        });
+        read.ok().and(found)
+    }
+    fn name(&self) -> &'static str {
+        "export"
+    }
 }
 
 impl Source for Rows {

@@ -1,7 +1,6 @@
 //! Opening: which bytes at the end are entries, which were never durable, which are damage; mending, cutting,
-//! and recording what was done. Older segments are looked at through their seals only.
+//! and recording what was done. Older segments are looked at through their seals only (`seals`).
 
-use std::io;
 use std::sync::Arc;
 
 use crate::base::digest::Blake3;
@@ -14,13 +13,11 @@ use super::durable::Head;
 use super::error::{Damage, Error};
 use super::head::Note;
 use super::line::LineRef;
-use super::repair::{Keys, Mended, Pieces, Source, mend_closed, repair_records, walk_on};
+use super::repair::{Keys, Pieces, Source, repair_records, walk_on};
+use super::seals::{check_closed, keep_aside, read_start, write_segment};
 use super::segment::{content, list, name_of};
 use super::store::{Store, read_all};
 use super::writer::{Active, UNFINISHED};
-
-/// Bytes of closed segments, newest first, whose seals are checked at open. Older ones are believed.
-const CHECK_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// What an open found and did, before anything was appended.
 pub(super) struct Recovered {
@@ -67,13 +64,6 @@ pub(super) fn read_genesis(
         .map_err(Error::ReadOnly)
 }
 
-fn read_start(file: &dyn super::store::StoreFile) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; crate::base::limits::LINE_BYTES_MAX + 1];
-    let read = super::store::read_full(file, &mut bytes, 0)?;
-    bytes.truncate(memchr::memchr(b'\n', &bytes[..read]).unwrap_or(read));
-    Ok(bytes)
-}
-
 fn damage(seq: Seq, segment: Seq, byte: u64, what: &str) -> Damage {
     Damage { seq, file: name_of(segment), byte, what: what.to_owned() }
 }
@@ -92,10 +82,12 @@ pub(super) fn recover(store: &Arc<dyn Store>, known: &Known<'_>) -> Result<Recov
     let head = last_segment.settle(known)?;
     let mut repaired = std::mem::take(&mut last_segment.repaired);
     let mut damage = last_segment.damage.take();
-    match check_closed(store, &last_segment, known.source) {
-        Ok(records) => repaired.extend(records),
-        Err(Error::Damaged(found)) => damage = damage.or(Some(found)),
-        Err(other) => return Err(other),
+    if let Some(line) = last_segment.line(0) {
+        match check_closed(store, &line, last_segment.keys.clone(), known.source) {
+            Ok(records) => repaired.extend(records),
+            Err(Error::Damaged(found)) => damage = damage.or(Some(found)),
+            Err(other) => return Err(other),
+        }
     }
     let cut = last_segment.cut.take();
     let active = last_segment.into_active()?;
@@ -234,6 +226,7 @@ impl<'a> LastSegment<'a> {
         let lines = (0..self.starts.len()).rev().filter_map(|i| self.line(i));
         let inside = lines.take(64).find(|line| self.keys.verify(line)).and_then(|line| line.synced);
         let supplied = known.supplied.map(|(seq, _)| seq);
+        // sled takes up durable entries only, but its head is believed only when the line itself says so.
         let indexed = known.indexed.filter(|head| {
             let line = known.source.and_then(|source| source.line(head.seq));
             let line = line.as_deref().and_then(|line| LineRef::parse(line).ok());
@@ -375,108 +368,5 @@ impl<'a> LastSegment<'a> {
         let file = self.store.open(&name_of(self.first)).map_err(Error::io("open", &path))?;
         let padded = file.size().map_err(Error::io("measure", &path))?;
         Ok(Active::new(file, self.first, padded, &self.bytes[..self.good_end]))
-    }
-}
-
-/// Keeps bytes that are not (or no longer) part of the journal.
-fn keep_aside(store: &Arc<dyn Store>, name: &str, bytes: &[u8]) -> Result<(), Error> {
-    let name = format!("aside/{name}");
-    let write = || -> io::Result<()> {
-        let file = store.create(&name)?;
-        file.write_at(bytes, 0)?;
-        file.sync()
-    };
-    write().map_err(Error::io("keep aside", store.place().join(&name)))
-}
-
-/// Replaces a segment's file by one with exactly these bytes.
-fn write_segment(store: &Arc<dyn Store>, first: Seq, bytes: &[u8]) -> Result<(), Error> {
-    let write = || -> io::Result<()> {
-        let file = store.create(UNFINISHED)?;
-        file.write_at(bytes, 0)?;
-        file.sync()?;
-        store.rename(UNFINISHED, &name_of(first))?;
-        store.sync_folder()
-    };
-    write().map_err(Error::io("write anew", store.place().join(name_of(first))))
-}
-
-/// Checks closed segments against their seals, newest first, and mends what it can.
-fn check_closed(
-    store: &Arc<dyn Store>,
-    last: &LastSegment<'_>,
-    source: Option<&dyn Source>,
-) -> Result<Vec<LineRepaired>, Error> {
-    let mut records = Vec::new();
-    let mut checked = 0;
-    let Some(line) = last.line(0) else { return Ok(records) };
-    let Some(mut seal) = seal_of(&line) else { return Ok(records) };
-    let mut keys = last.keys.clone();
-    loop {
-        if checked > CHECK_BYTES_MAX {
-            return Ok(records);
-        }
-        checked += seal.0.previous_bytes;
-        let (bytes, mended) = check_one(store, &seal, &mut keys, source)?;
-        records.extend(mended);
-        let first_line = &bytes[..memchr::memchr(b'\n', &bytes).unwrap_or(bytes.len())];
-        let before = LineRef::parse(first_line).ok().and_then(|line| seal_of(&line));
-        match before {
-            Some(before) => seal = before,
-            None => return Ok(records),
-        }
-    }
-}
-
-/// What a segment's first line says of the segment before.
-pub(super) fn seal_of(line: &LineRef<'_>) -> Option<(SegmentOpened, Blake3)> {
-    match line.record().ok()?.event {
-        Event::SegmentOpened(seal) => Some((seal, line.prev)),
-        _ => None,
-    }
-}
-
-/// Checks one closed segment; gives its bytes as they must be and what had to be mended.
-pub(super) fn check_one(
-    store: &Arc<dyn Store>,
-    (seal, last_hash): &(SegmentOpened, Blake3),
-    keys: &mut Keys,
-    source: Option<&dyn Source>,
-) -> Result<(Vec<u8>, Vec<LineRepaired>), Error> {
-    let first = seal.previous_first;
-    let path = store.place().join(name_of(first));
-    let bytes = match store.open(&name_of(first)).and_then(|file| read_all(&*file)) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
-        other => other.map_err(Error::io("read", path))?,
-    };
-    if bytes.len() as u64 == seal.previous_bytes && Blake3::of(&bytes) == seal.previous_blake3 {
-        return Ok((bytes, Vec::new()));
-    }
-    for line in Pieces::of(&bytes).backwards() {
-        keys.learn(line);
-    }
-    let none = NoSource;
-    let source = source.unwrap_or(&none);
-    let mended: Mended = mend_closed(&bytes, seal, *last_hash, keys, source).map_err(Error::Damaged)?;
-    keep_aside(store, &format!("{first:020}-damaged.ndjson"), &bytes)?;
-    write_segment(store, first, &mended.bytes)?;
-    let mut records = repair_records(&bytes, &mended, first, source);
-    if records.is_empty() {
-        // Bytes behind or between the lines were changed; the lines themselves were all there.
-        let damage = "bytes that are no line were taken out".to_owned();
-        let from = "segments".to_owned();
-        records.push(LineRepaired { seq: first, segment: first, byte: 0, damage, from });
-    }
-    Ok((mended.bytes, records))
-}
-
-struct NoSource;
-
-impl Source for NoSource {
-    fn line(&self, _: Seq) -> Option<Vec<u8>> {
-        None
-    }
-    fn name(&self) -> &'static str {
-        "segments"
     }
 }

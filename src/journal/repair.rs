@@ -82,6 +82,13 @@ pub(super) struct Mended {
     pub restored: BTreeSet<Seq>,
 }
 
+/// When the other store is asked for a line that seems to be here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    IfMissing,
+    Always,
+}
+
 /// Puts a closed segment together again. `seal` is what the next segment's first entry says of it,
 /// `last_hash` the chain hash of its last entry, which that entry holds as `prev`.
 pub(super) fn mend_closed(
@@ -92,15 +99,34 @@ pub(super) fn mend_closed(
     source: &dyn Source,
 ) -> Result<Mended, Damage> {
     let pieces = Pieces::of(bytes);
+    // A changed signature does not show in the chain, only in the seal: then every line is compared.
+    for ask in [Ask::IfMissing, Ask::Always] {
+        let mended = put_together(bytes, &pieces, (seal, last_hash), keys, (source, ask))?;
+        if Blake3::of(&mended.bytes) == seal.previous_blake3 {
+            return Ok(mended);
+        }
+    }
+    let mut seqs = seal.previous_first..=seal.previous_last;
+    let bad = seqs.find(|seq| !pieces.at(*seq).iter().any(|(line, _)| keys.verify(line)));
+    Err(lost(bytes, &pieces, seal.previous_first, bad.unwrap_or(seal.previous_first)))
+}
+
+/// Backwards: the hash that an entry must have stands in the one after it.
+fn put_together(
+    bytes: &[u8],
+    pieces: &Pieces<'_>,
+    (seal, last_hash): (&SegmentOpened, Blake3),
+    keys: &Keys,
+    (source, ask): (&dyn Source, Ask),
+) -> Result<Mended, Damage> {
     let mut lines: Vec<Vec<u8>> = Vec::new();
     let mut restored = BTreeSet::new();
     let mut want = last_hash;
-    // Backwards: the hash that an entry must have stands in the one after it.
     for seq in (seal.previous_first..=seal.previous_last).rev() {
-        let other = source.line(seq);
+        let here = pieces.at(seq).iter().map(|(line, _)| line).find(|line| line.chain_hash() == want);
+        let other = if here.is_none() || ask == Ask::Always { source.line(seq) } else { None };
         let stored = other.as_deref().and_then(|line| LineRef::parse(line).ok());
         let stored = stored.filter(|line| line.seq == seq && line.chain_hash() == want);
-        let here = pieces.at(seq).iter().map(|(line, _)| line).find(|line| line.chain_hash() == want);
         let line = match (here, &stored) {
             (Some(here), None) => *here,
             (Some(here), Some(stored)) if here == stored || keys.verify(here) => *here,
@@ -108,7 +134,7 @@ pub(super) fn mend_closed(
                 restored.insert(seq);
                 *stored
             }
-            (None, None) => return Err(lost(bytes, &pieces, seal.previous_first, seq)),
+            (None, None) => return Err(lost(bytes, pieces, seal.previous_first, seq)),
         };
         want = line.prev;
         lines.push(line.as_str().as_bytes().to_vec());
@@ -117,11 +143,6 @@ pub(super) fn mend_closed(
     for line in lines.iter().rev() {
         whole.extend_from_slice(line);
         whole.push(b'\n');
-    }
-    if Blake3::of(&whole) != seal.previous_blake3 {
-        let bad = (seal.previous_first..=seal.previous_last)
-            .find(|seq| !pieces.at(*seq).iter().any(|(line, _)| keys.verify(line)));
-        return Err(lost(bytes, &pieces, seal.previous_first, bad.unwrap_or(seal.previous_first)));
     }
     Ok(Mended { bytes: whole, restored })
 }

@@ -18,7 +18,7 @@ use super::durable::Head;
 use super::line::LineRef;
 
 /// sled's cache: the default takes 700 MB at a million entries.
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+const CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// sled opens in seconds or not at all.
 const OPEN_DEADLINE: Duration = Duration::from_secs(20);
 /// Bytes of a row's check.

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
-
 use super::desk::{Answer, Desk};
 use super::effects::{Purpose, Ticket};
 use super::input::LockAnswer;
@@ -18,6 +16,7 @@ use crate::event::attempt::{
 use crate::event::incident::{Closure, IncidentClosed};
 use crate::event::lock::{LockGranted, LockRefused, LockReleased, LockRequested};
 use crate::event::verification::Observation;
+use crate::runbook::expr::expect_vars;
 
 /// An attempt was planned (or starts again): without preconditions it goes straight on.
 pub(super) fn planned(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) {
@@ -56,11 +55,11 @@ fn evaluate(
     observations: Vec<Observation>,
 ) -> Vec<PreconditionResult> {
     let plans = &attempt.planned.plan.preconditions;
-    let event = event_variables(incident);
+    let first = &incident.signal.first;
     let questions: Vec<_> = plans
         .iter()
         .zip(&observations)
-        .map(|(plan, seen)| (plan.expect.as_str(), json!({ "event": event, "observed": seen })))
+        .map(|(plan, seen)| (plan.expect.as_str(), expect_vars(first, seen)))
         .collect();
     let answers = desk.runbooks.evaluate(&questions);
     plans
@@ -75,14 +74,6 @@ fn evaluate(
             PreconditionResult { id: plan.id.clone(), observation, holds, error }
         })
         .collect()
-}
-
-fn event_variables(incident: &RemediationContext) -> serde_json::Value {
-    let seen = &incident.signal.first;
-    json!({
-        "subsystem": seen.subsystem, "code": seen.code, "target": seen.target, "severity": seen.severity,
-        "attributes": seen.attributes, "count": incident.signal.count,
-    })
 }
 
 fn describe(result: &PreconditionResult) -> String {

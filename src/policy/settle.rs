@@ -90,13 +90,8 @@ fn choose(desk: &Desk<'_>, id: IncidentId) -> Option<(IncidentMatched, Course)> 
     let incident = desk.incident(id)?;
     let seen = &incident.signal.first;
     let (offers, not_candidates) = desk.runbooks.offers(seen, incident.signal.count);
-    let mut trace = IncidentMatched {
-        chosen: None,
-        digest: None,
-        candidates: Vec::new(),
-        more: offers.len().saturating_sub(TRACE_CANDIDATES_MAX) as u32,
-        not_candidates,
-    };
+    let mut trace =
+        IncidentMatched { chosen: None, digest: None, candidates: Vec::new(), more: 0, not_candidates };
     let mut chosen: Option<(usize, Planned)> = None;
     let mut dry: Option<usize> = None;
     let mut wait: Option<(u64, String)> = None;
@@ -126,6 +121,7 @@ fn choose(desk: &Desk<'_>, id: IncidentId) -> Option<(IncidentMatched, Course)> 
             trace.candidates.push(candidate(offer, eligible, why, detail));
         }
     }
+    trace.more = (offers.len() - trace.candidates.len()) as u32;
     let course = course(desk, incident, &offers, chosen, dry, wait, &mut trace);
     Some((trace, course))
 }

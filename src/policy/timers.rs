@@ -14,7 +14,7 @@ const GRACE_MS: u64 = 30_000;
 
 /// When something is due next, on the journal's own clock.
 pub fn next_timer(world: &World) -> Option<u64> {
-    world.open_incidents().filter_map(|incident| due(world, incident)).min()
+    world.timed_incidents().filter_map(|incident| due(world, incident)).min()
 }
 
 fn due(world: &World, incident: &RemediationContext) -> Option<u64> {
@@ -62,7 +62,7 @@ pub(super) fn tick(desk: &mut Desk<'_>) -> Answer {
     let now = desk.now();
     let mut overdue: Vec<_> = desk
         .world
-        .open_incidents()
+        .timed_incidents()
         .filter(|i| due(desk.world, i).is_some_and(|at| at <= now))
         .map(|i| (i.opened_seq, i.id))
         .collect();

@@ -14,7 +14,7 @@ use super::error::Error;
 use super::handle::{Handle, Running};
 use super::inbox::Message;
 use super::looks::Looks;
-use super::observers::{self, AttemptIndex};
+use super::observers::{self, AttemptIndex, PausedFile};
 use super::readiness::{Progress, ReadyState};
 use super::runbooks::CatalogRunbooks;
 use super::snapshots::Snapshots;
@@ -140,8 +140,8 @@ fn step<T>(parts: &Parts, name: &'static str, take: impl FnOnce() -> Result<T, E
 }
 
 fn run(parts: &Parts) -> Result<(), Error> {
-    let began_us = parts.clock.now().time_us;
-    let observe_only = starts::begin(&parts.state, began_us);
+    let now_us = parts.clock.now().time_us;
+    let observe_only = starts::begin(&parts.state, now_us);
     let observe_only =
         observe_only.or_else(|| parts.options.observe_only.then(|| "asked for at start".to_owned()));
     let locks = step(parts, "lock", || Ok(MachineLock::open()?))?;
@@ -152,9 +152,8 @@ fn run(parts: &Parts) -> Result<(), Error> {
             fold_version: crate::context::FOLD_VERSION,
             ..journal::Options::new(&parts.state, parts.boot, key)
         });
-        if matches!(opened, Err(journal::Error::Locked { .. })) {
-            // The daemon that has this home is well: this start says nothing about the next.
-            starts::unnote(&parts.state, began_us);
+        if let Err(journal::Error::Locked { .. }) = &opened {
+            starts::not_ours(&parts.state, now_us);
         }
         Ok(opened?)
     })?;
@@ -198,6 +197,9 @@ fn run(parts: &Parts) -> Result<(), Error> {
     parts.handle.set_running(running);
     let content = step(parts, "trust", || trust(parts, &mut turn))?;
     let content = step(parts, "runbooks", || runbooks(parts, &mut turn, content))?;
+    // Before anything may act: a pause that was asked for while no daemon ran.
+    let mut paused = PausedFile::of(&parts.state);
+    turn.decide_now(paused.look().into_iter().collect())?;
     step(parts, "leftovers", || recover::leftovers(&mut turn, &hands, node, &before))?;
     step(parts, "reconcile", || Ok(turn.decide_now(vec![Input::Booted])?))?;
     let mut threads = shutdown::Threads::new(Arc::clone(&parts.stop));
@@ -206,7 +208,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         .name("turn".into())
         .spawn(move || turn.run(&inbox))
         .map_err(system("start the turn"))?;
-    start_watching(parts, &mut threads, content, journal.clone(), &watch, &turn_in)?;
+    start_watching(parts, &mut threads, content, journal.clone(), paused, &watch, &turn_in)?;
     step(parts, "accept", || {
         let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
         let spooled = spooled.unwrap_or_else(|error| {
@@ -386,6 +388,7 @@ fn start_watching(
     threads: &mut shutdown::Threads,
     content: Content,
     journal: IntentJournal,
+    paused: PausedFile,
     watch: &Arc<Watch>,
     turn: &crossbeam_channel::Sender<Message>,
 ) -> Result<(), Error> {
@@ -402,8 +405,6 @@ fn start_watching(
         refused: content.refused,
     };
     threads.spawn("content", move || content_watch.run()).map_err(system("start the content watcher"))?;
-    let (state, turn, stop) = (parts.state.clone(), turn.clone(), Arc::clone(&parts.stop));
-    threads
-        .spawn("paused", move || observers::watch_paused_file(&state, &turn, &stop))
-        .map_err(system("watch for state/PAUSED"))
+    let (turn, stop) = (turn.clone(), Arc::clone(&parts.stop));
+    threads.spawn("paused", move || paused.watch(&turn, &stop)).map_err(system("watch for state/PAUSED"))
 }

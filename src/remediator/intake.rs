@@ -39,10 +39,19 @@ pub(super) fn accept(
         attributes,
         observed_at,
         source,
-        sender_id: report.id,
+        sender_id: report.id.map(sender_id),
         fingerprint,
         actionable: true,
     })
+}
+
+/// A sender's own id tells repeats apart, so nothing may be cut out of it: one that holds a secret, or what may
+/// not be printed, is known by its digest.
+fn sender_id(id: String) -> String {
+    match redact(&clean(&id)) == id {
+        true => id,
+        false => format!("blake3:{}", crate::base::digest::Blake3::of(id.as_bytes())),
+    }
 }
 
 /// One line for people, cleaned and redacted.
@@ -66,5 +75,66 @@ pub(super) fn outside_text(journal: &IntentJournal, text: &str) -> OutsideText {
             tracing::error!(%error, "output could not be kept as a blob; its beginning stands in the entry");
             OutsideText::Text(clip(text, TEXT_INLINE_BYTES_MAX).to_owned())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::base::ids::{BootId, NodeId};
+    use crate::base::sign::JournalKey;
+    use crate::journal::{Memory, Options};
+
+    fn journal() -> IntentJournal {
+        let options = Options::new("unused", BootId::fresh(), JournalKey::from_seed(&[1; 32]));
+        let node = NodeId::fresh().expect("randomness");
+        IntentJournal::create_in_memory(&Memory::default(), options, node).expect("a journal in memory")
+    }
+
+    const SECRETS: [&str; 5] = [
+        "AKIAIOSFODNN7EXAMPLE",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+        "password=correct-horse-battery",
+        "Authorization: Bearer abcdef0123456789abcdef0123456789",
+        "someone@example.org",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_secret_becomes_an_entry_or_a_blob(
+            which in 0..SECRETS.len(), field in 0..4usize, before in "[a-z ]{0,20}", padding in 0..3000usize,
+        ) {
+            let journal = journal();
+            let secret = SECRETS[which];
+            let text = format!("{before} {secret} {}", "x ".repeat(padding));
+            let mut report: DegradationReport = serde_json::from_str(
+                r#"{"subsystem":"s","code":"CODE","target":"t","severity":"error","summary":"sum"}"#,
+            ).expect("a report");
+            match field {
+                0 => report.summary = clip(&text, SUMMARY_BYTES_MAX).to_owned(),
+                1 => report.detail = Some(clip(&text, DETAIL_BYTES_MAX).to_owned()),
+                2 => { report.attributes.insert("a".into(), clip(&text, 512).to_owned()); }
+                _ => report.id = Some(clip(&format!("{before} {secret}"), 128).to_owned()),
+            }
+            let seen = accept(&journal, report, Source::Person("ann".into())).expect("legal");
+            let mut kept = serde_json::to_string(&seen).expect("written");
+            if let Some(OutsideText::Blob(digest)) = &seen.detail {
+                let blob = journal.get_blob(digest).expect("read").expect("there");
+                kept.push_str(&String::from_utf8_lossy(&blob));
+            }
+            let bare = secret.rsplit([' ', '=']).next().expect("a word");
+            prop_assert!(!kept.contains(bare), "{kept}");
+        }
+    }
+
+    #[test]
+    fn sender_ids_stay_apart_when_they_hold_secrets() {
+        let one = sender_id("token=aaaaaaaaaaaaaaaaaaaaaaaa".into());
+        let two = sender_id("token=bbbbbbbbbbbbbbbbbbbbbbbb".into());
+        assert!(one.starts_with("blake3:") && one != two);
+        assert_eq!(sender_id("alert-1".into()), "alert-1");
     }
 }

@@ -115,21 +115,38 @@ fn degradation(plan: &SentinelPlan, observation: &Observation) -> DegradationRep
 /// How often the file is looked for: controls take effect in less than a second (RM-44).
 const PAUSED_POLL: Duration = Duration::from_millis(400);
 
-/// Whoever can write into `state/` can pause, also when HTTP does not answer.
-pub(super) fn watch_paused_file(state: &Path, turn: &Sender<Message>, stop: &AtomicBool) {
-    let file: PathBuf = state.join("PAUSED");
-    let stamp = || std::fs::metadata(&file).and_then(|m| m.modified()).ok();
-    let mut seen = None;
-    while !stop.load(Ordering::Relaxed) {
-        let now = stamp();
-        if now.is_some() && now != seen {
-            let text = std::fs::read(&file).unwrap_or_default();
+/// `state/PAUSED`: whoever can write into `state/` can pause, also when HTTP does not answer.
+pub(super) struct PausedFile {
+    path: PathBuf,
+    seen: Option<std::time::SystemTime>,
+}
+
+impl PausedFile {
+    pub fn of(state: &Path) -> Self {
+        Self { path: state.join("PAUSED"), seen: None }
+    }
+
+    /// The pause that the file asks for, if it is new.
+    pub fn look(&mut self) -> Option<Input> {
+        let now = std::fs::metadata(&self.path).and_then(|m| m.modified()).ok();
+        let news = now.is_some() && now != self.seen;
+        self.seen = now;
+        news.then(|| {
+            let text = std::fs::read(&self.path).unwrap_or_default();
             let reason = intake::clean_line(String::from_utf8_lossy(&text).trim());
             let reason = if reason.is_empty() { "the file is there".into() } else { reason };
-            let _ =
-                turn.send(Message::plain(Input::Paused(Paused { by: "file:state/PAUSED".into(), reason })));
+            Input::Paused(Paused { by: "file:state/PAUSED".into(), reason })
+        })
+    }
+
+    /// Looks until told to stop.
+    pub fn watch(mut self, turn: &Sender<Message>, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            if let Some(input) = self.look() {
+                // The turn is gone only when the daemon stops.
+                let _ = turn.send(Message::plain(input));
+            }
+            std::thread::park_timeout(PAUSED_POLL);
         }
-        seen = now;
-        std::thread::park_timeout(PAUSED_POLL);
     }
 }

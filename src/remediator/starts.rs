@@ -31,12 +31,14 @@ pub(super) fn begin(state: &Path, now_us: i64) -> Option<String> {
     (failed >= FAILED_STARTS_MAX).then(|| why.to_owned())
 }
 
-/// The start was none: another process has this home.
-pub(super) fn unnote(state: &Path, now_us: i64) {
+/// Another daemon has this home: the start was none of its own and must not count against it.
+pub(super) fn not_ours(state: &Path, now_us: i64) {
     let bytes = std::fs::read(file(state)).unwrap_or_default();
     let mut starts: Starts = serde_json::from_slice(&bytes).unwrap_or_default();
-    starts.not_ready_us.retain(|at| *at != now_us);
-    write(state, &starts);
+    if let Some(ours) = starts.not_ready_us.iter().position(|at| *at == now_us) {
+        starts.not_ready_us.remove(ours);
+        write(state, &starts);
+    }
 }
 
 /// The start became ready.
@@ -57,6 +59,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_start_on_another_daemons_home_does_not_count() {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        for n in 0..5 {
+            assert!(begin(state.path(), n).is_none());
+            not_ours(state.path(), n);
+        }
+        assert!(begin(state.path(), 9).is_none());
+    }
+
+    #[test]
     fn the_fourth_failed_start_observes_only() {
         let state = tempfile::tempdir().expect("a temporary folder");
         let starts: Vec<bool> = (0..4).map(|n| begin(state.path(), n * 1_000_000).is_some()).collect();
@@ -65,7 +77,7 @@ mod tests {
         for at in 0..5 {
             let at = 3 * WINDOW_US + at;
             assert!(begin(state.path(), at).is_none(), "a start that another daemon refused does not count");
-            unnote(state.path(), at);
+            not_ours(state.path(), at);
         }
         ready(state.path());
         assert!(begin(state.path(), 2 * WINDOW_US + 1).is_none());

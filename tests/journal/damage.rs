@@ -279,3 +279,41 @@ fn a_rebuilt_index_is_recorded() {
     let done = journal.append(vec![draft_saying(1, "after")]).expect("appended");
     assert_eq!(done.own.iter().map(|r| r.event.kind()).collect::<Vec<_>>(), ["journal.index_rebuilt"]);
 }
+
+#[test]
+fn an_export_mends_what_nothing_else_can_and_a_fork_goes_on_without_it() {
+    let (home, all) = stored_twice();
+    let export = home.state.join("export");
+    let (journal, _) = reopen(&home);
+    journal.export(&export).expect("exported");
+    drop(journal);
+    fs::remove_dir_all(home.state.join("sled-0")).expect("deleted");
+    let mut bytes = fs::read(home.segment(0)).expect("read");
+    let length = bytes.iter().position(|b| *b == b'\n').expect("a line");
+    bytes[length + 100] ^= 1;
+    fs::write(home.segment(0), &bytes).expect("changed");
+    let (journal, opened) = IntentJournal::open(options(&home.state)).expect("opened for reading");
+    let damage = opened.damage.expect("found");
+    assert_eq!((damage.seq, damage.byte), (1, length as u64 + 1));
+    assert!(matches!(journal.append(vec![draft(1)]), Err(Error::ReadOnly(found)) if found == damage));
+    drop(journal);
+
+    let forked = Home::new();
+    copy(&home.state, &forked.state);
+    let (journal, continues) =
+        IntentJournal::fork(options(&forked.state), BTreeMap::new(), "a flipped bit").expect("forked");
+    assert_eq!((continues.seq, journal.next_seq()), (0, 1));
+    journal.append(vec![draft(1)]).expect("appended");
+    drop(journal);
+    assert!(check(&forked.state, Depth::Full).is_good());
+    assert_eq!(
+        fs::read(forked.state.join("journal-until-0/00000000000000000000.ndjson")).expect("kept"),
+        bytes
+    );
+
+    let (journal, opened) = IntentJournal::restore(options(&home.state), &export).expect("restored");
+    assert_eq!(opened.repaired.iter().map(|r| (r.seq, r.from.as_str())).collect::<Vec<_>>(), [(1, "export")]);
+    assert_eq!(lines(&journal)[..all.len()], all[..]);
+    drop(journal);
+    assert!(check(&home.state, Depth::Full).is_good());
+}

@@ -1,6 +1,7 @@
 //! The journal as its users see it: on a real folder, crashed, damaged, filled up, followed, verified by a stranger.
 
 mod common;
+mod crash;
 mod damage;
 mod faults;
 mod golden;

@@ -3,7 +3,7 @@ use remediator::event::control::Paused;
 use remediator::journal::proof::Committed;
 
 fn by_constructor(event: Paused) -> Committed<Paused> {
-    Committed::new(1, event)
+    Committed::after_sync(1, None, event)
 }
 
 fn by_changing_its_content(durable: Committed<Paused>, event: Paused) -> Committed<Paused> {

@@ -150,8 +150,7 @@ fn report(
     let standing = if approved {
         "approved: the runbooks above are live as soon as the daemon runs".to_owned()
     } else {
-        "not approved: runbooks only observe; approve with: remediator runbook approve PROPOSAL --reason …"
-            .to_owned()
+        "not approved: runbooks only observe; approve one with: remediator runbook approve ID".to_owned()
     };
     out::say(format!(
         "home      {home}\nyou       {principal}, signing with {} ({key_origin})\ntoken     {home}/state/token (0600; \

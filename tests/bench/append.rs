@@ -1,0 +1,245 @@
+//! `IntentJournal::append`: one producer, 256 in bursts, 256 sustained, CPU per entry; each beside the bare loop with
+//! the same group sizes, measured between the rounds.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use remediator::base::ids::{BootId, Fingerprint, NodeId, Receipt};
+use remediator::base::limits::INDEX_LAG_ENTRIES_MAX;
+use remediator::base::sign::JournalKey;
+use remediator::base::text::OutsideText;
+use remediator::event::degradation::{DegradationSeen, Source};
+use remediator::event::{Draft, Event};
+use remediator::journal::{Clock as _, IndexMode, IntentJournal, Options, SystemClock};
+
+use crate::sample::{Sample, cpu_seconds, eventually, number, pass, timed};
+use crate::table::{Holds, Table};
+use crate::{Done, Run, http};
+
+const PRODUCERS: u64 = 256;
+
+/// `degradation.seen` with about 350 bytes of data.
+pub fn seen(n: u64) -> DegradationSeen {
+    let report = http::report("web", "HTTP_WEDGED", &format!("web-{:02}", n % 64));
+    DegradationSeen {
+        receipt: Receipt(uuid::Uuid::from_u128((0x018f << 112) | u128::from(n))),
+        fingerprint: Fingerprint::of(&report.subsystem, &report.code, &report.target),
+        subsystem: report.subsystem,
+        code: report.code,
+        target: report.target,
+        severity: report.severity,
+        summary: report.summary,
+        detail: report.detail.map(OutsideText::Text),
+        attributes: report.attributes,
+        observed_at: None,
+        source: Source::Sentinel("web-http".into()),
+        sender_id: None,
+        actionable: true,
+    }
+}
+
+/// The same entry again and again, with a fresh receipt and the time: making it must not be what is measured.
+struct Template(DegradationSeen);
+
+impl Template {
+    fn new() -> Self {
+        Self(seen(0))
+    }
+    fn draft(&self, n: u64) -> Draft {
+        let mut seen = self.0.clone();
+        seen.receipt = Receipt(uuid::Uuid::from_u128((0x018f << 112) | u128::from(n)));
+        Draft { at: SystemClock.now(), incident: None, cause: None, event: Event::from(seen) }
+    }
+}
+
+fn journal(run: &Run, index: IndexMode) -> Done<IntentJournal> {
+    let key = JournalKey::from_seed(&[9; 32]);
+    let options = Options { index, ..Options::new(run.folder("journal")?, BootId::fresh(), key) };
+    Ok(IntentJournal::create(options, NodeId::fresh().map_err(|e| e.to_string())?, Default::default())?)
+}
+
+/// Waits until sled has everything.
+pub fn index_caught_up(journal: &IntentJournal) -> Done {
+    let ask = || journal.by_kind("journal.genesis", None, 1).is_ok().then_some(());
+    let patience = Duration::from_secs(120);
+    eventually(patience, Duration::from_millis(5), ask).ok_or_else(|| "sled does not catch up".into())
+}
+
+/// Appends one by one, on so many threads, until there are `entries` or the time is over. Entries per second.
+fn produce(journal: &IntentJournal, producers: u64, entries: u64, bound: Duration) -> Done<f64> {
+    let template = Arc::new(Template::new());
+    let (taken, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let began = Instant::now();
+    let threads: Vec<_> = (0..producers)
+        .map(|_| {
+            let (journal, template) = (journal.clone(), Arc::clone(&template));
+            let (taken, done) = (Arc::clone(&taken), Arc::clone(&done));
+            std::thread::Builder::new().stack_size(256 * 1024).spawn(move || {
+                while began.elapsed() < bound {
+                    let n = taken.fetch_add(1, Ordering::Relaxed);
+                    if n >= entries {
+                        break;
+                    }
+                    journal.append(vec![template.draft(n)])?;
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok::<(), remediator::journal::Error>(())
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    for thread in threads {
+        thread.join().map_err(|_| "a producer panicked")??;
+    }
+    Ok(done.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64())
+}
+
+/// Entries per batch behind `after`: entries of one batch name the same `synced`.
+fn group_size(journal: &IntentJournal, after: u64) -> Done<f64> {
+    let (mut batches, mut entries, mut last) = (0_u64, 0_u64, None);
+    let mut next = Some(after);
+    while let Some(from) = next {
+        let lines = journal.lines(Some(from), 1_000)?;
+        for line in &lines {
+            let synced = line.parsed()?.synced;
+            batches += u64::from(synced != last);
+            (last, entries) = (synced, entries + 1);
+        }
+        next = lines.last().map(|line| line.seq());
+        if entries > 50_000 {
+            break;
+        }
+    }
+    Ok(entries as f64 / batches.max(1) as f64)
+}
+
+struct Compared {
+    product: Sample,
+    bare: Sample,
+    ratio: Sample,
+    group: f64,
+}
+
+/// Rounds of the product with rounds of the bare loop in between.
+fn compare(run: &Run, journal: &IntentJournal, producers: u64, entries: u64) -> Done<Compared> {
+    let bound = Duration::from_secs(60);
+    let before = journal.head().seq;
+    produce(journal, producers, entries, bound)?;
+    let group = group_size(journal, before)?;
+    let (mut product, mut bare, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..run.rounds() {
+        if journal.index_is_ready() {
+            index_caught_up(journal)?;
+        }
+        let ours = produce(journal, producers, entries, bound)?;
+        let peer = run.machine()?.bare(group.round() as usize, run.pick(1.5, 0.1))?;
+        product.push(ours);
+        bare.push(peer);
+        ratio.push(ours / peer * 100.0);
+    }
+    let sample = |values: Vec<f64>| values.into_iter().collect::<Sample>();
+    Ok(Compared { product: sample(product), bare: sample(bare), ratio: sample(ratio), group })
+}
+
+pub fn rows(run: &Run, table: &mut Table) -> Done {
+    let with_sled = journal(run, IndexMode::On)?;
+    let alone = journal(run, IndexMode::Off)?;
+    let mut add = |what: &str, compared: &Compared| {
+        table.row(
+            what,
+            "≥ 85 % of the bare loop",
+            format!("{}: {}", compared.ratio.says("%"), compared.product.says("entries/s")),
+            format!("bare, groups of {}: {}", number(compared.group), compared.bare.says("entries/s")),
+            Holds::when(compared.ratio.median() >= 85.0),
+        );
+    };
+    let one = run.pick(2_000, 50);
+    add("append, 1 producer", &compare(run, &with_sled, 1, one)?);
+    let burst = run.pick(INDEX_LAG_ENTRIES_MAX * 2 / 3, 2_000);
+    add(
+        "append, 256 producers, bursts within sled's lag bound",
+        &compare(run, &with_sled, PRODUCERS, burst)?,
+    );
+    add("append, 256 producers, without sled", &compare(run, &alone, PRODUCERS, burst)?);
+    sustained(run, table, &with_sled)?;
+    cpu(run, table, &alone, "CPU per entry, 256 producers, journal alone", 22.0)?;
+    cpu(run, table, &with_sled, "CPU per entry, 256 producers, lines and indexes in sled", 48.0)?;
+    let (seconds, stopped) = timed(|| with_sled.clean_stop());
+    stopped?;
+    if seconds > 5.0 {
+        eprintln!("  (stopping took {} s)", number(seconds));
+    }
+    alone.clean_stop()?;
+    Ok(())
+}
+
+/// As long as it takes for the lag bound to be what limits.
+fn sustained(run: &Run, table: &mut Table, journal: &IntentJournal) -> Done {
+    let seconds = run.pick(30, 2);
+    let bound = Duration::from_secs(seconds);
+    let before = journal.head().seq;
+    let stop = Arc::new(AtomicBool::new(false));
+    let windows = std::thread::spawn({
+        let (journal, stop) = (journal.clone(), Arc::clone(&stop));
+        move || {
+            let (mut rates, mut last, mut since) = (Vec::new(), journal.head().seq, Instant::now());
+            while !stop.load(Ordering::Relaxed) {
+                pass(Duration::from_secs(seconds) / 5 - Duration::from_millis(20));
+                let now = journal.head().seq;
+                rates.push((now - last) as f64 / since.elapsed().as_secs_f64());
+                (last, since) = (now, Instant::now());
+            }
+            rates.into_iter().take(5).collect::<Sample>()
+        }
+    });
+    let whole = produce(journal, PRODUCERS, u64::MAX, bound)?;
+    stop.store(true, Ordering::Relaxed);
+    let windows = windows.join().map_err(|_| "the watcher panicked")?;
+    let group = group_size(journal, before)?;
+    let bare: Sample = (0..run.rounds())
+        .map(|_| run.machine()?.bare(group.round() as usize, run.pick(1.5, 0.1)))
+        .collect::<Done<_>>()?;
+    let percent = whole / bare.median() * 100.0;
+    index_caught_up(journal)?;
+    table.row(
+        format!("append, 256 producers sustained {seconds} s, sled keeping up"),
+        "≥ 60 % of the bare loop",
+        format!(
+            "{} %: {} entries/s; fifths of it {}",
+            number(percent),
+            number(whole),
+            windows.says("entries/s")
+        ),
+        format!("bare, groups of {}: {}", number(group), bare.says("entries/s")),
+        Holds::when(percent >= 60.0),
+    );
+    Ok(())
+}
+
+fn cpu(run: &Run, table: &mut Table, journal: &IntentJournal, what: &str, goal: f64) -> Done {
+    let entries = run.pick(60_000, 2_000);
+    let mut each = Vec::new();
+    for _ in 0..run.rounds() {
+        let before = cpu_seconds();
+        produce(journal, PRODUCERS, entries, Duration::from_secs(60))?;
+        if journal.index_is_ready() {
+            index_caught_up(journal)?;
+        }
+        each.push((cpu_seconds() - before) / entries as f64 * 1e6);
+    }
+    let each: Sample = each.into_iter().collect();
+    table.row(
+        what,
+        format!("≤ {goal:.0} µs"),
+        each.says("µs"),
+        "the producers' own work is in it",
+        Holds::when(each.median() <= goal),
+    );
+    Ok(())
+}
+
+/// Whether a walk goes on.
+pub fn go_on(yes: bool) -> ControlFlow<()> {
+    if yes { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}
