@@ -405,9 +405,29 @@ fn homes_keys_ports_and_tokens_that_are_wrong_are_named() {
         let args = ["emit", "--subsystem", "x", "--code", "ABC", "--target", "t", "--summary", "s"];
         says(&sandbox.run(&args).ends(4), &["token"]);
     }
-    std::fs::write(state.join("token"), token).expect("written");
+    std::fs::write(state.join("token"), &token).expect("written");
     assert!(sandbox.get("/v1/status").starts_with("HTTP/1.1 401"));
     sandbox.run(&["status"]).ends(0);
+}
+
+#[test]
+fn lost_tokens_are_made_anew_and_the_one_in_use_goes_on() {
+    let mut sandbox = Sandbox::with_home();
+    let state = sandbox.home().join("state");
+    let token = std::fs::read(state.join("token")).expect("a token");
+    std::fs::remove_file(state.join("tokens.json")).expect("removed");
+    sandbox.serve();
+    assert_eq!(std::fs::read(state.join("token")).expect("a token"), token);
+    report(&sandbox, "ANY", "one");
+    sandbox.stop("-TERM");
+    for lost in ["tokens.json", "token"] {
+        std::fs::remove_file(state.join(lost)).expect("removed");
+    }
+    sandbox.serve();
+    report(&sandbox, "ANY", "two");
+    let mode = std::fs::metadata(state.join("token")).expect("a token").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert_ne!(std::fs::read(state.join("token")).expect("a token"), token);
 }
 
 #[test]
