@@ -85,6 +85,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         Err(NoAnswer::Problem(problem)) if problem.code == "NOT_READY" => {
             keep(&home, report, "the daemon is still starting", global)
         }
+        Err(NoAnswer::Problem(problem)) if problem.code == "STOPPING" => {
+            keep(&home, report, "the daemon is stopping", global)
+        }
         Err(other) => Err(other.into_failure()),
     }
 }

@@ -179,8 +179,9 @@ impl DegradationReport {
     /// The claimed time as Unix µs.
     pub fn observed_at_us(&self) -> Result<Option<i64>, ReportError> {
         let Some(text) = &self.observed_at else { return Ok(None) };
-        match text.parse::<jiff::Timestamp>() {
-            Ok(at) => Ok(Some(at.as_microsecond())),
+        match text.parse::<jiff::Timestamp>().map(|at| at.as_microsecond()) {
+            Ok(at) if at.unsigned_abs() <= crate::base::limits::INTEGER_MAX => Ok(Some(at)),
+            Ok(_) => fail("observed_at", "is hundreds of years away: write when it was seen".into()),
             Err(e) => fail("observed_at", format!("is not an RFC 3339 time: {e}")),
         }
     }
@@ -244,13 +245,21 @@ mod tests {
             attributes: BTreeMap::from([(name.to_owned(), "x".to_owned())]),
             ..report()
         };
-        let cases: [(&str, DegradationReport); 12] = [
+        let cases: [(&str, DegradationReport); 14] = [
             ("summary", DegradationReport { summary: long(513), ..report() }),
             ("detail", DegradationReport { detail: Some(long(8193)), ..report() }),
             ("code", DegradationReport { code: "dead".into(), ..report() }),
             ("target", DegradationReport { target: String::new(), ..report() }),
             ("target", DegradationReport { target: "a\nb".into(), ..report() }),
             ("observed_at", DegradationReport { observed_at: Some("yesterday".into()), ..report() }),
+            (
+                "observed_at",
+                DegradationReport { observed_at: Some("9999-01-01T00:00:00Z".into()), ..report() },
+            ),
+            (
+                "observed_at",
+                DegradationReport { observed_at: Some("-009999-01-01T00:00:00Z".into()), ..report() },
+            ),
             ("id", DegradationReport { id: Some(String::new()), ..report() }),
             ("id", DegradationReport { id: Some("a\u{1b}[2J".into()), ..report() }),
             ("target", DegradationReport { target: "https://me:hunter2@db/".into(), ..report() }),

@@ -144,6 +144,12 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let observe_only = starts::begin(&parts.state, now_us);
     let observe_only =
         observe_only.or_else(|| parts.options.observe_only.then(|| "asked for at start".to_owned()));
+    if let Some(why) = &observe_only {
+        tracing::warn!(why, "this run observes only: it plans and records, and starts nothing");
+    }
+    if !parts.address.ip().is_loopback() {
+        tracing::warn!(listen = %parts.address, "listens beyond this machine without encryption: tokens can be read on the way");
+    }
     let locks = step(parts, "lock", || Ok(MachineLock::open()?))?;
     let key = step(parts, "keys", || Ok(keys::read_journal_key(&parts.state)?))?;
     let (journal, opened) = step(parts, "journal", || {

@@ -141,7 +141,8 @@ pub(super) fn trust_news(
             Ok(TrustNews::Changed(Box::new((trust, changed))))
         }
         Err(error) => {
-            Ok(TrustNews::Refused(TrustRefused { files: digests(&on_disk), reason: error.to_string() }))
+            let reason = super::intake::clean_line(&error.to_string());
+            Ok(TrustNews::Refused(TrustRefused { files: digests(&on_disk), reason }))
         }
     }
 }
