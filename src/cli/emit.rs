@@ -108,6 +108,14 @@ fn accepted(text: &str, global: &Global) -> Outcome {
 
 fn report(args: Args) -> Result<DegradationReport, Failure> {
     let Some(file) = args.file else {
+        let mut attributes = BTreeMap::new();
+        for (name, value) in args.attribute {
+            if attributes.contains_key(&name) {
+                return Err(Failure::new(Exit::Usage, format!("the attribute `{name}` is given twice"))
+                    .hint("give each name once"));
+            }
+            attributes.insert(name, value);
+        }
         return Ok(DegradationReport {
             subsystem: args.subsystem.unwrap_or_default(),
             code: args.code.unwrap_or_default(),
@@ -115,7 +123,7 @@ fn report(args: Args) -> Result<DegradationReport, Failure> {
             severity: args.severity,
             summary: args.summary.unwrap_or_default(),
             detail: args.detail,
-            attributes: args.attribute.into_iter().collect::<BTreeMap<_, _>>(),
+            attributes,
             observed_at: args.observed_at,
             id: args.id,
         });

@@ -79,7 +79,9 @@ where
     let config = config::read(&options.home, options.listen.as_deref())?;
     let state = options.home.join("state");
     if !state.join("journal").is_dir() {
-        return Err(Error::NoHome(options.home));
+        let key = keys::journal_key_path(&state);
+        let lost = if key.exists() { Error::JournalLost } else { Error::NoHome };
+        return Err(lost(options.home));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -431,6 +431,26 @@ fn lost_tokens_are_made_anew_and_the_one_in_use_goes_on() {
 }
 
 #[test]
+fn a_lost_journal_and_lost_blobs_are_damage_and_nothing_is_begun_in_their_place() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    sandbox.stop("-TERM");
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+    let state = sandbox.home().join("state");
+    std::fs::rename(state.join("journal"), sandbox.path().join("aside")).expect("moved");
+    says(&sandbox.run(&["serve"]).ends(5), &["missing although its key is there"]);
+    assert!(!state.join("journal").exists());
+    std::fs::rename(sandbox.path().join("aside"), state.join("journal")).expect("moved");
+    std::fs::rename(state.join("blobs"), sandbox.path().join("aside")).expect("moved");
+    says(&sandbox.run(&["audit", "verify", "--full"]).ends(5), &["which entry 0 names, is missing"]);
+    says(&sandbox.run(&["serve"]).ends(75), &["blob", "is missing", "backup"]);
+    std::fs::remove_dir_all(state.join("blobs")).ok();
+    std::fs::rename(sandbox.path().join("aside"), state.join("blobs")).expect("moved");
+    sandbox.serve();
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+}
+
+#[test]
 fn a_folder_that_cannot_be_read_is_listed_not_ignored() {
     let sandbox = Sandbox::with_home();
     let hidden = sandbox.home().join("runbooks/http-wedged");
