@@ -219,8 +219,10 @@ impl World {
             }
             _ => {}
         }
+        // Only a report of an incident that is not known can be followed by its opening.
+        let unknown = record.incident.is_some_and(|id| !self.incidents.contains_key(&id));
         self.last_seen = match &record.event {
-            Event::DegradationSeen(seen) => Some((record.seq, seen.clone())),
+            Event::DegradationSeen(seen) if unknown => Some((record.seq, seen.clone())),
             _ => None,
         };
     }

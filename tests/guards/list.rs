@@ -167,7 +167,7 @@ pub const GUARDS: &[Guard] = &[
             "if self.samples == SampleKeys::Refused &&",
             "if self.samples == SampleKeys::Allowed &&",
         ),
-        &["--lib", "runbook::tests::shipped_files_need_approval_only_and_sample_keys_count_nowhere"],
+        &["--lib", "runbook::tests::this_repository_stands_by_its_sample_keys_where_they_are_allowed"],
     ),
     guard(
         "signature",
@@ -283,7 +283,7 @@ pub const GUARDS: &[Guard] = &[
             "FlockOperation::NonBlockingLockExclusive",
             "FlockOperation::NonBlockingLockShared",
         ),
-        &["--lib", "coordination::file::tests::the_lock_is_exclusive_across_processes_and_not_inherited"],
+        &["--lib", "coordination::file::tests::a_held_lock_is_refused_with_its_holder_and_its_token_grows"],
     ),
     guard(
         "lock token",
@@ -339,7 +339,7 @@ pub const GUARDS: &[Guard] = &[
         ),
         &[
             "--lib",
-            "policy::tests::recovery::an_unknown_outcome_that_is_not_healthy_freezes_the_runbook_for_a_day",
+            "policy::tests::recovery::a_frozen_runbook_does_not_act_on_its_target_for_another_trouble_either",
         ],
     ),
     guard(
@@ -459,8 +459,8 @@ pub const GUARDS: &[Guard] = &[
         "processes are found by their mark",
         (
             "src/action/leftovers.rs",
-            "    found.extend(marked(known, &services)?);",
-            "    let _ = marked(known, &services)?;",
+            "table::marks(stat.pid).filter(|marks| marks.step.node == known.node)",
+            "table::marks(stat.pid).filter(|marks| marks.step.node != known.node)",
         ),
         &["--lib", "action::leftovers::tests::a_step_whose_start_was_not_yet_an_entry_is_found_by_its_mark"],
     ),

@@ -104,6 +104,25 @@ fn every_changed_bit_is_found_and_its_entry_named() {
 }
 
 #[test]
+fn a_durable_line_that_lacks_its_line_feed_is_given_it_back() {
+    let home = Home::new();
+    let journal = IntentJournal::create(options(&home.state), node(), BTreeMap::new()).expect("made");
+    for n in 0..5 {
+        journal.append(vec![draft(n)]).expect("appended");
+    }
+    journal.clean_stop().expect("stopped");
+    let all = lines(&journal);
+    drop(journal);
+    let file = fs::OpenOptions::new().write(true).open(home.segment(0)).expect("opened");
+    file.set_len(file.metadata().expect("size").len() - 1).expect("cut");
+    let (journal, opened) = IntentJournal::open(options(&home.state)).expect("opened");
+    assert_eq!(opened.damage, None);
+    assert_eq!(lines(&journal)[..all.len()], all[..]);
+    drop(journal);
+    assert!(check(&home.state, Depth::Full).is_good());
+}
+
+#[test]
 fn a_signature_of_another_line_is_found_by_full_verification() {
     let home = Home::new();
     let journal = IntentJournal::create(options(&home.state), node(), BTreeMap::new()).expect("made");

@@ -204,3 +204,18 @@ fn a_step_that_was_tried_again_and_ended_is_known_at_the_next_crash() {
     assert_eq!(attempt.resumption, Some(Resumption::Verify));
     assert_eq!((play.outcome(), play.ran.len()), (Some(Outcome::Healthy), 1));
 }
+
+#[test]
+fn a_frozen_runbook_does_not_act_on_its_target_for_another_trouble_either() {
+    let mut play = crashed_in_step(step("a", false, false), Verdict::Failed);
+    play.run(100_000);
+    assert_eq!(play.incident().state, IncidentState::Frozen);
+    let mut other = play.seen("PROCESS_DEAD");
+    other.subsystem = "another".into();
+    other.fingerprint = Fingerprint::of("another", "PROCESS_DEAD", "web");
+    play.input(Input::Reported(Box::new(other)));
+    play.run(100_000);
+    assert_eq!((play.count("attempt.planned"), play.incident().state), (1, IncidentState::Escalated));
+    let why = &play.incident().chosen.as_ref().expect("a trace").matched.candidates[0].why;
+    assert_eq!(why, "frozen");
+}
