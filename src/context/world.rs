@@ -255,6 +255,7 @@ impl World {
             Event::TrustRefused(refused) => {
                 self.trust.refused = Some((refused.files.clone(), refused.reason.clone()));
             }
+            Event::TrustRestored(_) => self.trust.refused = None,
             Event::Paused(paused) => {
                 self.control.paused = Some((paused.by.clone(), paused.reason.clone()));
                 self.control.seq = Some(seq);

@@ -26,6 +26,7 @@ use crate::base::ids::{BootId, NodeId};
 use crate::base::limits::TURN_QUEUE_MAX;
 use crate::context::World;
 use crate::coordination::MachineLock;
+use crate::event::content::TrustRestored;
 use crate::event::process::ProcessStarted;
 use crate::journal::{self, Clock, IntentJournal, SystemClock};
 use crate::policy::Input;
@@ -351,6 +352,10 @@ fn trust(parts: &Parts, turn: &mut Turn) -> Result<Content, Error> {
     let mut trust = content::trust_in_force(&turn.journal, &turn.world.trust)?;
     let mut refused = None;
     match content::trust_news(&turn.journal, &trust, &files)? {
+        TrustNews::Same if turn.world.trust.refused.is_some() => {
+            let files = trust.digests();
+            turn.decide_now(vec![Input::TrustRestored(TrustRestored { files })])?;
+        }
         TrustNews::Same => {}
         TrustNews::Changed(change) => {
             let (changed_trust, changed) = *change;

@@ -15,7 +15,7 @@ use super::runbooks::CatalogRunbooks;
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::Seq;
 use crate::context;
-use crate::event::content::{CatalogLoaded, TrustChanged, TrustRefused};
+use crate::event::content::{CatalogLoaded, TrustChanged, TrustRefused, TrustRestored};
 use crate::journal::{Clock as _, IntentJournal, SystemClock};
 use crate::policy::Input;
 use crate::runbook::trust::TRUST_FILES;
@@ -205,6 +205,10 @@ impl ContentWatch {
             return Ok(());
         }
         match trust_news(&self.journal, &self.trust, &files)? {
+            TrustNews::Same if self.refused.take().is_some() => {
+                let files = self.trust.digests();
+                self.send(Message::plain(Input::TrustRestored(TrustRestored { files })));
+            }
             TrustNews::Same => {}
             TrustNews::Changed(change) => {
                 let (trust, changed) = *change;
@@ -227,6 +231,15 @@ impl ContentWatch {
         self.seen = files;
         if loaded.catalog.0.is_same_as(&self.catalog.0) {
             return Ok(());
+        }
+        let (before, now) = (self.catalog.0.live_digests().len(), loaded.catalog.0.live_digests().len());
+        match now < before {
+            true => tracing::warn!(
+                before,
+                now,
+                "fewer content files are live; `remediator runbook list` says why"
+            ),
+            false => tracing::info!(live = now, "content was loaded anew"),
         }
         self.catalog = Arc::clone(&loaded.catalog);
         self.send(Message::catalog(loaded.input, loaded.catalog));

@@ -319,7 +319,8 @@ impl Catalog {
     }
     /// Whether nothing has changed: the same files, judged the same, under the same trust.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        self.folder == other.folder
+        self.kept_files().eq(other.kept_files())
+            && self.folder.unreadable == other.folder.unreadable
             && self.trust.files() == other.trust.files()
             && self.contents() == other.contents()
     }

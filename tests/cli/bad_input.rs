@@ -204,6 +204,14 @@ fn changed_trust_files_are_not_believed_without_a_signature() {
         || status()["refused"].as_str().is_some_and(|why| why.contains("ssh-keygen -Y sign -n trust"));
     assert!(eventually(Duration::from_secs(20), refused), "{}", status());
     assert_eq!(status()["files"], before, "what is in force has not changed");
+    let signers = sandbox.home().join("proposals/trust/allowed_signers");
+    let changed = std::fs::read_to_string(&signers).expect("readable");
+    let kept: Vec<_> =
+        changed.lines().filter(|line| !line.starts_with("eve")).map(|l| format!("{l}\n")).collect();
+    std::fs::write(&signers, kept.concat()).expect("written");
+    assert!(eventually(Duration::from_secs(20), || status()["refused"].is_null()), "{}", status());
+    std::fs::write(&signers, changed).expect("written");
+    assert!(eventually(Duration::from_secs(20), refused), "{}", status());
     sandbox.run(&["pause", "--reason", "stop"]).ends(0);
     sandbox.run(&["resume", "--reason", "mine now", "--key", "eve"]).ends(4);
     sandbox.run(&["resume", "--reason", "still mine"]).ends(0);
