@@ -49,6 +49,34 @@ pub(super) async fn size(request: Request, next: Next) -> Response {
         .into_response()
 }
 
+/// A path that is not text is refused here: whatever reads it behind this can rely on text.
+pub(super) async fn text_path(request: Request, next: Next) -> Response {
+    if !is_text(request.uri().path()) {
+        let detail = "the path is not UTF-8 once its %-escapes are read";
+        return Problem::new(problem::BAD_PARAMETER, detail).into_response();
+    }
+    next.run(request).await
+}
+
+fn is_text(path: &str) -> bool {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let escaped = after.get(..2).filter(|_| *first == b'%').and_then(|two| hex::decode(two).ok());
+        match escaped {
+            Some(byte) => {
+                bytes.extend(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    std::str::from_utf8(&bytes).is_ok()
+}
+
 /// `?node=`: only this one's journal is here.
 pub(super) async fn node(State(api): State<Api>, request: Request, next: Next) -> Response {
     let asked = request.uri().query().unwrap_or_default().split('&').find_map(|p| p.strip_prefix("node="));
@@ -70,4 +98,19 @@ pub(super) async fn not_found(uri: Uri) -> Box<Problem> {
 /// The route has other methods.
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Box<Problem> {
     Problem::new(problem::METHOD, format!("{} does not take {method}", uri.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_text;
+
+    #[test]
+    fn escapes_must_make_text() {
+        for good in ["/v1/audit/1", "/v1/explain/%C3%A4", "/%", "/%4", "/%zz", "/%00"] {
+            assert!(is_text(good), "{good}");
+        }
+        for bad in ["/%ff", "/v1/explain/%C3", "/%C3/%A4"] {
+            assert!(!is_text(bad), "{bad}");
+        }
+    }
 }

@@ -73,6 +73,7 @@ fn router(api: Api) -> Router {
         .method_not_allowed_fallback(guard::method_not_allowed)
         .fallback(guard::not_found)
         .layer(axum::extract::DefaultBodyLimit::max(crate::base::limits::REQUEST_BYTES_MAX))
+        .layer(axum::middleware::from_fn(guard::text_path))
         .layer(axum::middleware::from_fn(guard::size))
         .layer(axum::middleware::from_fn(guard::bounds))
         .with_state(api)

@@ -39,6 +39,12 @@ fn pass(text: &str) -> Option<String> {
     (out != text).then(|| out.into_owned())
 }
 
+/// Whether what stands under this name is a secret whatever it looks like: `db_password`, but not `TOKEN_FILE`.
+pub fn is_secret_name(name: &str) -> bool {
+    let taken_out = pass(&format!("{name}=x"));
+    taken_out.is_some_and(|text| text == format!("{name}={MARK}"))
+}
+
 /// The names of the rules that find something, for people who wrote it into a file.
 pub fn findings(text: &str) -> Vec<&'static str> {
     let mut names = Vec::new();
@@ -220,6 +226,16 @@ mod tests {
         ] {
             assert_eq!(redact(text), text);
             assert!(matches!(redact(text), Cow::Borrowed(_)));
+        }
+    }
+
+    #[test]
+    fn names_of_secrets_are_known_without_their_value() {
+        for name in ["password", "db.password", "DB_PASSWORD", "api-key", "access_key_id", "client_secret"] {
+            assert!(is_secret_name(name), "{name}");
+        }
+        for name in ["status", "latency_ms", "TOKEN_FILE", "key", "path", "", "x y", "a=b", "password=y z"] {
+            assert!(!is_secret_name(name), "{name}");
         }
     }
 

@@ -3,6 +3,8 @@
 //! Not for: deciding (policy), folding (context), bytes of a line (journal).
 
 pub mod attempt;
+mod blobs;
+mod bounds;
 pub mod content;
 pub mod control;
 pub mod degradation;

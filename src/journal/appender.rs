@@ -77,6 +77,31 @@ impl Request {
     }
 }
 
+/// Nobody waits for ever: a request that goes away without an answer (its leader panicked) is refused.
+impl Drop for Request {
+    fn drop(&mut self) {
+        let answer = self.slot.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*answer, Answer::Waiting | Answer::Lead) {
+            drop(answer);
+            self.refuse(Error::Sealed { reason: "the append was not finished".into() });
+        }
+    }
+}
+
+/// Held by the leading thread. If it panics nobody knows what was written: the journal is sealed.
+struct Leading<'a>(&'a Appender);
+
+impl Drop for Leading<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.seal("an append panicked");
+            let waiting = std::mem::take(&mut self.0.queue().waiting);
+            drop(waiting);
+            self.0.queue().leading = false;
+        }
+    }
+}
+
 #[derive(Default)]
 struct Queue {
     waiting: VecDeque<Request>,
@@ -168,6 +193,7 @@ impl Appender {
 
     /// Commits batches until the queue is empty or others have had their share, the own request among them.
     fn lead(&self, slot: &Slot) -> Result<Done, Error> {
+        let _leading = Leading(self);
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut mine = None;
         for round in 1.. {

@@ -24,6 +24,7 @@ mod queries;
 mod recovery;
 mod repair;
 mod rows;
+mod seals;
 mod segment;
 mod sign;
 mod signatures;

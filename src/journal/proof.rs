@@ -6,6 +6,15 @@ use crate::event::{Event, Kind};
 
 /// An event that is durable at a position of the journal. It cannot be built outside `journal`, and it is not
 /// `Clone`: the proof of an intent is good for one permit.
+///
+/// ```compile_fail
+/// use remediator::journal::proof::Committed;
+/// let forged = Committed { seq: 1, incident: None, event: () };
+/// ```
+/// ```compile_fail
+/// use remediator::journal::proof::Committed;
+/// let forged = Committed::after_sync(1, None, ());
+/// ```
 #[derive(Debug, PartialEq)]
 pub struct Committed<E> {
     seq: Seq,

@@ -11,9 +11,9 @@ use crate::event::Event;
 use super::error::{Damage, Error};
 use super::handle::IntentJournal;
 use super::line::{Line, LineRef};
-use super::recovery::{check_one, seal_of};
 use super::repair::{Keys, Source};
 use super::rows::{By, Rows, Trouble, incident_term, kind_term};
+use super::seals::{check_one, seal_of};
 use super::segment::first_of;
 
 impl IntentJournal {

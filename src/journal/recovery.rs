@@ -1,7 +1,6 @@
 //! Opening: which bytes at the end are entries, which were never durable, which are damage; mending, cutting,
-//! and recording what was done. Older segments are looked at through their seals only.
+//! and recording what was done. Older segments are looked at through their seals only (`seals`).
 
-use std::io;
 use std::sync::Arc;
 
 use crate::base::digest::Blake3;
@@ -14,13 +13,11 @@ use super::durable::Head;
 use super::error::{Damage, Error};
 use super::head::Note;
 use super::line::LineRef;
-use super::repair::{Keys, Mended, NoSource, Pieces, Source, mend_closed, repair_records, walk_on};
+use super::repair::{Keys, Pieces, Source, repair_records, walk_on};
+use super::seals::{check_closed, keep_aside, read_start, write_segment};
 use super::segment::{content, list, name_of};
-use super::store::{Store, StoreFile, read_all, read_full};
+use super::store::{Store, read_all};
 use super::writer::{Active, UNFINISHED};
-
-/// Bytes of closed segments, newest first, whose seals are checked at open. Older ones are believed.
-const CHECK_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// What an open found and did, before anything was appended.
 pub(super) struct Recovered {
@@ -67,13 +64,6 @@ pub(super) fn read_genesis(
         .map_err(Error::ReadOnly)
 }
 
-fn read_start(file: &dyn StoreFile) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; crate::base::limits::LINE_BYTES_MAX + 1];
-    let read = read_full(file, &mut bytes, 0)?;
-    bytes.truncate(memchr::memchr(b'\n', &bytes[..read]).unwrap_or(read));
-    Ok(bytes)
-}
-
 fn damage(seq: Seq, segment: Seq, byte: u64, what: &str) -> Damage {
     Damage { seq, file: name_of(segment), byte, what: what.to_owned() }
 }
@@ -92,10 +82,12 @@ pub(super) fn recover(store: &Arc<dyn Store>, known: &Known<'_>) -> Result<Recov
     let head = last_segment.settle(known)?;
     let mut repaired = std::mem::take(&mut last_segment.repaired);
     let mut damage = last_segment.damage.take();
-    match check_closed(store, &last_segment, known.source) {
-        Ok(records) => repaired.extend(records),
-        Err(Error::Damaged(found)) => damage = damage.or(Some(found)),
-        Err(other) => return Err(other),
+    if let Some(line) = last_segment.line(0) {
+        match check_closed(store, &line, last_segment.keys.clone(), known.source) {
+            Ok(records) => repaired.extend(records),
+            Err(Error::Damaged(found)) => damage = damage.or(Some(found)),
+            Err(other) => return Err(other),
+        }
     }
     let cut = last_segment.cut.take();
     let active = last_segment.into_active()?;
@@ -119,6 +111,8 @@ struct LastSegment<'a> {
     note: Option<Note>,
     repaired: Vec<LineRepaired>,
     cut: Option<TailCut>,
+    /// The file does not hold what is believed, byte for byte.
+    rearranged: bool,
     damage: Option<Damage>,
 }
 
@@ -140,6 +134,7 @@ impl<'a> LastSegment<'a> {
             note: Note::read(&**store),
             repaired: Vec::new(),
             cut: None,
+            rearranged: false,
             damage: None,
         };
         this.scan();
@@ -290,7 +285,7 @@ impl<'a> LastSegment<'a> {
             ));
         }
         let survivors = durable.is_none_or(|d| head.seq > d);
-        let changed = self.cut.is_some() || !self.repaired.is_empty();
+        let changed = self.cut.is_some() || !self.repaired.is_empty() || self.rearranged;
         if self.damage.is_none() && (survivors || changed) {
             self.write_anew()?;
         }
@@ -336,6 +331,8 @@ impl<'a> LastSegment<'a> {
                 kept_as: name,
             });
         }
+        // Such as a last line that lacked nothing but its LF.
+        self.rearranged = content(&self.bytes) != walk.mended.bytes;
         self.bytes = walk.mended.bytes;
         self.scan();
         self.split()
@@ -376,120 +373,5 @@ impl<'a> LastSegment<'a> {
         let file = self.store.open(&name_of(self.first)).map_err(Error::io("open", &path))?;
         let padded = file.size().map_err(Error::io("measure", &path))?;
         Ok(Active::new(file, self.first, padded, &self.bytes[..self.good_end]))
-    }
-}
-
-/// Keeps bytes that are not (or no longer) part of the journal.
-fn keep_aside(store: &Arc<dyn Store>, name: &str, bytes: &[u8]) -> Result<(), Error> {
-    let name = format!("aside/{name}");
-    let write = || -> io::Result<()> {
-        let file = store.create(&name)?;
-        file.write_at(bytes, 0)?;
-        file.sync()
-    };
-    write().map_err(Error::io("keep aside", store.place().join(&name)))
-}
-
-/// Replaces a segment's file by one with exactly these bytes.
-fn write_segment(store: &Arc<dyn Store>, first: Seq, bytes: &[u8]) -> Result<(), Error> {
-    let write = || -> io::Result<()> {
-        let file = store.create(UNFINISHED)?;
-        file.write_at(bytes, 0)?;
-        file.sync()?;
-        store.rename(UNFINISHED, &name_of(first))?;
-        store.sync_folder()
-    };
-    write().map_err(Error::io("write anew", store.place().join(name_of(first))))
-}
-
-/// Checks closed segments against their seals, newest first, and mends what it can.
-fn check_closed(
-    store: &Arc<dyn Store>,
-    last: &LastSegment<'_>,
-    source: Option<&dyn Source>,
-) -> Result<Vec<LineRepaired>, Error> {
-    let mut records = Vec::new();
-    let mut checked = 0;
-    let Some(line) = last.line(0) else { return Ok(records) };
-    let Some(mut seal) = seal_of(&line) else { return Ok(records) };
-    let mut keys = last.keys.clone();
-    loop {
-        if checked > CHECK_BYTES_MAX {
-            return Ok(records);
-        }
-        checked += seal.0.previous_bytes;
-        let (first_line, mended) = check_one(store, &seal, &mut keys, source)?;
-        records.extend(mended);
-        let before = LineRef::parse(&first_line).ok().and_then(|line| seal_of(&line));
-        match before {
-            Some(before) => seal = before,
-            None => return Ok(records),
-        }
-    }
-}
-
-/// What a segment's first line says of the segment before.
-pub(super) fn seal_of(line: &LineRef<'_>) -> Option<(SegmentOpened, Blake3)> {
-    match line.record().ok()?.event {
-        Event::SegmentOpened(seal) => Some((seal, line.prev)),
-        _ => None,
-    }
-}
-
-/// Checks one closed segment; gives its first line as it must be and what had to be mended.
-pub(super) fn check_one(
-    store: &Arc<dyn Store>,
-    (seal, last_hash): &(SegmentOpened, Blake3),
-    keys: &mut Keys,
-    source: Option<&dyn Source>,
-) -> Result<(Vec<u8>, Vec<LineRepaired>), Error> {
-    let first = seal.previous_first;
-    let path = store.place().join(name_of(first));
-    let bytes = match store.open(&name_of(first)) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(e) => return Err(Error::Io { doing: "open", path, source: e }),
-        Ok(file) => {
-            let fits = is_sealed(&*file, seal).map_err(Error::io("read", &path))?;
-            if fits {
-                return Ok((read_start(&*file).map_err(Error::io("read", path))?, Vec::new()));
-            }
-            read_all(&*file).map_err(Error::io("read", path))?
-        }
-    };
-    for line in Pieces::of(&bytes).backwards() {
-        keys.learn(line);
-    }
-    let none = NoSource;
-    let source = source.unwrap_or(&none);
-    let mended: Mended = mend_closed(&bytes, seal, *last_hash, keys, source).map_err(Error::Damaged)?;
-    keep_aside(store, &format!("{first:020}-damaged.ndjson"), &bytes)?;
-    write_segment(store, first, &mended.bytes)?;
-    let mut records = repair_records(&bytes, &mended, first, source);
-    if records.is_empty() {
-        // Bytes behind or between the lines were changed; the lines themselves were all there.
-        let damage = "bytes that are no line were taken out".to_owned();
-        let from = "segments".to_owned();
-        records.push(LineRepaired { seq: first, segment: first, byte: 0, damage, from });
-    }
-    let start = memchr::memchr(b'\n', &mended.bytes).unwrap_or(0);
-    Ok((mended.bytes[..start].to_vec(), records))
-}
-
-/// Whether a file is exactly what its seal says. Read in pieces: a segment need not fit into memory twice.
-fn is_sealed(file: &dyn StoreFile, seal: &SegmentOpened) -> io::Result<bool> {
-    if file.size()? != seal.previous_bytes {
-        return Ok(false);
-    }
-    let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0; 1 << 20];
-    let mut at = 0;
-    loop {
-        match read_full(file, &mut buffer, at)? {
-            0 => return Ok(Blake3::from_bytes(*hasher.finalize().as_bytes()) == seal.previous_blake3),
-            read => {
-                hasher.update(&buffer[..read]);
-                at += read as u64;
-            }
-        }
     }
 }

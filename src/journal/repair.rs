@@ -21,18 +21,6 @@ pub(super) trait Source {
     fn name(&self) -> &'static str;
 }
 
-/// Nobody to ask.
-pub(super) struct NoSource;
-
-impl Source for NoSource {
-    fn line(&self, _: Seq) -> Option<Vec<u8>> {
-        None
-    }
-    fn name(&self) -> &'static str {
-        "segments"
-    }
-}
-
 /// Keys that may have signed the lines at hand.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Keys(BTreeMap<KeyId, PublicKey>);

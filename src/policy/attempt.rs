@@ -7,6 +7,8 @@ use super::effects::{Purpose, Ticket};
 use super::input::LockAnswer;
 use super::{escalation, held, notices, settle, steps, verification};
 use crate::base::ids::{AttemptId, IncidentId, Seq};
+use crate::base::limits::SUMMARY_BYTES_MAX;
+use crate::base::text::{clean, clip};
 use crate::context::{Attempt, AttemptState, RemediationContext};
 use crate::event::attempt::{
     AttemptEnded, Outcome, Phase, PreconditionResult, PreconditionsChecked, Resumption,
@@ -67,7 +69,7 @@ fn evaluate(
         .map(|((plan, observation), answer)| {
             let (holds, error) = match answer {
                 Ok(holds) => (Some(holds), None),
-                Err(error) => (None, Some(error)),
+                Err(error) => (None, Some(clip(&clean(&error), SUMMARY_BYTES_MAX).to_owned())),
             };
             PreconditionResult { id: plan.id.clone(), observation, holds, error }
         })

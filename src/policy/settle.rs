@@ -6,7 +6,8 @@ use super::limits::{self, Blocked};
 use super::runbooks::{Offer, OfferStanding, Planned};
 use super::{attempt, escalation, held};
 use crate::base::ids::{AttemptId, IncidentId, Seq};
-use crate::base::limits::TRACE_CANDIDATES_MAX;
+use crate::base::limits::{SUMMARY_BYTES_MAX, TRACE_CANDIDATES_MAX};
+use crate::base::text::{clean, clip};
 use crate::context::IncidentState;
 use crate::event::attempt::AttemptPlanned;
 use crate::event::incident::{Candidate, IncidentHeld, IncidentMatched};
@@ -187,7 +188,8 @@ fn candidate(offer: &Offer, eligible: bool, why: String, detail: String) -> Cand
         priority: offer.priority,
         eligible,
         why,
-        detail,
+        // What an expression says of itself may hold anything; a trace of many must fit one entry.
+        detail: clip(&clean(&detail), SUMMARY_BYTES_MAX).to_owned(),
     }
 }
 

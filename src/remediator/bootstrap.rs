@@ -79,7 +79,9 @@ where
     let config = config::read(&options.home, options.listen.as_deref())?;
     let state = options.home.join("state");
     if !state.join("journal").is_dir() {
-        return Err(Error::NoHome(options.home));
+        let key = keys::journal_key_path(&state);
+        let lost = if key.exists() { Error::JournalLost } else { Error::NoHome };
+        return Err(lost(options.home));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -144,6 +146,12 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let observe_only = starts::begin(&parts.state, now_us);
     let observe_only =
         observe_only.or_else(|| parts.options.observe_only.then(|| "asked for at start".to_owned()));
+    if let Some(why) = &observe_only {
+        tracing::warn!(why, "this run observes only: it plans and records, and starts nothing");
+    }
+    if !parts.address.ip().is_loopback() {
+        tracing::warn!(listen = %parts.address, "listens beyond this machine without encryption: tokens can be read on the way");
+    }
     let locks = step(parts, "lock", || Ok(MachineLock::open()?))?;
     let key = step(parts, "keys", || Ok(keys::read_journal_key(&parts.state)?))?;
     let (journal, opened) = step(parts, "journal", || {
@@ -211,11 +219,15 @@ fn run(parts: &Parts) -> Result<(), Error> {
     start_watching(parts, &mut threads, content, journal.clone(), paused, &watch, &turn_in)?;
     step(parts, "accept", || {
         let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
-        let spooled = spooled.map_err(system("take in spooled reports"))?;
+        let spooled = spooled.unwrap_or_else(|error| {
+            tracing::error!(%error, "spooled reports cannot be taken in: look at state/spool");
+            0
+        });
         starts::ready(&parts.state);
         tracing::info!(listen = %parts.address, %node, spooled, "ready");
         Ok(())
     })?;
+    watch_spool(parts, &mut threads)?;
     let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch)?;
     threads.join();
     match end {
@@ -368,6 +380,15 @@ fn runbooks(_: &Parts, turn: &mut Turn, mut content: Content) -> Result<Content,
     content.catalog = Arc::clone(&loaded.catalog);
     turn.adopt(loaded.input, loaded.catalog)?;
     Ok(content)
+}
+
+/// Only behind the first taking in, so that nobody takes in the same file twice.
+fn watch_spool(parts: &Parts, threads: &mut shutdown::Threads) -> Result<(), Error> {
+    let (state, handle, runtime) = (parts.state.clone(), parts.handle.clone(), parts.runtime.clone());
+    let stop = Arc::clone(&parts.stop);
+    threads
+        .spawn("spool", move || spool::watch(&state, &handle, &runtime, &stop))
+        .map_err(system("watch for spooled reports"))
 }
 
 fn start_watching(

@@ -81,7 +81,12 @@ pub(super) fn trust_in_force(journal: &IntentJournal, trust: &context::Trust) ->
     for (name, blob) in &trust.blobs {
         match journal.get_blob(blob)? {
             Some(bytes) => files.insert(name.clone(), bytes),
-            None => return Err(ContentError::Trust(format!("blob {blob} of `{name}` is missing"))),
+            None => {
+                let what = format!(
+                    "blob {blob} of `{name}` is missing: put state/blobs back from a backup or an export"
+                );
+                return Err(ContentError::Trust(what));
+            }
         };
     }
     Trust::load(&files).map_err(|error| ContentError::Trust(error.to_string()))
@@ -141,7 +146,8 @@ pub(super) fn trust_news(
             Ok(TrustNews::Changed(Box::new((trust, changed))))
         }
         Err(error) => {
-            Ok(TrustNews::Refused(TrustRefused { files: digests(&on_disk), reason: error.to_string() }))
+            let reason = super::intake::clean_line(&error.to_string());
+            Ok(TrustNews::Refused(TrustRefused { files: digests(&on_disk), reason }))
         }
     }
 }

@@ -74,6 +74,11 @@ mod tests {
         let starts: Vec<bool> = (0..4).map(|n| begin(state.path(), n * 1_000_000).is_some()).collect();
         assert_eq!(starts, [false, false, false, true]);
         assert!(begin(state.path(), 2 * WINDOW_US).is_none(), "old ones do not count");
+        for at in 0..5 {
+            let at = 3 * WINDOW_US + at;
+            assert!(begin(state.path(), at).is_none(), "a start that another daemon refused does not count");
+            not_ours(state.path(), at);
+        }
         ready(state.path());
         assert!(begin(state.path(), 2 * WINDOW_US + 1).is_none());
     }

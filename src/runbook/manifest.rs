@@ -8,6 +8,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
+use crate::base::redact;
+use crate::event::content::Standing;
 
 use super::catalog::{Catalog, LoadContext};
 use super::content::{ContentFolder, TRUST_DIR};
@@ -76,7 +78,7 @@ impl Catalog {
     /// The manifest, the same bytes for the same catalog.
     pub fn manifest_bytes(&self) -> Result<Vec<u8>, ManifestError> {
         let mut files = pack(&self.folder().files);
-        files.retain(|path, _| !path.starts_with(TRUST_DIR));
+        files.retain(|path, _| !path.starts_with(TRUST_DIR) && !self.is_withheld(path));
         let manifest = Manifest {
             v: V1,
             context: self.context().clone(),
@@ -87,6 +89,21 @@ impl Catalog {
             unreadable: self.folder().unreadable.clone(),
         };
         Ok(serde_json::to_vec(&manifest)?)
+    }
+
+    /// A manifest is a blob, and no secret becomes one: what was refused for a secret in it, and files that nobody
+    /// reads (a key left lying there), are named in the entry and not kept. Neither can ever be live.
+    fn is_withheld(&self, path: &str) -> bool {
+        let kinds = [".yaml", ".yml", ".json", ".sig"];
+        if !kinds.iter().any(|kind| path.ends_with(kind)) {
+            return true;
+        }
+        let refused = self.entries().filter(|e| e.standing == Standing::Refused);
+        let problems = refused.filter(|e| e.path == path).map(|e| &e.problems).next();
+        let Some(problems) = problems.or_else(|| self.unreadable().get(path)) else { return false };
+        let found = |text: &str| redact::findings(text).iter().any(|rule| !rule.ends_with("address"));
+        let bytes = self.folder().get(path).unwrap_or_default();
+        problems.iter().any(|p| p.check == "secrets") || found(&String::from_utf8_lossy(bytes))
     }
 
     /// Judges the files of a manifest again.

@@ -303,6 +303,43 @@ fn the_trust_files_change_only_with_a_signature_of_the_version_in_force() {
     folder.sign("eve", Role::Trust, "proposals/trust/allowed_signers");
     assert!(attempt(&folder).is_err());
     assert!(matches!(Trust::load(&Default::default()), Err(TrustError::Missing(_))));
+    // The same with nothing else changed: what eve gives herself in the new file does not make her signature count.
+    let mut folder = Folder::new();
+    let before = folder.trust();
+    let mut signers =
+        String::from_utf8(folder.files["proposals/trust/allowed_signers"].clone()).expect("text");
+    let kept: Vec<&str> = signers.lines().filter(|line| !line.starts_with("eve")).collect();
+    signers = format!(
+        "{}\n{}",
+        kept.join("\n"),
+        crate::base::signers::line("eve", &["trust@remediator"], &folder.public("eve"))
+    );
+    folder.write("proposals/trust/allowed_signers", &signers);
+    folder.sign("eve", Role::Trust, "proposals/trust/allowed_signers");
+    let refused = before.changed(&folder.content().trust_files(), NOW_US);
+    assert!(
+        matches!(&refused, Err(TrustError::Unsigned { file, .. }) if file == "allowed_signers"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_manifest_keeps_no_secret_and_nothing_that_nobody_reads() {
+    let mut folder = Folder::new();
+    let words = "hunter2";
+    folder.write(
+        "runbooks/web/secret.yaml",
+        &RUNBOOK.replace("id: fix", "id: leak").replace("WHAT: ", &format!("PASSWORD: {words}, WHAT: ")),
+    );
+    folder.write("runbooks/web/torn.yaml", &format!("id: [\npassword: {words}\n"));
+    folder.write("runbooks/web/deploy_key", &format!("-----BEGIN X PRIVATE KEY-----\n{words}\n"));
+    let catalog = folder.load();
+    assert_eq!(folder.standing("runbook/leak").0, Standing::Refused);
+    let bytes = catalog.manifest_bytes().expect("manifest");
+    assert!(!String::from_utf8_lossy(&bytes).contains(words));
+    let again = Catalog::from_manifest(&bytes).expect("again");
+    assert!(again.verified("fix").is_some(), "what is live is whole");
+    assert_eq!(again.live_digests(), catalog.live_digests());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! appending, so that what is opened afterwards is what a crash leaves.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -65,6 +66,7 @@ impl Corpus {
         child.kill()?;
         child.wait()?;
         let incident = built.parse()?;
+        settle(&home)?;
         let mib = |folder: &Path| number(bytes_below(folder) as f64 / 1024.0 / 1024.0);
         let sled = std::fs::read_dir(home.state())?.flatten().map(|e| e.path());
         let sled = sled.filter(|p| p.file_name().is_some_and(|n| n.to_string_lossy().starts_with("sled-")));
@@ -80,6 +82,17 @@ impl Corpus {
     pub fn journal_folder(&self) -> PathBuf {
         self.home.state().join("journal")
     }
+}
+
+/// What was written is on the disk, and the segments are in the page cache: not the disk is measured.
+fn settle(home: &Home) -> Done {
+    rustix::fs::sync();
+    for entry in std::fs::read_dir(home.state().join("journal"))?.flatten() {
+        if entry.file_type()?.is_file() {
+            std::io::copy(&mut File::open(entry.path())?, &mut std::io::sink())?;
+        }
+    }
+    Ok(())
 }
 
 /// The child: builds, says an incident's id, and goes on appending until it is killed.

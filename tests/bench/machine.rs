@@ -37,9 +37,7 @@ impl Machine {
         let (rounds, syncs) = (run.rounds(), run.pick(400, 20));
         let mut sync_ms = Vec::new();
         for i in 0..rounds * syncs {
-            let began = Instant::now();
-            bare.write(&[b'x'; LINE_BYTES], (i * LINE_BYTES) as u64)?;
-            sync_ms.push(began.elapsed().as_secs_f64() * 1e3);
+            sync_ms.push(bare.sync_once((i * LINE_BYTES) as u64)?);
         }
         let line = [b'x'; LINE_BYTES];
         let many = run.pick(20_000, 500);
@@ -72,6 +70,11 @@ impl Machine {
         row("machine: start /bin/date until it has read the clock", self.start_ms.says_tail("ms"));
     }
 
+    /// ms of one pwrite of a line and its fdatasync, now: a disk that others use is not the same a minute later.
+    pub fn sync_once(&self) -> Done<f64> {
+        self.bare.sync_once(0)
+    }
+
     /// Entries per second of the bare loop: sign each, then one write and one fdatasync per group.
     pub fn bare(&self, group: usize, seconds: f64) -> Done<f64> {
         self.bare.run(group.max(1), seconds)
@@ -98,6 +101,12 @@ impl Bare {
     fn write(&self, bytes: &[u8], at: u64) -> std::io::Result<()> {
         self.file.write_all_at(bytes, at % (FILE_BYTES - bytes.len() as u64))?;
         self.file.sync_data()
+    }
+
+    fn sync_once(&self, at: u64) -> Done<f64> {
+        let began = Instant::now();
+        self.write(&[b'x'; LINE_BYTES], at)?;
+        Ok(began.elapsed().as_secs_f64() * 1e3)
     }
 
     fn run(&self, group: usize, seconds: f64) -> Done<f64> {

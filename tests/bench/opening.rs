@@ -75,13 +75,13 @@ fn indexed(
 ) -> Done<f64> {
     let path = format!("/v1/incidents/{}", corpus.incident);
     while began.elapsed() < Duration::from_secs(300) {
+        meanwhile()?;
         let (status, said) = client.get(&path)?;
         match status {
             200 => return Ok(began.elapsed().as_secs_f64()),
             503 => {}
             _ => return Err(format!("{path}: {status} {said}").into()),
         }
-        meanwhile()?;
         pass(Duration::from_millis(20));
     }
     Err("the indexes were not built in time".into())

@@ -81,7 +81,12 @@ fn one(run: &mut Run, round: u64) -> Result<(), String> {
         },
         1,
     );
-    let late = seen.iter().find(|e| e.kind == "attempt.ended" && e.data["outcome"] == "aborted_deadline");
+    // What had been done is taken back first, for the reason of the deadline.
+    let late = seen.iter().find(|e| match e.kind.as_str() {
+        "attempt.ended" => e.data["outcome"] == "aborted_deadline",
+        "attempt.undo_started" => e.text("reason").contains("its runtime of"),
+        _ => false,
+    });
     run.add("aborted at the deadline", u64::from(late.is_some()));
     ensure(round != 0 || late.is_some(), || format!("the late holder went on: {}", kinds(&seen)))?;
     twice(&home)?;

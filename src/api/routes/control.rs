@@ -29,7 +29,7 @@ pub(super) fn routes() -> Router<Api> {
 /// The body of a pause, or of closing an incident.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Pause {
+struct Reason {
     reason: String,
 }
 
@@ -41,17 +41,23 @@ struct Signed {
     signature: String,
 }
 
+/// The reason that every word of a person needs.
+fn reason(bytes: Result<Bytes, BytesRejection>) -> Result<String, Box<Problem>> {
+    let Reason { reason } = body(bytes)?;
+    if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
+        let detail = format!("`reason` says why, in 1 to {SUMMARY_BYTES_MAX} bytes");
+        return Err(Problem::new(problem::BAD_REPORT, detail).field("reason"));
+    }
+    Ok(reason)
+}
+
 async fn pause(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
     let by = format!("person:{}", person(&bearer)?);
-    let Pause { reason } = body(bytes)?;
-    if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
-        let detail = format!("`reason` says why, in 1 to {SUMMARY_BYTES_MAX} bytes");
-        return Err(Problem::new(problem::BAD_REPORT, detail).field("reason"));
-    }
+    let reason = reason(bytes)?;
     api.ready()?;
     let seq = api.daemon.pause(by, reason).await?;
     json(&Recorded { v: 1, seq })
@@ -64,11 +70,7 @@ async fn close(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
     let by = format!("person:{}", person(&bearer)?);
-    let Pause { reason } = body(bytes)?;
-    if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
-        let detail = format!("`reason` says why, in 1 to {SUMMARY_BYTES_MAX} bytes");
-        return Err(Problem::new(problem::BAD_REPORT, detail).field("reason"));
-    }
+    let reason = reason(bytes)?;
     let incident = id
         .parse()
         .map_err(|_| Problem::new(problem::NOT_FOUND, format!("`{id}` is not the id of an incident")))?;

@@ -96,7 +96,11 @@ pub fn make(
     files::sync_folder(root)?;
     std::fs::set_permissions(root, std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .with_context(|| format!("cannot open up {}", root.display()))?;
-    std::fs::rename(root, &home).with_context(|| format!("cannot rename to {}", home.display()))?;
+    if let Err(error) = std::fs::rename(root, &home) {
+        // Somebody else may have made one meanwhile.
+        must_be_free(&home)?;
+        return Err(error).with_context(|| format!("cannot rename to {}", home.display()));
+    }
     // Renamed away: nothing is left for the guard to remove.
     let _ = staging.keep();
     files::sync_folder(parent)?;

@@ -1,0 +1,195 @@
+//! What bounds acting, and what is loud when nothing may act.
+
+use super::*;
+
+#[test]
+fn cooldown_then_attempts_then_people() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.look = Verdict::Failed;
+    play.report();
+    play.run(10_000);
+    assert_eq!(play.incident().held.as_ref().map(|h| h.reason.as_str()), Some("cooldown"));
+    play.run(200_000);
+    assert_eq!(play.incident().attempts.len(), 3, "three attempts, then no more");
+    assert_eq!(play.incident().state, IncidentState::Escalated);
+    let why = &play.incident().chosen.as_ref().expect("a trace").matched.candidates[0].why;
+    assert_eq!(why, "attempts");
+    // A restart resets nothing (X4).
+    play.crash();
+    play.report();
+    play.run(30_000);
+    assert_eq!(play.incident().attempts.len(), 3);
+    // The second rung comes after a fresh look, and a look that cannot tell holds it (X3).
+    play.look = Verdict::Unknown;
+    play.run(900_000);
+    assert_eq!(play.incident().escalation.rung, Some(0));
+    assert!(play.count("incident.escalation_held") > 1);
+    play.look = Verdict::Failed;
+    play.run(900_000);
+    assert_eq!(play.incident().escalation.rung, Some(1));
+    play.look = Verdict::Healthy;
+    play.run(3_600_000);
+    assert_eq!(play.incident().closed.as_ref().map(|c| c.closure), Some(Closure::RecoveredUnaided));
+}
+
+#[test]
+fn nothing_that_fits_is_loud_and_recovery_closes_it() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    let seen = play.seen("SOMETHING_ELSE");
+    let fingerprint = seen.fingerprint;
+    play.input(Input::Reported(Box::new(seen)));
+    play.run(1_000);
+    assert_eq!((play.incident().state, play.count("notice.queued")), (IncidentState::Escalated, 1));
+    let source = Source::Sentinel("web".into());
+    let (target, evidence) = ("web".to_owned(), "answers".to_owned());
+    play.input(Input::Recovered(DegradationRecovered { fingerprint, target, source, evidence }));
+    assert!(play.incident().is_closed());
+}
+
+#[test]
+fn what_only_observes_is_planned_once_and_never_run() {
+    let standing = OfferStanding::ObserveOnly("unsigned".into());
+    let mut play =
+        Play::new(Shelf(vec![(offer("process-dead", standing), plan(vec![step("a", true, false)], false))]));
+    play.report();
+    play.run(60_000);
+    play.report();
+    play.run(60_000);
+    assert_eq!((play.outcome(), play.ran.len()), (Some(Outcome::DryRun), 0));
+    assert_eq!(play.incident().attempts.len(), 1);
+    assert_eq!(play.incident().state, IncidentState::Escalated);
+}
+
+#[test]
+fn a_pause_holds_and_a_resume_lets_go_once() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.input(Input::Paused(Paused { by: "person:ann".into(), reason: "look".into() }));
+    play.report();
+    play.run(60_000);
+    assert_eq!((play.ran.len(), play.incident().state), (0, IncidentState::Held));
+    let resumed = || Resumed {
+        by: "ann".into(),
+        reason: "done".into(),
+        statement: SignedStatement { digest: FileDigest::of(b"s"), nonce: "n1".into() },
+    };
+    play.input(Input::Resumed(resumed()));
+    play.run(60_000);
+    assert_eq!(play.outcome(), Some(Outcome::Healthy));
+    assert_eq!(play.input(Input::Resumed(resumed())), Answer::Nothing, "a statement is good once");
+}
+
+#[test]
+fn a_nearly_full_disk_begins_nothing_new_and_goes_on_by_itself() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.space_low = true;
+    play.report();
+    play.run(30_000);
+    assert_eq!(play.ran.len(), 0);
+    play.space_low = false;
+    play.run(30_000);
+    assert_eq!(play.outcome(), Some(Outcome::Healthy));
+}
+
+#[test]
+fn two_attempts_at_once_and_the_third_waits_its_turn() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    for target in ["one", "two", "three"] {
+        let mut seen = play.seen("PROCESS_DEAD");
+        seen.target = target.into();
+        seen.fingerprint = Fingerprint::of("service", "PROCESS_DEAD", target);
+        play.input(Input::Reported(Box::new(seen)));
+    }
+    assert_eq!(play.world.active_attempts(), 2);
+    play.run(200_000);
+    assert_eq!(play.ran.len(), 3, "all were healed in the end");
+}
+
+#[test]
+fn a_person_clears_a_target_and_closes_what_is_at_rest() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.steps = [StepOutcome::WouldNotDie].into();
+    play.report();
+    play.run(100_000);
+    assert_eq!(play.incident().held.as_ref().map(|h| h.reason.as_str()), Some("tainted"));
+    let statement = SignedStatement { digest: FileDigest::of(b"s"), nonce: "n".into() };
+    let (target, by, reason) = ("web".to_owned(), "ann".to_owned(), "gone".to_owned());
+    play.input(Input::Cleared(TargetCleared { target, by, reason, statement }));
+    play.run(100_000);
+    assert_eq!(play.outcome(), Some(Outcome::Healthy));
+    let seen = play.seen("SOMETHING_ELSE");
+    play.input(Input::Reported(Box::new(seen)));
+    let incident = play.incident().id;
+    play.input(Input::Closed { incident, by: "person:ann".into(), reason: "known".into() });
+    assert_eq!(play.incident().closed.as_ref().map(|c| c.closure), Some(Closure::ClosedByPerson));
+}
+
+#[test]
+fn every_state_that_waits_for_somebody_has_a_deadline() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], true)));
+    play.looks = [Verdict::Failed, Verdict::Failed].into();
+    play.report();
+    loop {
+        let attempt = play.incident().attempt().expect("an attempt");
+        if attempt.state == crate::context::AttemptState::Ended {
+            break;
+        }
+        assert!(next_timer(&play.world).is_some(), "no deadline in {:?}", attempt.state);
+        if !play.act() {
+            play.pass(500);
+        }
+    }
+}
+
+#[test]
+fn a_wall_clock_that_steps_back_is_recorded_once_and_moves_no_window() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.look = Verdict::Failed;
+    play.report();
+    play.run(10_000);
+    let held = play.incident().held.clone();
+    play.at.time_us -= 3_600_000_000;
+    play.report();
+    play.report();
+    assert_eq!(play.count("process.clock_stepped"), 1);
+    assert_eq!(play.incident().held, held, "the cooldown is where it was");
+}
+
+#[test]
+fn a_decision_trace_keeps_32_candidates_in_full_and_counts_the_rest() {
+    let mismatched = |n: usize| {
+        let mut offer = offer(&format!("rb-{n:03}"), OfferStanding::Live);
+        offer.mismatch = Some(("target".into(), "another target".into()));
+        (offer, plan(vec![step("a", true, false)], false))
+    };
+    let mut shelf = Shelf((0..100).map(mismatched).collect());
+    shelf.0.push((offer("last", OfferStanding::Live), plan(vec![step("a", true, false)], false)));
+    let mut play = Play::new(shelf);
+    play.report();
+    let matched = &play.incident().chosen.as_ref().expect("a trace").matched;
+    assert_eq!(matched.chosen.as_deref(), Some("last"));
+    assert_eq!((matched.candidates.len(), matched.more), (33, 68), "the chosen one is always in it");
+}
+
+#[test]
+fn trouble_that_keeps_coming_back_is_announced_only() {
+    let mut shelf = shelf(plan(vec![step("a", true, false)], false));
+    shelf.0[0].0.limits = OfferLimits { attempts: 100, window_ms: 86_400_000, cooldown_ms: 0 };
+    let mut play = Play::new(shelf);
+    for times in 1..=4 {
+        play.report();
+        play.run(120_000);
+        assert_eq!(play.count("attempt.planned"), times.min(3));
+    }
+    assert_eq!(play.incident().state, IncidentState::Escalated);
+    let why = &play.incident().chosen.as_ref().expect("a trace").matched.candidates[0].why;
+    assert_eq!(why, "fingerprint_attempts");
+}
+
+#[test]
+fn what_is_not_actionable_is_kept_and_opens_nothing() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    let words = DegradationSeen { actionable: false, ..play.seen("PROCESS_DEAD") };
+    assert!(matches!(play.input(Input::Reported(Box::new(words))), Answer::Accepted { .. }));
+    play.run(10_000);
+    assert_eq!((play.count("degradation.seen"), play.count("incident.opened")), (1, 0));
+}
