@@ -63,6 +63,10 @@ impl Reader {
                 anstream::eprintln!("note: no daemon answers at {address}; read from the segments");
                 Ok(None)
             }
+            Err(NoAnswer::Silent { address, .. }) => {
+                anstream::eprintln!("note: the daemon at {address} hangs; read from the segments");
+                Ok(None)
+            }
             Err(NoAnswer::Problem(problem)) if problem.status == 503 || problem.status == 401 => {
                 let detail = problem.detail;
                 anstream::eprintln!(
