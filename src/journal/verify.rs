@@ -140,7 +140,7 @@ pub fn verify(folder: &Path, depth: Depth, progress: &mut dyn FnMut(Progress)) -
 /// A seal or note that does not fit although the chain holds: some signature's bytes were changed. Which?
 fn settle_seals(walker: &mut Walker<'_>, store: &dyn Store, segments: &[Seq]) -> Result<(), Error> {
     let Some(at) = walker.bad_seal() else { return Ok(()) };
-    let range = Range { segment: 0, byte: 0, until: at.seq + 1 };
+    let range = Range { segment: 0, byte: 0, until: at.seq + 1, end: None };
     let keys = signatures::Keys::of(walker.keys());
     if let Some(bad) = signatures::first_bad(store, segments, &keys, range, &mut |_| ())?.bad {
         walker.blame(bad);
@@ -156,7 +156,7 @@ fn check_unhashed(
     note: Option<&Note>,
 ) -> Result<(), Error> {
     let Some(note) = note.filter(|_| !walker.is_bad()) else { return Ok(()) };
-    let range = Range { segment: note.segment, byte: note.bytes, until: walker.entries() };
+    let range = Range { segment: note.segment, byte: note.bytes, until: walker.entries(), end: None };
     let keys = signatures::Keys::of(walker.keys());
     let found = signatures::first_bad(store, segments, &keys, range, &mut |_| ())?;
     walker.count_signatures(found.count);
