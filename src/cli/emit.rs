@@ -71,16 +71,21 @@ struct Accepted {
 
 /// Reports.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let report = report(args)?;
+    let mut report = report(args)?;
+    // With an id it can be handed in a second time, when nobody can tell whether the first try arrived.
+    report.id.get_or_insert_with(|| format!("emit-{}", Receipt::fresh()));
     report.check().map_err(|e| Failure::new(Exit::Usage, format!("the report breaks a rule: {e}")))?;
     let home = Home::existing(global)?;
     let client = Client::new(&home)?;
     let body = serde_json::to_string(&report)
         .map_err(|e| Failure::new(Exit::Usage, "the report cannot be written as JSON").because(e))?;
-    match client.post("/v1/degradations", body) {
+    match client.try_post("/v1/degradations", body) {
         Ok(text) => accepted(&text, global),
         Err(NoAnswer::NoDaemon { address, .. }) => {
             keep(&home, report, &format!("no daemon answers at {address}"), global)
+        }
+        Err(NoAnswer::Silent { address, .. }) => {
+            keep(&home, report, &format!("the daemon at {address} hangs"), global)
         }
         Err(NoAnswer::Problem(problem)) if problem.code == "NOT_READY" => {
             keep(&home, report, "the daemon is still starting", global)
@@ -148,9 +153,8 @@ fn report(args: Args) -> Result<DegradationReport, Failure> {
 }
 
 /// One file, synced, renamed into place, its folder synced: then it is as good as accepted.
-fn keep(home: &Home, mut report: DegradationReport, why: &str, global: &Global) -> Outcome {
+fn keep(home: &Home, report: DegradationReport, why: &str, global: &Global) -> Outcome {
     let id = Receipt::fresh();
-    report.id.get_or_insert_with(|| format!("spool-{id}"));
     let spooled = Spooled { v: 1, person: person(home)?, report };
     let folder = spool::folder(&home.state());
     let path = folder.join(format!("{id}.json"));
@@ -176,7 +180,7 @@ fn keep(home: &Home, mut report: DegradationReport, why: &str, global: &Global) 
         }
         Output::Human => {
             out::say(format!("{why}; the report waits in {}", path.display()))?;
-            out::say(out::faint("it is taken in first when `remediator serve` starts"))?;
+            out::say(out::faint("it is taken in as soon as the daemon can"))?;
         }
     }
     Ok(Exit::Ok)

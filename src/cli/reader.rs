@@ -66,6 +66,10 @@ impl Reader {
                 self.note(format!("no daemon answers at {address}"));
                 Ok(None)
             }
+            Err(NoAnswer::Silent { address, .. }) => {
+                anstream::eprintln!("note: the daemon at {address} hangs; read from the segments");
+                Ok(None)
+            }
             Err(NoAnswer::Problem(problem)) if problem.status == 503 || problem.status == 401 => {
                 let detail = problem.detail;
                 self.note(format!("the daemon at {} does not answer this ({detail})", self.client.address()));

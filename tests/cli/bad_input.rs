@@ -298,6 +298,29 @@ fn a_spooled_report_that_breaks_a_rule_is_set_aside_and_late_ones_are_taken_in()
 }
 
 #[test]
+fn a_daemon_that_hangs_costs_no_report_and_no_view() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    report(&sandbox, "BEFORE", "before");
+    sandbox.signal("-STOP");
+    let args = ["emit", "--subsystem", "mark", "--code", "WHILE", "--target", "while", "--summary", "s"];
+    says(&sandbox.run(&args).ends(0), &["hangs", "waits in"]);
+    let list = sandbox.run(&["incidents"]).ends(0);
+    says(&list, &["hangs", "before"]);
+    sandbox.signal("-CONT");
+    // It may have been in the daemon's hands already: it counts once all the same.
+    let counts = || {
+        let all = sandbox.run(&["incidents", "--output", "json"]).json()["incidents"].clone();
+        let all = all.as_array().cloned().unwrap_or_default();
+        all.iter().filter(|i| i["target"] == "while").map(|i| i["count"].as_u64()).collect::<Vec<_>>()
+    };
+    let spool = sandbox.home().join("state/spool");
+    let empty = || std::fs::read_dir(&spool).is_ok_and(|mut files| files.next().is_none());
+    assert!(eventually(Duration::from_secs(20), empty));
+    assert_eq!(counts(), [Some(1)]);
+}
+
+#[test]
 fn names_that_climb_stay_names() {
     let mut sandbox = Sandbox::with_home();
     teach(&sandbox, "touch", "TOUCH", "[/bin/touch, \"${home}/mark-${target}\"]");

@@ -113,6 +113,13 @@ impl Sandbox {
         self.wait_ready();
     }
 
+    /// Sends the daemon a signal that it outlives.
+    pub fn signal(&self, signal: &str) {
+        let daemon = self.daemon.as_ref().expect("a daemon was started");
+        let status = Command::new("kill").args([signal, &daemon.id().to_string()]).status();
+        assert!(status.expect("kill starts").success());
+    }
+
     /// Ends the daemon with a signal and waits for it.
     pub fn stop(&mut self, signal: &str) {
         let mut daemon = self.daemon.take().expect("a daemon was started");
