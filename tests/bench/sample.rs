@@ -33,10 +33,6 @@ impl Sample {
         let at = (percent / 100.0 * last as f64).round() as usize;
         self.0[at.min(last)]
     }
-    /// Each value changed.
-    pub fn map(&self, f: impl Fn(f64) -> f64) -> Self {
-        self.0.iter().map(|value| f(*value)).collect()
-    }
     /// `median (min–max) unit`
     pub fn says(&self, unit: &str) -> String {
         format!("{} ({}–{}) {unit}", number(self.median()), number(self.min()), number(self.max()))
