@@ -143,6 +143,13 @@ pub(super) const SEALED: Kind = (
     "The journal is sealed",
     "the disk failed under the journal: look at it, then start the daemon again; nothing was accepted",
 );
+/// It was told to stop.
+pub(super) const STOPPING: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "STOPPING",
+    "The daemon is stopping",
+    "try again once it has started again; nothing was accepted",
+);
 /// Indexes are being built.
 pub(super) const REBUILDING: Kind = (
     StatusCode::SERVICE_UNAVAILABLE,
@@ -218,6 +225,9 @@ impl From<Rejection> for Box<Problem> {
             Rejection::Full { retry_after_s } => Problem::new(FULL, detail).retry_after(retry_after_s),
             Rejection::ReserveOnly { retry_after_s } => {
                 Problem::new(RESERVE_ONLY, detail).retry_after(retry_after_s)
+            }
+            Rejection::Stopping { retry_after_s } => {
+                Problem::new(STOPPING, detail).retry_after(retry_after_s)
             }
             Rejection::Sealed(_) => Problem::new(SEALED, detail).retry_after(60),
             Rejection::Refused { code: code @ ("NOT_AT_REST" | "NOTHING_TO_DO"), reason } => Problem::new(

@@ -2,6 +2,12 @@
 
 /// A journal line without its LF. Fits one 64 KiB read with the LF.
 pub const LINE_BYTES_MAX: usize = 65_535;
+/// The longest possible rest of a line.
+pub const ENVELOPE_BYTES_MAX: usize = 704;
+/// The payload of an event as JSON: with the longest envelope it fits a line.
+pub const EVENT_BYTES_MAX: usize = LINE_BYTES_MAX - ENVELOPE_BYTES_MAX;
+/// Integers that every JSON reader keeps exactly: ±(2^53 − 1).
+pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Segment size at which the next one is begun: small enough to verify or copy at leisure.
 pub const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How far a segment is written ahead with newlines, so that an append changes no file size.
@@ -48,6 +54,8 @@ pub const OPEN_INCIDENTS_MAX: usize = 10_000;
 pub const STEPS_MAX: usize = 32;
 /// Preconditions of one runbook: what all of them saw stands in one entry.
 pub const PRECONDITIONS_MAX: usize = 16;
+/// A resource limit of a process, in its own unit: more than any machine has.
+pub const RLIMIT_MAX: u64 = 1 << 40;
 /// Arguments of one step.
 pub const ARGV_MAX: usize = 64;
 /// One argument of a step.

@@ -27,13 +27,13 @@ const SPAN_MS_MAX: u64 = 366 * 86_400_000;
 pub struct SpanError(String);
 
 impl Span {
-    /// A span of whole milliseconds.
+    /// A span of whole milliseconds. At most 366 days: a longer one could be written but not read back.
     pub const fn from_ms(ms: u64) -> Self {
-        Self(ms)
+        Self(if ms > SPAN_MS_MAX { SPAN_MS_MAX } else { ms })
     }
     /// A span of whole seconds.
     pub const fn from_secs(secs: u64) -> Self {
-        Self(secs * 1000)
+        Self::from_ms(secs.saturating_mul(1000))
     }
     /// Milliseconds.
     pub const fn ms(self) -> u64 {

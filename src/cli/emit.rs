@@ -18,7 +18,7 @@ use crate::remediator::spool::{self, Spooled};
 /// Report a degradation. It is durable when this command ends with 0.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  remediator emit --subsystem service --code PROCESS_DEAD --target web --severity error --summary \"web is gone\"\n  echo '{\"subsystem\":\"service\",\"code\":\"PROCESS_DEAD\",\"target\":\"web\",\"severity\":\"error\",\"summary\":\"gone\"}' | remediator emit --file -"
+    after_help = "Example:\n  remediator emit --subsystem service --code PROCESS_DEAD --target web \\\n    --severity error --summary \"web is gone\"\n  echo '{\"subsystem\":\"disk\",\"code\":\"DISK_SLOW\",\"target\":\"sda\",' \\\n    '\"severity\":\"warning\",\"summary\":\"slow\"}' | remediator emit --file -"
 )]
 pub struct Args {
     /// A report as JSON; `-` reads it from stdin. Instead of the other options.
@@ -85,6 +85,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         Err(NoAnswer::Problem(problem)) if problem.code == "NOT_READY" => {
             keep(&home, report, "the daemon is still starting", global)
         }
+        Err(NoAnswer::Problem(problem)) if problem.code == "STOPPING" => {
+            keep(&home, report, "the daemon is stopping", global)
+        }
         Err(other) => Err(other.into_failure()),
     }
 }
@@ -105,6 +108,14 @@ fn accepted(text: &str, global: &Global) -> Outcome {
 
 fn report(args: Args) -> Result<DegradationReport, Failure> {
     let Some(file) = args.file else {
+        let mut attributes = BTreeMap::new();
+        for (name, value) in args.attribute {
+            if attributes.contains_key(&name) {
+                return Err(Failure::new(Exit::Usage, format!("the attribute `{name}` is given twice"))
+                    .hint("give each name once"));
+            }
+            attributes.insert(name, value);
+        }
         return Ok(DegradationReport {
             subsystem: args.subsystem.unwrap_or_default(),
             code: args.code.unwrap_or_default(),
@@ -112,17 +123,18 @@ fn report(args: Args) -> Result<DegradationReport, Failure> {
             severity: args.severity,
             summary: args.summary.unwrap_or_default(),
             detail: args.detail,
-            attributes: args.attribute.into_iter().collect::<BTreeMap<_, _>>(),
+            attributes,
             observed_at: args.observed_at,
             id: args.id,
         });
     };
-    let name = file.display();
+    let stdin = file.as_os_str() == "-";
+    let name = if stdin { "standard input".to_owned() } else { file.display().to_string() };
     let cannot = |e: std::io::Error| Failure::new(Exit::Usage, format!("cannot read {name}")).because(e);
     let mut bytes = Vec::new();
     // One byte more than is allowed tells too long from just right.
     let limit = REQUEST_BYTES_MAX as u64 + 1;
-    if file.as_os_str() == "-" {
+    if stdin {
         std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(cannot)?;
     } else {
         std::fs::File::open(&file).and_then(|f| f.take(limit).read_to_end(&mut bytes)).map_err(cannot)?;

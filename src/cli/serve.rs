@@ -1,14 +1,17 @@
 //! `remediator serve`: runs the daemon of a home until it is told to stop. The work is in `remediator`.
 
 use super::exit::{Exit, Failure};
-use super::{Global, Home, Outcome};
-use crate::api::{self, Tokens};
+use super::init::files;
+use super::{Global, Home, Outcome, out};
+use crate::api::{self, Bearer, Tokens, tokens};
 use crate::remediator::{self, Options};
+use crate::runbook::Role;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 stopped in order, 69 it could not start, 75 the journal could not be written.\n\n\
+    after_help = "Exit codes: 0 stopped in order, 69 it could not start, 75 try again: the address or the journal is in use, or \
+the journal could not be written.\n\n\
 Examples:\n  remediator serve\n  remediator serve --listen 127.0.0.1:9000 --observe-only"
 )]
 pub struct Args {
@@ -26,12 +29,56 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     start_log()?;
     let options =
         Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };
-    let tokens = Tokens::load(&home.tokens())
-        .map_err(|e| Failure::new(Exit::Unavailable, "the HTTP interface has no tokens").because(e))?;
+    let tokens = tokens(&home)?;
     match remediator::serve(options, |face| api::serve(face.listener, face.handle, tokens, face.stopped)) {
         Ok(()) => Ok(Exit::Ok),
         Err(error) => Err(failure(error)),
     }
+}
+
+/// Tokens are no part of what must be kept: lost ones are made anew for whoever may speak for this home. The token
+/// in `state/token` is kept when it is there, so that programs that use it go on.
+fn tokens(home: &Home) -> Result<Tokens, Failure> {
+    let none =
+        |e: tokens::Error| Failure::new(Exit::Unavailable, "the HTTP interface has no tokens").because(e);
+    if home.tokens().exists() || !home.state().join("journal").is_dir() {
+        return Tokens::load(&home.tokens()).map_err(none);
+    }
+    let name = principal(home)?;
+    let written = std::fs::read_to_string(home.token()).unwrap_or_default();
+    let token = match written.trim() {
+        token if token.starts_with(tokens::PREFIX) => token.to_owned(),
+        _ => {
+            let token = tokens::mint().map_err(none)?;
+            let path = home.token();
+            // A file of that name may be there, empty or torn.
+            let _ = std::fs::remove_file(&path);
+            files::write_private(&path, format!("{token}\n").as_bytes()).map_err(|e| {
+                Failure::new(Exit::Unavailable, format!("cannot write {}", path.display())).because(e)
+            })?;
+            token
+        }
+    };
+    let mut known = Tokens::new().map_err(none)?;
+    known.add(Bearer::Person { name: name.clone() }, &token, out::now_us());
+    known.save(&home.tokens()).map_err(none)?;
+    tracing::warn!(
+        person = name,
+        "state/tokens.json was missing: made anew with the token in state/token only"
+    );
+    Ok(known)
+}
+
+/// The first person who may lift a pause.
+fn principal(home: &Home) -> Result<String, Failure> {
+    let trust = remediator::read_trust_folder(home.root())
+        .map_err(|e| Failure::new(Exit::Unavailable, "nobody is known to make a token for").because(e))?;
+    let control = Role::Control.namespace();
+    let first = trust.signers().grants().iter().find(|g| g.namespaces.iter().any(|n| n == control));
+    first.map(|grant| grant.principal.clone()).ok_or_else(|| {
+        Failure::new(Exit::Unavailable, format!("nobody in proposals/trust/allowed_signers holds {control}"))
+            .hint("put state/tokens.json back from a backup, or give somebody that role")
+    })
 }
 
 /// The daemon's own exit code, as far as it is one of the documented ones.

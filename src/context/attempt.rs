@@ -343,6 +343,8 @@ impl Attempt {
     fn finish_step(&mut self, finished: &StepFinished, seq: Seq) {
         let Some(running) = self.running.take() else { return };
         let (undo, try_no) = (running.intended.undo, running.intended.try_no);
+        // The step that a crash had hidden has an outcome after all.
+        self.interrupted.take_if(|lost| lost.intended.step == finished.step && lost.intended.undo == undo);
         if undo {
             self.undo_queue.retain(|step| *step != finished.step);
             if finished.outcome != StepOutcome::Succeeded {

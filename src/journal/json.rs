@@ -1,8 +1,7 @@
 //! The strict form of JSON in a line: no blanks outside strings, one way to write each string and number,
 //! no floats, no duplicate members. Checks only; reading values is serde's work.
 
-/// Integers that every JSON reader keeps exactly: ±(2^53 − 1).
-pub const INTEGER_MAX: u64 = (1 << 53) - 1;
+pub use crate::base::limits::INTEGER_MAX;
 
 /// Deeper than any payload of ours; bounds the recursion.
 const DEPTH_MAX: usize = 64;

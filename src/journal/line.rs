@@ -22,8 +22,8 @@ const KEY_OPEN: &str = ",\"key\":\"";
 const PREV_OPEN: &str = ",\"prev\":\"";
 const SYNCED_OPEN: &str = ",\"synced\":";
 
-/// Most bytes that `data` may have: the longest possible rest of a line is taken off.
-pub const DATA_BYTES_MAX: usize = LINE_BYTES_MAX - 704;
+/// Most bytes that `data` may have.
+pub const DATA_BYTES_MAX: usize = crate::base::limits::EVENT_BYTES_MAX;
 
 /// What is wrong with a line, and at which of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

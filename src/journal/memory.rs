@@ -25,6 +25,19 @@ pub enum Fault {
 struct Content {
     now: Vec<u8>,
     durable: Vec<u8>,
+    /// What was written since the last sync. A sync that fails without persisting forgets it, as Linux does:
+    /// the pages count as clean, and no later sync writes them.
+    dirty: Vec<std::ops::Range<usize>>,
+}
+
+impl Content {
+    fn persist(&mut self) {
+        self.durable.resize(self.now.len(), 0);
+        for range in self.dirty.drain(..) {
+            let range = range.start.min(self.now.len())..range.end.min(self.now.len());
+            self.durable[range.clone()].copy_from_slice(&self.now[range]);
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +74,7 @@ impl Memory {
         let mut state = self.lock();
         for content in &mut state.contents {
             content.now = content.durable.clone();
+            content.dirty.clear();
         }
         state.names = state.durable_names.clone();
     }
@@ -73,7 +87,7 @@ impl Memory {
     pub fn put(&self, name: &str, bytes: &[u8]) {
         let mut state = self.lock();
         let id = state.contents.len();
-        state.contents.push(Content { now: bytes.to_vec(), durable: bytes.to_vec() });
+        state.contents.push(Content { now: bytes.to_vec(), durable: bytes.to_vec(), dirty: Vec::new() });
         state.names.insert(name.to_owned(), id);
         state.durable_names.insert(name.to_owned(), id);
     }
@@ -131,7 +145,9 @@ impl StoreFile for MemoryFile {
         state.grow(self.id, from + bytes.len())?;
         let broken = state.due(&[Fault::Write]).is_some();
         let length = if broken { bytes.len() / 2 } else { bytes.len() };
-        state.contents[self.id].now[from..from + length].copy_from_slice(&bytes[..length]);
+        let content = &mut state.contents[self.id];
+        content.now[from..from + length].copy_from_slice(&bytes[..length]);
+        content.dirty.push(from..from + length);
         if broken { Err(io::Error::other("scripted write error")) } else { Ok(()) }
     }
     fn set_len(&self, len: u64) -> io::Result<()> {
@@ -144,9 +160,10 @@ impl StoreFile for MemoryFile {
     fn sync(&self) -> io::Result<()> {
         let mut state = self.memory.lock();
         let fault = state.due(&[Fault::SyncNotPersisted, Fault::SyncPersisted]);
-        if fault != Some(Fault::SyncNotPersisted) {
-            let now = state.contents[self.id].now.clone();
-            state.contents[self.id].durable = now;
+        let content = &mut state.contents[self.id];
+        match fault {
+            Some(Fault::SyncNotPersisted) => content.dirty.clear(),
+            _ => content.persist(),
         }
         if fault.is_some() { Err(io::Error::other("scripted sync error")) } else { Ok(()) }
     }

@@ -111,6 +111,8 @@ struct LastSegment<'a> {
     note: Option<Note>,
     repaired: Vec<LineRepaired>,
     cut: Option<TailCut>,
+    /// The file does not hold what is believed, byte for byte.
+    rearranged: bool,
     damage: Option<Damage>,
 }
 
@@ -132,6 +134,7 @@ impl<'a> LastSegment<'a> {
             note: Note::read(&**store),
             repaired: Vec::new(),
             cut: None,
+            rearranged: false,
             damage: None,
         };
         this.scan();
@@ -282,7 +285,7 @@ impl<'a> LastSegment<'a> {
             ));
         }
         let survivors = durable.is_none_or(|d| head.seq > d);
-        let changed = self.cut.is_some() || !self.repaired.is_empty();
+        let changed = self.cut.is_some() || !self.repaired.is_empty() || self.rearranged;
         if self.damage.is_none() && (survivors || changed) {
             self.write_anew()?;
         }
@@ -328,6 +331,8 @@ impl<'a> LastSegment<'a> {
                 kept_as: name,
             });
         }
+        // Such as a last line that lacked nothing but its LF.
+        self.rearranged = content(&self.bytes) != walk.mended.bytes;
         self.bytes = walk.mended.bytes;
         self.scan();
         self.split()

@@ -13,7 +13,7 @@ use super::error::{Damage, Error};
 use super::export::ExportedKey;
 use super::line::LineRef;
 use super::pieces::{self, Piece};
-use super::segment::{PADDING, name_of};
+use super::segment::{PADDING, first_of, name_of};
 use super::store::Store;
 use super::verify::Report;
 
@@ -43,7 +43,8 @@ pub(super) fn check(
     report: &Report,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Found, Error> {
-    let all = Range { segment: 0, byte: 0, until: report.entries };
+    let bad = report.first_bad.as_ref().and_then(|bad| Some((first_of(&bad.file)?, bad.byte)));
+    let all = Range { segment: 0, byte: 0, until: report.entries, end: bad };
     first_bad(store, segments, &Keys::of(&report.keys), all, progress)
 }
 
@@ -55,6 +56,14 @@ pub(super) struct Range {
     pub byte: u64,
     /// … below this seq.
     pub until: Seq,
+    /// Segment and byte of a line that is known to be bad: what it says of itself, its seq included, means nothing.
+    pub end: Option<(Seq, u64)>,
+}
+
+impl Range {
+    fn ends_at(&self, segment: Seq, line_end: u64) -> bool {
+        self.end.is_some_and(|(bad, byte)| segment > bad || (segment == bad && line_end >= byte))
+    }
 }
 
 /// Checks entries until one does not hold.
@@ -100,7 +109,7 @@ fn look(piece: &Piece, keys: &Keys, range: Range) -> Found {
         }
         // What cannot be read was reported with the chain.
         let Ok(line) = LineRef::parse(&piece.bytes[at..at + length]) else { break };
-        if line.seq >= range.until {
+        if line.seq >= range.until || range.ends_at(piece.segment, byte + length as u64) {
             break;
         }
         match (line.signature(), keys.0.get(&line.key)) {

@@ -116,6 +116,11 @@ impl<'a> Desk<'a> {
             cause: cause.map(Cause::Seq),
             event,
         };
+        if let Err(beyond) = record.event.check_bounds() {
+            // The journal would refuse the whole batch, and with it everything that was decided beside this.
+            self.refused.push(Illegal { kind: record.event.kind(), state: format!("as it {beyond}") });
+            return None;
+        }
         if let Err(illegal) = self.world.check(&record) {
             self.refused.push(illegal);
             return None;

@@ -26,6 +26,7 @@ use crate::base::ids::{BootId, NodeId};
 use crate::base::limits::TURN_QUEUE_MAX;
 use crate::context::World;
 use crate::coordination::MachineLock;
+use crate::event::content::TrustRestored;
 use crate::event::process::ProcessStarted;
 use crate::journal::{self, Clock, IntentJournal, SystemClock};
 use crate::policy::Input;
@@ -79,7 +80,9 @@ where
     let config = config::read(&options.home, options.listen.as_deref())?;
     let state = options.home.join("state");
     if !state.join("journal").is_dir() {
-        return Err(Error::NoHome(options.home));
+        let key = keys::journal_key_path(&state);
+        let lost = if key.exists() { Error::JournalLost } else { Error::NoHome };
+        return Err(lost(options.home));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -144,6 +147,12 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let observe_only = starts::begin(&parts.state, now_us);
     let observe_only =
         observe_only.or_else(|| parts.options.observe_only.then(|| "asked for at start".to_owned()));
+    if let Some(why) = &observe_only {
+        tracing::warn!(why, "this run observes only: it plans and records, and starts nothing");
+    }
+    if !parts.address.ip().is_loopback() {
+        tracing::warn!(listen = %parts.address, "listens beyond this machine without encryption: tokens can be read on the way");
+    }
     let locks = step(parts, "lock", || Ok(MachineLock::open()?))?;
     let key = step(parts, "keys", || Ok(keys::read_journal_key(&parts.state)?))?;
     let (journal, opened) = step(parts, "journal", || {
@@ -343,6 +352,10 @@ fn trust(parts: &Parts, turn: &mut Turn) -> Result<Content, Error> {
     let mut trust = content::trust_in_force(&turn.journal, &turn.world.trust)?;
     let mut refused = None;
     match content::trust_news(&turn.journal, &trust, &files)? {
+        TrustNews::Same if turn.world.trust.refused.is_some() => {
+            let files = trust.digests();
+            turn.decide_now(vec![Input::TrustRestored(TrustRestored { files })])?;
+        }
         TrustNews::Same => {}
         TrustNews::Changed(change) => {
             let (changed_trust, changed) = *change;

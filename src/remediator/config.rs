@@ -86,6 +86,17 @@ pub enum ConfigError {
         /// What is wrong and what to write.
         problem: String,
     },
+    /// An address that was said outside the file.
+    #[error(
+        "--listen or REMEDIATOR_LISTEN: `{said}` is not an address and port such as {LISTEN}: {source}; unset it to \
+         use `listen` of {FILE}"
+    )]
+    Listen {
+        /// What was said.
+        said: String,
+        /// What is wrong with it.
+        source: std::net::AddrParseError,
+    },
 }
 
 /// Reads the configuration of a home; a missing file is all defaults. `listen` is what the command line or the
@@ -115,11 +126,16 @@ pub fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
 }
 
 fn resolve(home: &Path, file: ConfigFile, listen: Option<&str>) -> Result<Config, ConfigError> {
-    let listen = listen.map(str::to_owned).or(file.listen).unwrap_or_else(|| LISTEN.to_owned());
-    let listen = listen.parse().map_err(|e| ConfigError::Value {
-        key: "listen",
-        problem: format!("`{listen}` is not an address and port such as {LISTEN}: {e}"),
-    })?;
+    let listen = match listen {
+        Some(said) => said.parse().map_err(|source| ConfigError::Listen { said: said.to_owned(), source })?,
+        None => {
+            let written = file.listen.unwrap_or_else(|| LISTEN.to_owned());
+            written.parse().map_err(|e| ConfigError::Value {
+                key: "listen",
+                problem: format!("`{written}` is not an address and port such as {LISTEN}: {e}"),
+            })?
+        }
+    };
     let content = file.content.map_or_else(|| home.to_owned(), |folder| home.join(folder));
     let (l, d) = (file.limits, ConfigLoaded::default());
     if l.attempts_at_once == Some(0) {

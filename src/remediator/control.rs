@@ -135,3 +135,68 @@ fn check_age(issued_at: &str, now_us: i64) -> Result<(), Rejection> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::base::signers;
+    use crate::base::sshsig::SshPrivateKey;
+
+    struct Bench {
+        trust: Trust,
+        node: NodeId,
+        key: SshPrivateKey,
+    }
+
+    fn bench(role: Role) -> Bench {
+        let key = SshPrivateKey::generate("ann").expect("a key");
+        let line = signers::line("ann", &[role.namespace()], &key.public().expect("its public half"));
+        let files = BTreeMap::from([("allowed_signers".to_owned(), format!("{line}\n").into_bytes())]);
+        let trust = Trust::load(&files).expect("trust");
+        Bench { trust, node: NodeId::fresh().expect("randomness"), key }
+    }
+
+    impl Bench {
+        fn statement(&self, action: &str, issued: i64) -> String {
+            let issued =
+                crate::base::time::rfc3339(crate::journal::SystemClock.now().time_us + issued * 1_000_000);
+            let node = self.node;
+            format!(
+                r#"{{"v":1,"action":"{action}","node":"{node}","reason":"done","nonce":"0123456789abcdef","issued_at":"{issued}"}}"#
+            )
+        }
+
+        /// The code of the refusal, or none.
+        fn judge(&self, statement: &str, signed: &str) -> Option<&'static str> {
+            let signature = self.key.sign(Role::Control.namespace(), signed.as_bytes()).expect("a signature");
+            let bytes = statement.as_bytes();
+            match checked(Control::Resume, bytes, &signature, self.node, Some(&self.trust)) {
+                Ok(Input::Resumed(resumed)) if resumed.by == "ann" => None,
+                Err(Rejection::Refused { code, .. }) => Some(code),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_statement_counts_with_role_signature_node_and_time() {
+        let bench = self::bench(Role::Control);
+        let good = bench.statement("resume", 0);
+        assert_eq!(bench.judge(&good, &good), None);
+        assert_eq!(bench.judge(&good, &bench.statement("resume", -1)), Some("SIGNATURE_WRONG"));
+        for hours in [-2, 2] {
+            let old = bench.statement("resume", hours * 3600);
+            assert_eq!(bench.judge(&old, &old), Some("STATEMENT_EXPIRED"));
+        }
+        let other = bench.statement("thaw", 0);
+        assert_eq!(bench.judge(&other, &other), Some("STATEMENT_UNREADABLE"));
+        let elsewhere =
+            good.replace(&bench.node.to_string(), &NodeId::fresh().expect("randomness").to_string());
+        assert_eq!(bench.judge(&elsewhere, &elsewhere), Some("STATEMENT_OTHER_NODE"));
+        let no_role = self::bench(Role::Runbook);
+        let good = no_role.statement("resume", 0);
+        assert_eq!(no_role.judge(&good, &good), Some("SIGNATURE_WRONG"));
+    }
+}

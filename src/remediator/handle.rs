@@ -58,6 +58,12 @@ pub enum Rejection {
     /// The journal cannot be written.
     #[error("the journal is sealed: {0}")]
     Sealed(String),
+    /// The daemon is stopping in order.
+    #[error("the daemon is stopping: ask again in {retry_after_s} s, when it has started again")]
+    Stopping {
+        /// Seconds.
+        retry_after_s: u64,
+    },
     /// Policy or signature does not allow it.
     #[error("{reason}")]
     Refused {
@@ -203,9 +209,9 @@ pub(super) async fn ask(running: &Running, input: Input) -> Result<Answer, Rejec
     match running.turn.try_send(Message::asking(input, reply)) {
         Ok(()) => {}
         Err(TrySendError::Full(_)) => return Err(Rejection::Full { retry_after_s: RETRY_AFTER_S }),
-        Err(TrySendError::Disconnected(_)) => return Err(sealed(running)),
+        Err(TrySendError::Disconnected(_)) => return Err(gone(running)),
     }
-    answer.await.map_err(|_| sealed(running))
+    answer.await.map_err(|_| gone(running))
 }
 
 fn recorded(answer: Answer) -> Result<Seq, Rejection> {
@@ -215,6 +221,10 @@ fn recorded(answer: Answer) -> Result<Seq, Rejection> {
     }
 }
 
-fn sealed(running: &Running) -> Rejection {
-    Rejection::Sealed(running.journal.sealed().unwrap_or_else(|| "the daemon is stopping".into()))
+/// The turn is gone: because it could not write, or because it was told to stop.
+fn gone(running: &Running) -> Rejection {
+    match running.journal.sealed() {
+        Some(reason) => Rejection::Sealed(reason),
+        None => Rejection::Stopping { retry_after_s: RETRY_AFTER_S },
+    }
 }

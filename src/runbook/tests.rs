@@ -303,6 +303,24 @@ fn the_trust_files_change_only_with_a_signature_of_the_version_in_force() {
     folder.sign("eve", Role::Trust, "proposals/trust/allowed_signers");
     assert!(attempt(&folder).is_err());
     assert!(matches!(Trust::load(&Default::default()), Err(TrustError::Missing(_))));
+    // The same with nothing else changed: what eve gives herself in the new file does not make her signature count.
+    let mut folder = Folder::new();
+    let before = folder.trust();
+    let mut signers =
+        String::from_utf8(folder.files["proposals/trust/allowed_signers"].clone()).expect("text");
+    let kept: Vec<&str> = signers.lines().filter(|line| !line.starts_with("eve")).collect();
+    signers = format!(
+        "{}\n{}",
+        kept.join("\n"),
+        crate::base::signers::line("eve", &["trust@remediator"], &folder.public("eve"))
+    );
+    folder.write("proposals/trust/allowed_signers", &signers);
+    folder.sign("eve", Role::Trust, "proposals/trust/allowed_signers");
+    let refused = before.changed(&folder.content().trust_files(), NOW_US);
+    assert!(
+        matches!(&refused, Err(TrustError::Unsigned { file, .. }) if file == "allowed_signers"),
+        "{refused:?}"
+    );
 }
 
 #[test]

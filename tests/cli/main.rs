@@ -1,5 +1,6 @@
 //! The real binary from the outside: what people type, what they get, and how it ends.
 
+mod bad_input;
 mod demo;
 mod documents;
 mod init;

@@ -61,11 +61,12 @@ fn in_segments(run: &mut Run, flips: u64) -> Result<(), String> {
     make(run, &state)?;
     let files: Vec<(PathBuf, Vec<u8>)> = segments(&state)
         .into_iter()
+        .chain([state.join("journal/head")])
         .map(|path| std::fs::read(&path).map(|bytes| (path, bytes)))
         .collect::<Result<_, _>>()
         .map_err(|e| e.to_string())?;
     for n in 0..flips {
-        let (path, good) = &files[run.random.index(files.len())];
+        let (path, good) = &files[run.random.index(files.len() - 1)];
         let content = good.iter().rposition(|b| *b != b'\n').map_or(0, |at| at + 2);
         let mut bad = good.clone();
         // Padding behind the content is a small part of what matters.
@@ -127,7 +128,7 @@ fn opened(state: &Path, in_content: bool) -> Result<(), String> {
     }
 }
 
-/// An open may have written.
+/// An open may have written: a new segment, the head file.
 fn make_as_before(state: &Path, files: &[(PathBuf, Vec<u8>)]) -> Result<(), String> {
     for path in segments(state) {
         if !files.iter().any(|(known, _)| *known == path) {

@@ -12,6 +12,7 @@ mod home;
 mod http;
 mod journal;
 mod kill9;
+mod leftovers;
 mod roles;
 mod run;
 mod shim;
@@ -37,7 +38,7 @@ struct Harness {
     run: fn(&mut Run) -> Tally,
 }
 
-const HARNESSES: [Harness; 10] = [
+const HARNESSES: [Harness; 11] = [
     Harness {
         name: "kill9",
         what: "SIGKILL under load, open, snapshot, rotation",
@@ -51,6 +52,13 @@ const HARNESSES: [Harness; 10] = [
         short: 8,
         long: 300,
         run: attempts::run,
+    },
+    Harness {
+        name: "leftovers",
+        what: "a step that would outlive its daemon",
+        short: 1,
+        long: 20,
+        run: leftovers::run,
     },
     Harness {
         name: "torn",

@@ -115,10 +115,18 @@ fn make(random: &mut Random, folder: &Path) -> Result<(), String> {
         answers(&journal, until_now())?;
         drop(journal);
         if round == 0 {
-            copy(&whole.join("sled-0"), &folder.join("earlier")).map_err(|e| e.to_string())?;
+            copy(&newest(&whole)?, &folder.join("earlier")).map_err(|e| e.to_string())?;
         }
     }
     Ok(())
+}
+
+/// sled's folder: its number grows whenever it is built anew, which an open right after a close may do.
+fn newest(state: &Path) -> Result<PathBuf, String> {
+    let entries = std::fs::read_dir(state).map_err(|e| e.to_string())?.flatten();
+    let numbers = entries.filter_map(|e| e.file_name().to_str()?.strip_prefix("sled-")?.parse::<u64>().ok());
+    let number = numbers.max().ok_or("there is no sled folder")?;
+    Ok(state.join(format!("sled-{number}")))
 }
 
 fn until_now() -> i64 {
@@ -168,7 +176,7 @@ pub fn role(args: &[String]) -> Result<(), String> {
         let state = folder.join(format!("round-{}-{round}", std::process::id()));
         copy(&folder.join("whole"), &state).map_err(|e| e.to_string())?;
         let way = ways[random.index(ways.len())];
-        let damage = spoil(&mut random, way, &folder, &state.join("sled-0")).map_err(|e| e.to_string())?;
+        let damage = spoil(&mut random, way, &folder, &newest(&state)?).map_err(|e| e.to_string())?;
         match one(&state, moment, &expected, known) {
             Ok(false) => {}
             Ok(true) => say("rebuilt 1"),

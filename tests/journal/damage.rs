@@ -104,6 +104,46 @@ fn every_changed_bit_is_found_and_its_entry_named() {
 }
 
 #[test]
+fn a_durable_line_that_lacks_its_line_feed_is_given_it_back() {
+    let home = Home::new();
+    let journal = IntentJournal::create(options(&home.state), node(), BTreeMap::new()).expect("made");
+    for n in 0..5 {
+        journal.append(vec![draft(n)]).expect("appended");
+    }
+    journal.clean_stop().expect("stopped");
+    let all = lines(&journal);
+    drop(journal);
+    let file = fs::OpenOptions::new().write(true).open(home.segment(0)).expect("opened");
+    file.set_len(file.metadata().expect("size").len() - 1).expect("cut");
+    let (journal, opened) = IntentJournal::open(options(&home.state)).expect("opened");
+    assert_eq!(opened.damage, None);
+    assert_eq!(lines(&journal)[..all.len()], all[..]);
+    drop(journal);
+    assert!(check(&home.state, Depth::Full).is_good());
+}
+
+#[test]
+fn a_signature_of_another_line_is_found_by_full_verification() {
+    let home = Home::new();
+    let journal = IntentJournal::create(options(&home.state), node(), BTreeMap::new()).expect("made");
+    for n in 0..200 {
+        journal.append(vec![draft(n)]).expect("appended");
+    }
+    journal.clean_stop().expect("stopped");
+    drop(journal);
+    // The chain does not cover signatures; without the head file nothing but the signature itself can tell.
+    fs::remove_file(home.state.join("journal/head")).expect("removed");
+    let text = fs::read_to_string(home.segment(0)).expect("text");
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let end = |line: &str| line.rfind(",\"sig\":").expect("a signature");
+    let other = lines[60][end(&lines[60])..].to_owned();
+    let cut = end(&lines[50]);
+    lines[50].replace_range(cut.., &other);
+    fs::write(home.segment(0), lines.join("\n") + "\n").expect("changed");
+    assert_eq!(check(&home.state, Depth::Full).first_bad.map(|bad| bad.seq), Some(50));
+}
+
+#[test]
 fn missing_entries_at_the_end_are_damage_not_a_torn_tail() {
     let home = Home::new();
     let journal = IntentJournal::create(options(&home.state), node(), BTreeMap::new()).expect("made");

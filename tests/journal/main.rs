@@ -5,5 +5,6 @@ mod crash;
 mod damage;
 mod faults;
 mod golden;
+mod largest;
 mod life;
 mod stranger;

@@ -169,3 +169,27 @@ fn a_decision_trace_keeps_32_candidates_in_full_and_counts_the_rest() {
     assert_eq!(matched.chosen.as_deref(), Some("last"));
     assert_eq!((matched.candidates.len(), matched.more), (33, 68), "the chosen one is always in it");
 }
+
+#[test]
+fn trouble_that_keeps_coming_back_is_announced_only() {
+    let mut shelf = shelf(plan(vec![step("a", true, false)], false));
+    shelf.0[0].0.limits = OfferLimits { attempts: 100, window_ms: 86_400_000, cooldown_ms: 0 };
+    let mut play = Play::new(shelf);
+    for times in 1..=4 {
+        play.report();
+        play.run(120_000);
+        assert_eq!(play.count("attempt.planned"), times.min(3));
+    }
+    assert_eq!(play.incident().state, IncidentState::Escalated);
+    let why = &play.incident().chosen.as_ref().expect("a trace").matched.candidates[0].why;
+    assert_eq!(why, "fingerprint_attempts");
+}
+
+#[test]
+fn what_is_not_actionable_is_kept_and_opens_nothing() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    let words = DegradationSeen { actionable: false, ..play.seen("PROCESS_DEAD") };
+    assert!(matches!(play.input(Input::Reported(Box::new(words))), Answer::Accepted { .. }));
+    play.run(10_000);
+    assert_eq!((play.count("degradation.seen"), play.count("incident.opened")), (1, 0));
+}

@@ -167,3 +167,55 @@ fn an_illegal_entry_freezes_its_incident_and_the_fold_goes_on() {
     play.run(200_000);
     assert_ne!(play.incident().id, closed, "the same trouble opens another incident");
 }
+
+#[test]
+fn a_crash_at_every_entry_takes_a_step_back_at_most_once() {
+    let steps = || vec![step("a", false, true), step("b", false, true)];
+    crash_everywhere(
+        || {
+            let mut play = Play::new(shelf(plan(steps(), false)));
+            play.look = Verdict::Failed;
+            play
+        },
+        |play, cut| {
+            let mut undone = BTreeMap::new();
+            for record in &play.records {
+                if let Event::StepIntended(i) = &record.event
+                    && i.undo
+                {
+                    *undone.entry((i.attempt, i.step)).or_insert(0) += 1;
+                }
+            }
+            assert!(undone.values().all(|times| *times == 1), "cut at {cut}: {undone:?} {:?}", play.kinds());
+        },
+    );
+}
+
+#[test]
+fn a_step_that_was_tried_again_and_ended_is_known_at_the_next_crash() {
+    let mut play = crashed_in_step(step("a", true, false), Verdict::Healthy);
+    while play.count("verification.started") == 0 {
+        assert!(play.act(), "the step is tried again and ends");
+    }
+    assert_eq!(play.ran, [(0, false)]);
+    play.crash();
+    play.run(100_000);
+    let attempt = play.incident().attempt().expect("an attempt");
+    assert_eq!(attempt.resumption, Some(Resumption::Verify));
+    assert_eq!((play.outcome(), play.ran.len()), (Some(Outcome::Healthy), 1));
+}
+
+#[test]
+fn a_frozen_runbook_does_not_act_on_its_target_for_another_trouble_either() {
+    let mut play = crashed_in_step(step("a", false, false), Verdict::Failed);
+    play.run(100_000);
+    assert_eq!(play.incident().state, IncidentState::Frozen);
+    let mut other = play.seen("PROCESS_DEAD");
+    other.subsystem = "another".into();
+    other.fingerprint = Fingerprint::of("another", "PROCESS_DEAD", "web");
+    play.input(Input::Reported(Box::new(other)));
+    play.run(100_000);
+    assert_eq!((play.count("attempt.planned"), play.incident().state), (1, IncidentState::Escalated));
+    let why = &play.incident().chosen.as_ref().expect("a trace").matched.candidates[0].why;
+    assert_eq!(why, "frozen");
+}

@@ -10,7 +10,11 @@ pub fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problem> {
     };
     if bytes.len() > CONTENT_BYTES_MAX {
         return Err(whole(
-            format!("has {} bytes, at most {CONTENT_BYTES_MAX}", bytes.len()),
+            // Whoever reads files from disk stops one byte beyond.
+            match bytes.len() {
+                n if n == CONTENT_BYTES_MAX + 1 => format!("has more than {CONTENT_BYTES_MAX} bytes"),
+                n => format!("has {n} bytes, at most {CONTENT_BYTES_MAX}"),
+            },
             "split it, or keep data in files of its own",
         ));
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Lint;
-use crate::base::limits::{ARG_BYTES_MAX, ARGV_MAX};
+use crate::base::limits::{ARG_BYTES_MAX, ARGV_MAX, RLIMIT_MAX};
+use crate::event::plan::Rlimits;
 
 /// The check.
 pub fn check(lint: &mut Lint) {
@@ -11,6 +12,7 @@ pub fn check(lint: &mut Lint) {
         program(lint, &path, &run.argv);
         environment(lint, &path, &run.env, &run.env_pass);
         directory(lint, &path, &run.cwd);
+        rlimits(lint, &path, &run.rlimits);
         if run.ok_exit.is_empty() || run.ok_exit.iter().any(|code| !(0..=255).contains(code)) {
             lint.report(
                 &format!("{path}.ok_exit"),
@@ -23,6 +25,7 @@ pub fn check(lint: &mut Lint) {
     program(lint, "", &service.argv);
     environment(lint, "", &service.env, &service.env_pass);
     directory(lint, "", &service.cwd);
+    rlimits(lint, "", &service.rlimits);
     if service.stop_timeout.ms() == 0 {
         lint.report("stop_timeout", "a service needs time to stop", "write a span above 0, such as 10s");
     }
@@ -74,6 +77,22 @@ fn environment(lint: &mut Lint, path: &str, env: &BTreeMap<String, String>, pass
     }
     for (index, name) in pass.iter().enumerate() {
         name_of_variable(lint, &format!("{}[{index}]", below(path, "env_pass")), name);
+    }
+}
+
+/// The kernel takes more, an entry does not, and nobody means it.
+fn rlimits(lint: &mut Lint, path: &str, limits: &Rlimits) {
+    let each = [
+        ("open_files", limits.open_files),
+        ("memory_mib", limits.memory_mib),
+        ("cpu_secs", limits.cpu_secs),
+        ("file_mib", limits.file_mib),
+    ];
+    for (name, value) in each {
+        if value.is_some_and(|value| value > RLIMIT_MAX) {
+            let at = below(&below(path, "rlimits"), name);
+            lint.report(&at, format!("larger than {RLIMIT_MAX}"), "leave it out for no limit");
+        }
     }
 }
 

@@ -1,0 +1,522 @@
+//! The guards, one by one: where each stands, what turns it off, and which test must then fail. Add a guard here when
+//! you add one to the product; `tools/guards` shows that its test is worth something.
+
+/// One guard.
+pub struct Guard {
+    /// Which family it belongs to.
+    pub family: &'static str,
+    /// What it keeps out.
+    pub name: &'static str,
+    /// Its file.
+    pub file: &'static str,
+    /// Text that stands there exactly once.
+    pub anchor: &'static str,
+    /// What stands there when it is off; must compile.
+    pub off: &'static str,
+    /// Arguments of `cargo test`; the last one names the test.
+    pub test: &'static [&'static str],
+}
+
+/// Every family that must be there.
+pub const FAMILIES: [&str; 9] = [
+    "fsync",
+    "signature",
+    "approval",
+    "lock token",
+    "limit",
+    "expiry",
+    "provenance",
+    "leftover hunt",
+    "no repetition",
+];
+
+const fn guard(
+    family: &'static str,
+    name: &'static str,
+    (file, anchor, off): (&'static str, &'static str, &'static str),
+    test: &'static [&'static str],
+) -> Guard {
+    Guard { family, name, file, anchor, off, test }
+}
+
+/// All of them.
+pub const GUARDS: &[Guard] = &[
+    guard(
+        "fsync",
+        "a batch is synced before it is acknowledged",
+        (
+            "src/journal/writer.rs",
+            "let written = active.file.write_at(&batch.bytes, active.end).and_then(|()| active.file.sync());",
+            "let written = active.file.write_at(&batch.bytes, active.end);",
+        ),
+        &["--test", "journal", "faults::a_failed_sync_seals_and_is_not_retried"],
+    ),
+    guard(
+        "fsync",
+        "syncing reaches the operating system",
+        ("src/journal/files.rs", "self.sync_data()", "Ok(())"),
+        &["--test", "faults", "--", "fsync", "--count", "1"],
+    ),
+    guard(
+        "fsync",
+        "a new segment is synced before it has its name",
+        (
+            "src/journal/writer.rs",
+            "            file.sync()?;\n            store.rename(from, &name_of(first))?;",
+            "            store.rename(from, &name_of(first))?;",
+        ),
+        &["--test", "journal", "faults::power_lost_at_any_moment_of_a_rotation_loses_nothing"],
+    ),
+    guard(
+        "fsync",
+        "after a failed sync nothing is acknowledged",
+        (
+            "src/journal/appender.rs",
+            "            Err(Failed::Broken(reason)) => {\n                self.seal(&reason);",
+            "            Err(Failed::Broken(reason)) => {",
+        ),
+        &["--test", "journal", "faults::a_failed_sync_seals_and_is_not_retried"],
+    ),
+    guard(
+        "fsync",
+        "no effect and no answer before what it rests on is durable",
+        (
+            "src/remediator/turn.rs",
+            "let committed = self.make_durable(&batch)?;",
+            "let committed = self.make_durable(&batch).unwrap_or_default();",
+        ),
+        &["--test", "faults", "--", "fsync", "--count", "1"],
+    ),
+    guard(
+        "fsync",
+        "surviving lines that may not be durable are written anew",
+        (
+            "src/journal/recovery.rs",
+            "if self.damage.is_none() && (survivors || changed) {",
+            "if self.damage.is_none() && changed {",
+        ),
+        &["--test", "journal", "faults::a_failed_sync_seals_and_is_not_retried"],
+    ),
+    guard(
+        "signature",
+        "full verification checks every signature",
+        (
+            "src/journal/signatures.rs",
+            "if ed25519_dalek::verify_batch(&messages, &batch.signatures, &batch.keys).is_ok() {",
+            "if !messages.is_empty() {",
+        ),
+        &["--test", "journal", "damage::a_signature_of_another_line_is_found_by_full_verification"],
+    ),
+    guard(
+        "signature",
+        "a journal signature must hold",
+        (
+            "src/base/sign.rs",
+            "self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok()",
+            "self.0.verify_strict(message, &Signature::from_bytes(signature)).is_ok() || message.len() > 1",
+        ),
+        &["--test", "journal", "damage::a_signature_of_another_line_is_found_by_full_verification"],
+    ),
+    guard(
+        "signature",
+        "a person's signature must hold",
+        (
+            "src/base/sshsig.rs",
+            "Some((verifying, made)) if verifying.verify_strict(&signed, &made).is_ok() => Ok(key),",
+            "Some((verifying, made)) if verifying.verify_strict(&signed, &made).is_ok() || true => Ok(key),",
+        ),
+        &["--lib", "base::sshsig::tests::a_signature_fits_its_bytes_its_namespace_and_nothing_else"],
+    ),
+    guard(
+        "signature",
+        "a signature counts for what it was made for",
+        ("src/base/sshsig.rs", "if signature.namespace() != namespace {", "if namespace.is_empty() {"),
+        &["--lib", "base::sshsig::tests::a_signature_fits_its_bytes_its_namespace_and_nothing_else"],
+    ),
+    guard(
+        "signature",
+        "a signer must hold the role",
+        (
+            "src/runbook/trust.rs",
+            "Err(SignatureError::NoRole { principal: grant.principal.clone(), role })",
+            "Ok(Signed { principal: grant.principal.clone(), untimely: None })",
+        ),
+        &["--lib", "runbook::tests::each_missing_or_wrong_proof_makes_it_observe_only"],
+    ),
+    guard(
+        "signature",
+        "a runbook without a signature is not live",
+        (
+            "src/runbook/verified.rs",
+            "self.folder.signature_of(path).ok_or_else(|| Wrong::new(\"it is not signed\", &sign))?;",
+            "match self.folder.signature_of(path) { Some(armored) => armored, None => return Ok(sign) };",
+        ),
+        &["--lib", "runbook::tests::each_missing_or_wrong_proof_makes_it_observe_only"],
+    ),
+    guard(
+        "signature",
+        "a revoked key signs nothing",
+        ("src/runbook/trust.rs", "if self.revoked.has_key(key) {", "if false && self.revoked.has_key(key) {"),
+        &["--lib", "runbook::tests::revoking_a_file_a_key_a_proposal_or_an_approval_ends_it"],
+    ),
+    guard(
+        "signature",
+        "the sample keys count nowhere",
+        (
+            "src/runbook/trust.rs",
+            "if self.samples == SampleKeys::Refused &&",
+            "if self.samples == SampleKeys::Allowed &&",
+        ),
+        &["--lib", "runbook::tests::this_repository_stands_by_its_sample_keys_where_they_are_allowed"],
+    ),
+    guard(
+        "signature",
+        "trust changes only with a signature of the version in force",
+        (
+            "src/runbook/trust.rs",
+            "let signed = self.verify(Role::Trust, new, armored, now_us);",
+            "let signed = Self::load(files)?.verify(Role::Trust, new, armored, now_us);",
+        ),
+        &["--lib", "runbook::tests::the_trust_files_change_only_with_a_signature_of_the_version_in_force"],
+    ),
+    guard(
+        "signature",
+        "a control needs a signature for it",
+        (
+            "src/remediator/control.rs",
+            ".verify(Role::Control, bytes,",
+            ".verify(Role::Control, signature.as_bytes(),",
+        ),
+        &["--lib", "remediator::control::tests::a_statement_counts_with_role_signature_node_and_time"],
+    ),
+    guard(
+        "approval",
+        "an approval is of these very bytes",
+        (
+            "src/runbook/verified.rs",
+            "if !approved.approval.covers(digest) {",
+            "if digest.to_string().is_empty() {",
+        ),
+        &["--lib", "runbook::tests::each_missing_or_wrong_proof_makes_it_observe_only"],
+    ),
+    guard(
+        "approval",
+        "nobody's approval is not enough",
+        (
+            "src/runbook/verified.rs",
+            "if !approvers.is_empty() {",
+            "if !approvers.is_empty() || wrongs.is_empty() {",
+        ),
+        &["--lib", "runbook::tests::each_missing_or_wrong_proof_makes_it_observe_only"],
+    ),
+    guard(
+        "approval",
+        "nobody approves their own work",
+        (
+            "src/runbook/verified.rs",
+            "if !authors.contains(&Some(approver.as_str())) {",
+            "if !authors.is_empty() {",
+        ),
+        &["--lib", "runbook::tests::nobody_approves_their_own_work_but_under_the_solo_policy"],
+    ),
+    guard(
+        "approval",
+        "an approval is used once",
+        ("src/runbook/proposals.rs", "filter(|paths| paths.len() > 1)", "filter(|paths| paths.is_empty())"),
+        &["--lib", "runbook::tests::an_approval_can_be_used_once_only"],
+    ),
+    guard(
+        "approval",
+        "an approval is of this version of the proposal",
+        (
+            "src/runbook/proposals.rs",
+            "if approval.proposal.digest != FileDigest::of(proposal) {",
+            "if proposal.is_empty() {",
+        ),
+        &["--lib", "runbook::tests::each_missing_or_wrong_proof_makes_it_observe_only"],
+    ),
+    guard(
+        "approval",
+        "what runs is the runbook that the attempt was planned from",
+        ("src/action/permit.rs", "if verified != basis.planned {", "if false && verified != basis.planned {"),
+        &["--lib", "action::permit::tests::another_runbook_or_a_missing_undo_is_refused"],
+    ),
+    guard(
+        "approval",
+        "what runs is what was intended",
+        ("src/action/permit.rs", "if asked != said.action {", "if false && asked != said.action {"),
+        &["--lib", "action::permit::tests::each_check_refuses_on_its_own"],
+    ),
+    guard(
+        "lock token",
+        "a late holder is refused by its token",
+        ("src/action/permit.rs", "if said.token != lock.token() {", "if said.token == u64::MAX {"),
+        &["--lib", "action::permit::tests::each_check_refuses_on_its_own"],
+    ),
+    guard(
+        "lock token",
+        "the lock is looked at when a permit is asked for",
+        (
+            "src/action/permit.rs",
+            "        return Err(Refusal::OtherToken { intended: said.token, held: lock.token() });\n    }\n    Ok(lock.still_held()?)",
+            "        return Err(Refusal::OtherToken { intended: said.token, held: lock.token() });\n    }\n    Ok(())",
+        ),
+        &["--lib", "action::permit::tests::a_lock_lost_after_the_permit_is_noticed_at_once"],
+    ),
+    guard(
+        "lock token",
+        "the lock is looked at immediately before the step",
+        ("src/action/permit.rs", "Ok(self.lock.still_held()?)", "Ok(())"),
+        &["--lib", "action::run::tests::a_lost_lock_refuses_and_nothing_is_started"],
+    ),
+    guard(
+        "lock token",
+        "a token grows beyond the file's and the journal's",
+        ("src/coordination/file.rs", "let token = before.max(floor) + 1;", "let token = before + 1;"),
+        &["--lib", "coordination::file::tests::a_held_lock_is_refused_with_its_holder_and_its_token_grows"],
+    ),
+    guard(
+        "lock token",
+        "a lock has one holder",
+        (
+            "src/coordination/file.rs",
+            "FlockOperation::NonBlockingLockExclusive",
+            "FlockOperation::NonBlockingLockShared",
+        ),
+        &["--lib", "coordination::file::tests::a_held_lock_is_refused_with_its_holder_and_its_token_grows"],
+    ),
+    guard(
+        "lock token",
+        "a held lock still bears its own token",
+        (
+            "src/coordination/file.rs",
+            "Ok(Some(line)) if line.token == self.token => Ok(()),",
+            "Ok(Some(line)) if line.token > 0 => Ok(()),",
+        ),
+        &["--lib", "coordination::file::tests::a_stolen_lock_is_noticed"],
+    ),
+    guard(
+        "lock token",
+        "the proof needs the durable grant of these tokens",
+        ("src/coordination/proof.rs", "if tokens != granted.event().tokens {", "if tokens.is_empty() {"),
+        &["--lib", "coordination::proof::tests::the_proof_needs_the_grant_of_these_very_tokens"],
+    ),
+    guard(
+        "limit",
+        "cooldown",
+        ("src/policy/limits.rs", "(free > now).then(||", "(free > u64::MAX - now).then(||"),
+        &["--lib", "policy::tests::limits::cooldown_then_attempts_then_people"],
+    ),
+    guard(
+        "limit",
+        "attempts per runbook and target",
+        (
+            "src/policy/limits.rs",
+            "(made >= limits.attempts as usize).then(||",
+            "(made == usize::MAX).then(||",
+        ),
+        &["--lib", "policy::tests::limits::cooldown_then_attempts_then_people"],
+    ),
+    guard(
+        "limit",
+        "attempts per fingerprint",
+        ("src/policy/limits.rs", "(made >= limit).then(||", "(made == usize::MAX && limit > 0).then(||"),
+        &["--lib", "policy::tests::limits::trouble_that_keeps_coming_back_is_announced_only"],
+    ),
+    guard(
+        "limit",
+        "attempts at once",
+        ("src/policy/limits.rs", "if running >= limit &&", "if running == usize::MAX && limit > 0 &&"),
+        &["--lib", "policy::tests::limits::two_attempts_at_once_and_the_third_waits_its_turn"],
+    ),
+    guard(
+        "limit",
+        "a frozen runbook stays frozen",
+        (
+            "src/policy/limits.rs",
+            "if let Some(frozen) = world.machine.frozen_for(&offer.runbook, target) {",
+            "if let Some(frozen) = world.machine.frozen_for(\"\", target) {",
+        ),
+        &[
+            "--lib",
+            "policy::tests::recovery::a_frozen_runbook_does_not_act_on_its_target_for_another_trouble_either",
+        ],
+    ),
+    guard(
+        "limit",
+        "a nearly full disk begins nothing",
+        ("src/policy/limits.rs", "if desk.space_low() {", "if false && desk.space_low() {"),
+        &["--lib", "policy::tests::limits::a_nearly_full_disk_begins_nothing_new_and_goes_on_by_itself"],
+    ),
+    guard(
+        "limit",
+        "a reserve for the last words",
+        (
+            "src/journal/writer.rs",
+            "let keep = if class == AppendClass::Essential { 0 } else { KEPT_AHEAD_BYTES };",
+            "let keep = if class == AppendClass::Essential { 0 } else { KEPT_AHEAD_BYTES * 0 };",
+        ),
+        &["--test", "journal", "faults::on_a_full_disk_only_the_last_words_go_through"],
+    ),
+    guard(
+        "expiry",
+        "an approval must be adopted in time",
+        (
+            "src/runbook/verified.rs",
+            "if adoption == Adoption::First && self.now_us >= approved.adopt_before_us {",
+            "if adoption == Adoption::First && self.now_us == approved.adopt_before_us {",
+        ),
+        &["--lib", "runbook::tests::each_missing_or_wrong_proof_makes_it_observe_only"],
+    ),
+    guard(
+        "expiry",
+        "a key outside of its time signs nothing new",
+        (
+            "src/runbook/verified.rs",
+            "Some(why) if adoption == Adoption::First => Err(Wrong::new(why, mend)),",
+            "Some(why) if why.is_empty() && adoption == Adoption::First => Err(Wrong::new(why, mend)),",
+        ),
+        &["--lib", "runbook::tests::once_adopted_it_stays_live_when_times_run_out"],
+    ),
+    guard(
+        "expiry",
+        "a signed statement grows old",
+        (
+            "src/remediator/control.rs",
+            "if (now_us - issued.as_microsecond()).abs() > STATEMENT_US_MAX {",
+            "if (now_us - issued.as_microsecond()).abs() > STATEMENT_US_MAX * 1000 {",
+        ),
+        &["--lib", "remediator::control::tests::a_statement_counts_with_role_signature_node_and_time"],
+    ),
+    guard(
+        "expiry",
+        "nothing is started after its deadline",
+        (
+            "src/action/permit.rs",
+            "Some(left) if left > 0 => Ok(left),",
+            "left if left != Some(u64::MAX) => Ok(1_000),",
+        ),
+        &["--lib", "action::permit::tests::each_check_refuses_on_its_own"],
+    ),
+    guard(
+        "expiry",
+        "an attempt does not go on past its runtime",
+        (
+            "src/policy/steps.rs",
+            "if runtime_is_over(attempt, desk.now()) {",
+            "if runtime_is_over(attempt, 0) {",
+        ),
+        &["--test", "faults", "--", "stop", "--count", "1"],
+    ),
+    guard(
+        "provenance",
+        "a sentinel speaks for its subsystems only",
+        (
+            "src/api/routes/degradations.rs",
+            "&& !subsystems.contains(&report.subsystem)",
+            "&& subsystems.is_empty() && name.is_empty()",
+        ),
+        &["--test", "api", "routes::a_sentinel_speaks_for_its_subsystems_only_and_the_try_is_kept"],
+    ),
+    guard(
+        "provenance",
+        "a sentinel can only publish",
+        (
+            "src/api/auth.rs",
+            "        Bearer::Person { name } => Ok(name),",
+            "        Bearer::Person { name } => Ok(name),\n        Bearer::Sentinel { name, .. } if !name.is_empty() => Ok(name),",
+        ),
+        &["--test", "api", "routes::a_sentinel_speaks_for_its_subsystems_only_and_the_try_is_kept"],
+    ),
+    guard(
+        "provenance",
+        "a token must be known",
+        (
+            "src/api/tokens.rs",
+            "if bool::from(stored.hash.as_bytes().ct_eq(hash.as_bytes())) {",
+            "if bool::from(stored.hash.as_bytes().ct_eq(hash.as_bytes())) || true {",
+        ),
+        &["--test", "api", "routes::without_a_known_token_every_route_but_the_health_ones_is_closed"],
+    ),
+    guard(
+        "provenance",
+        "free text opens nothing",
+        ("src/policy/intake.rs", "if !seen.actionable {", "if seen.summary.is_empty() {"),
+        &["--lib", "policy::tests::limits::what_is_not_actionable_is_kept_and_opens_nothing"],
+    ),
+    guard(
+        "leftover hunt",
+        "leftovers are hunted before anything is decided",
+        (
+            "src/remediator/recover.rs",
+            "let found = leftovers::hunt(&known, GRACE)?;",
+            "let found = if true { Vec::new() } else { leftovers::hunt(&known, GRACE)? };",
+        ),
+        &["--test", "faults", "--", "leftovers", "--count", "1", "--seed", "3"],
+    ),
+    guard(
+        "leftover hunt",
+        "processes are found by their mark",
+        (
+            "src/action/leftovers.rs",
+            "table::marks(stat.pid).filter(|marks| marks.step.node == known.node)",
+            "table::marks(stat.pid).filter(|marks| marks.step.node != known.node)",
+        ),
+        &["--lib", "action::leftovers::tests::a_step_whose_start_was_not_yet_an_entry_is_found_by_its_mark"],
+    ),
+    guard(
+        "leftover hunt",
+        "another process of that number is left alone",
+        (
+            "src/action/leftovers.rs",
+            "Seen::Alive(stat) if stat.start_ticks == step.start_ticks => {",
+            "Seen::Alive(stat) if stat.start_ticks >= step.start_ticks => {",
+        ),
+        &["--lib", "action::leftovers::tests::open_steps_are_ended_and_the_gone_are_told"],
+    ),
+    guard(
+        "no repetition",
+        "a crash repeats only what is idempotent",
+        ("src/policy/recovery.rs", "Some(s) if s.idempotent && !again => {", "Some(s) if !again => {"),
+        &["--lib", "policy::tests::recovery::a_crash_at_every_entry_runs_a_non_idempotent_step_at_most_once"],
+    ),
+    guard(
+        "no repetition",
+        "a failed step is tried again only when it is idempotent",
+        ("src/policy/steps.rs", "let safe = plan.idempotent || matches!(", "let safe = true || matches!("),
+        &["--lib", "policy::tests::lives::retries_are_for_idempotent_steps_only"],
+    ),
+    guard(
+        "no repetition",
+        "an undo is never repeated",
+        (
+            "src/policy/recovery.rs",
+            "(AttemptState::Undoing, Some(running)) if running.intended.undo => {",
+            "(AttemptState::Undoing, Some(running)) if running.intended.undo && running.intent == 0 => {",
+        ),
+        &["--lib", "policy::tests::recovery::a_crash_at_every_entry_takes_a_step_back_at_most_once"],
+    ),
+    guard(
+        "no repetition",
+        "the same sender's id is one report",
+        (
+            "src/policy/intake.rs",
+            "if let Some(id) = &seen.sender_id",
+            "if let Some(id) = seen.sender_id.as_ref().filter(|id| id.is_empty())",
+        ),
+        &[
+            "--lib",
+            "policy::tests::lives::the_same_trouble_is_one_incident_and_the_same_sender_id_one_receipt",
+        ],
+    ),
+    guard(
+        "no repetition",
+        "one process has the journal",
+        (
+            "src/journal/files.rs",
+            "Err(TryLockError::WouldBlock) => Err(Error::Locked { path: folder.to_owned() }),",
+            "Err(TryLockError::WouldBlock) => Ok(Self { _file: file }),",
+        ),
+        &["--test", "faults", "--", "two", "--count", "1"],
+    ),
+];
