@@ -12,6 +12,7 @@ mod home;
 mod incident;
 mod incidents;
 mod init;
+mod journal;
 mod out;
 mod pause;
 mod reader;
@@ -112,6 +113,7 @@ commands! {
     Explain => explain,
     Emit => emit,
     Audit => audit,
+    Journal => journal,
     Pause => pause,
     Resume => resume,
     Target => target,
