@@ -100,9 +100,9 @@ impl Sandbox {
         Ran::of(&self.command(PROGRAM).args(args).output().expect("the program starts"))
     }
 
-    /// Runs a shell script to its end.
+    /// Runs a shell script to its end; one that waits for what does not come ends with 124 after five minutes.
     pub fn shell(&self, script: &str) -> Ran {
-        Ran::of(&self.command("bash").args(["-c", script]).output().expect("bash starts"))
+        Ran::of(&self.command("timeout").args(["300", "bash", "-c", script]).output().expect("bash starts"))
     }
 
     /// Starts the daemon and waits until it is ready.
