@@ -3,9 +3,12 @@
 Usage: verify_journal.py FOLDER. Prints OK, or the first bad seq and byte. Exit status 0, or 5 when damaged.
 Needs the PyPI packages `blake3` and `cryptography` (Python's library has neither BLAKE3 nor Ed25519)."""
 import base64, hashlib, json, pathlib, re, sys
-from blake3 import blake3
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+try:
+    from blake3 import blake3
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError as e:
+    sys.exit(f"{e}\n{__doc__}\nGet them: python3 -m venv venv && venv/bin/pip install blake3 cryptography")
 
 def need(holds, what):
     if not holds: raise ValueError(what)
@@ -55,9 +58,10 @@ def verify(folder):
         notes = [json.loads((folder / n).read_bytes()) for n in ("MANIFEST.json", "head") if (folder / n).exists()]
         need(seq > 0 and all(seq > note.get("head", note)["seq"] for note in notes), "entries are missing at the end")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidSignature) as e:
-        return f"BAD seq {seq} at byte {byte} of {name}: {e or 'its signature does not hold'}"
+        return f"BAD seq {seq} at byte {byte} of {name}: {str(e) or 'its signature does not hold'}"
     return f"OK {seq} entries, head {prev}"
 
 if __name__ == "__main__":
-    print(result := verify(pathlib.Path(sys.argv[1])) if len(sys.argv) == 2 else sys.exit(__doc__))
+    if len(sys.argv) != 2 or not pathlib.Path(sys.argv[1]).is_dir(): sys.exit(__doc__)
+    print(result := verify(pathlib.Path(sys.argv[1])))
     sys.exit(0 if result.startswith("OK") else 5)

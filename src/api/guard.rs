@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
@@ -33,20 +34,38 @@ pub(super) async fn bounds(request: Request, next: Next) -> Response {
     response
 }
 
-/// A body that says it is too large is read and thrown away, up to a bound, before it is answered: a sender that is
+/// A body that is too large is read to its end and thrown away, up to a bound, before it is answered: a sender that is
 /// cut off while it writes never reads why.
 pub(super) async fn size(request: Request, next: Next) -> Response {
     let said =
         request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    let Some(bytes) = said.filter(|bytes| *bytes > REQUEST_BYTES_MAX as u64) else {
-        return next.run(request).await;
-    };
-    if bytes <= DRAINED_BYTES_MAX {
-        let mut body = request.into_body();
-        while let Some(Ok(_)) = body.frame().await {}
+    match said {
+        Some(bytes) if bytes <= REQUEST_BYTES_MAX as u64 => next.run(request).await,
+        Some(bytes) if bytes > DRAINED_BYTES_MAX => too_large(bytes),
+        None if !request.headers().contains_key(header::TRANSFER_ENCODING) => next.run(request).await,
+        _ => {
+            let (parts, mut body) = request.into_parts();
+            let (mut kept, mut bytes) = (Vec::new(), 0);
+            while let Some(Ok(frame)) = body.frame().await {
+                let Some(data) = frame.data_ref() else { continue };
+                bytes += data.len() as u64;
+                if bytes <= REQUEST_BYTES_MAX as u64 {
+                    kept.extend_from_slice(data);
+                } else if bytes > DRAINED_BYTES_MAX {
+                    break;
+                }
+            }
+            match bytes > REQUEST_BYTES_MAX as u64 {
+                true => too_large(bytes),
+                false => next.run(Request::from_parts(parts, Body::from(kept))).await,
+            }
+        }
     }
-    Problem::new(problem::TOO_LARGE, format!("the body has {bytes} bytes, at most {REQUEST_BYTES_MAX}"))
-        .into_response()
+}
+
+fn too_large(bytes: u64) -> Response {
+    let detail = format!("the body has {bytes} bytes or more, at most {REQUEST_BYTES_MAX}");
+    Problem::new(problem::TOO_LARGE, detail).into_response()
 }
 
 /// A path that is not text is refused here: whatever reads it behind this can rely on text.

@@ -2,6 +2,7 @@
 //! One file per family of routes and one line in the registry. Not for: deciding, folding, starting (remediator).
 
 mod auth;
+mod connections;
 mod daemon;
 mod guard;
 mod problem;
@@ -87,5 +88,5 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let api = Api { daemon: Arc::new(daemon), tokens: Arc::new(tokens) };
-    axum::serve(listener, router(api)).with_graceful_shutdown(shutdown).await
+    axum::serve(connections::Bounded::new(listener), router(api)).with_graceful_shutdown(shutdown).await
 }

@@ -22,7 +22,7 @@ pub fn say(event: &Event) -> String {
             process(event)
         }
         E::ConfigLoaded(_) | E::ContentAdopted(_) => content(event),
-        E::CatalogLoaded(_) | E::TrustChanged(_) | E::TrustRefused(_) => content(event),
+        E::CatalogLoaded(_) | E::TrustChanged(_) | E::TrustRefused(_) | E::TrustRestored(_) => content(event),
         E::Paused(_) | E::Resumed(_) => content(event),
         E::DegradationSeen(_) | E::DegradationRecovered(_) | E::DegradationRefused(_) => degradation(event),
         E::IncidentOpened(_) | E::IncidentCoalesced(_) | E::IncidentMatched(_) | E::IncidentHeld(_) => {
@@ -117,7 +117,7 @@ fn content(event: &Event) -> String {
                 "catalog in force: {} live, {} observe only, {} refused",
                 count(Standing::Live),
                 count(Standing::ObserveOnly),
-                count(Standing::Refused) + e.unreadable.len()
+                count(Standing::Refused)
             )
         }
         Event::TrustChanged(e) => {
@@ -126,6 +126,7 @@ fn content(event: &Event) -> String {
         Event::TrustRefused(e) => {
             format!("a change of the trust files ({}) is not in force: {}", keys(&e.files), e.reason)
         }
+        Event::TrustRestored(_) => "the trust files on disk are again those in force".into(),
         Event::Paused(e) => format!("paused by {}: {}", e.by, e.reason),
         Event::Resumed(e) => format!("resumed by {}: {}", e.by, e.reason),
         _ => String::new(),

@@ -36,6 +36,8 @@ pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 64;
 pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 512;
 /// Subsystem, target, source and similar names.
 pub const NAME_BYTES_MAX: usize = 128;
+/// Connections to the HTTP interface at once: a quarter of the usual bound on file descriptors.
+pub const CONNECTIONS_MAX: usize = 256;
 /// Body of a request to `POST /v1/degradations`.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Candidates that a decision trace keeps in full; the rest are counted (RM-5).

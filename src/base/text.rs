@@ -27,6 +27,12 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' && c != '\n' { '\u{FFFD}' } else { c }).collect()
 }
 
+/// Characters that show nothing themselves and change how what stands around them is shown: names with them can look
+/// like other names.
+pub fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
 /// The longest prefix of `text` that is at most `bytes_max` bytes and ends on a character boundary.
 pub fn clip(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]

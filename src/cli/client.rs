@@ -13,6 +13,9 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// The longest answer; the server gives up after 30 s.
 const ANSWER: Duration = Duration::from_secs(35);
 
+/// The longest that a question is waited for which can be answered without the daemon as well.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum NoAnswer {
@@ -21,6 +24,13 @@ pub enum NoAnswer {
         /// Where.
         address: String,
         /// What the system says.
+        source: reqwest::Error,
+    },
+    /// It listens and says nothing: it hangs, or the disk under it.
+    Silent {
+        /// Where.
+        address: String,
+        /// What the client says.
         source: reqwest::Error,
     },
     /// It listens and says no, or not now.
@@ -37,6 +47,12 @@ impl NoAnswer {
                 Failure::new(Exit::Unavailable, format!("no daemon answers at {address}"))
                     .hint("start it with `remediator serve`, or say where it listens with REMEDIATOR_LISTEN")
                     .because(source)
+            }
+            Self::Silent { address, source } => {
+                let what = format!("the daemon at {address} does not answer in time");
+                let hint =
+                    format!("look at its log; `curl http://{address}/readyz?verbose` says what it does");
+                Failure::new(Exit::Temporary, what).hint(hint).because(source)
             }
             Self::Problem(problem) => {
                 let exit = match problem.status {
@@ -85,12 +101,21 @@ impl Client {
 
     /// GET a path.
     pub fn get(&self, path: &str) -> Result<String, NoAnswer> {
-        self.send(self.http.get(self.url(path)))
+        self.send(self.http.get(self.url(path)).timeout(PATIENCE))
+    }
+
+    /// POST JSON to a path, for commands that have another way when nobody answers.
+    pub fn try_post(&self, path: &str, body: String) -> Result<String, NoAnswer> {
+        self.send(self.json(path, body).timeout(PATIENCE))
     }
 
     /// POST JSON to a path.
     pub fn post(&self, path: &str, body: String) -> Result<String, NoAnswer> {
-        self.send(self.http.post(self.url(path)).header(header::CONTENT_TYPE, "application/json").body(body))
+        self.send(self.json(path, body))
+    }
+
+    fn json(&self, path: &str, body: String) -> reqwest::RequestBuilder {
+        self.http.post(self.url(path)).header(header::CONTENT_TYPE, "application/json").body(body)
     }
 
     fn url(&self, path: &str) -> String {
@@ -125,12 +150,7 @@ impl Client {
     fn no_answer(&self, source: reqwest::Error) -> NoAnswer {
         let address = self.address.clone();
         if source.is_timeout() && !source.is_connect() {
-            let what = format!("the daemon at {address} does not answer in time");
-            return NoAnswer::Broken(
-                Failure::new(Exit::Temporary, what)
-                    .hint("look at its log; `curl http://ADDRESS/readyz?verbose` says what it does")
-                    .because(source),
-            );
+            return NoAnswer::Silent { address, source };
         }
         NoAnswer::NoDaemon { address, source }
     }

@@ -18,7 +18,7 @@ use crate::remediator::spool::{self, Spooled};
 /// Report a degradation. It is durable when this command ends with 0.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  remediator emit --subsystem service --code PROCESS_DEAD --target web --severity error --summary \"web is gone\"\n  echo '{\"subsystem\":\"service\",\"code\":\"PROCESS_DEAD\",\"target\":\"web\",\"severity\":\"error\",\"summary\":\"gone\"}' | remediator emit --file -"
+    after_help = "Example:\n  remediator emit --subsystem service --code PROCESS_DEAD --target web \\\n    --severity error --summary \"web is gone\"\n  echo '{\"subsystem\":\"disk\",\"code\":\"DISK_SLOW\",\"target\":\"sda\",' \\\n    '\"severity\":\"warning\",\"summary\":\"slow\"}' | remediator emit --file -"
 )]
 pub struct Args {
     /// A report as JSON; `-` reads it from stdin. Instead of the other options.
@@ -71,16 +71,21 @@ struct Accepted {
 
 /// Reports.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let report = report(args)?;
+    let mut report = report(args)?;
+    // With an id it can be handed in a second time, when nobody can tell whether the first try arrived.
+    report.id.get_or_insert_with(|| format!("emit-{}", Receipt::fresh()));
     report.check().map_err(|e| Failure::new(Exit::Usage, format!("the report breaks a rule: {e}")))?;
     let home = Home::existing(global)?;
     let client = Client::new(&home)?;
     let body = serde_json::to_string(&report)
         .map_err(|e| Failure::new(Exit::Usage, "the report cannot be written as JSON").because(e))?;
-    match client.post("/v1/degradations", body) {
+    match client.try_post("/v1/degradations", body) {
         Ok(text) => accepted(&text, global),
         Err(NoAnswer::NoDaemon { address, .. }) => {
             keep(&home, report, &format!("no daemon answers at {address}"), global)
+        }
+        Err(NoAnswer::Silent { address, .. }) => {
+            keep(&home, report, &format!("the daemon at {address} hangs"), global)
         }
         Err(NoAnswer::Problem(problem)) if problem.code == "NOT_READY" => {
             keep(&home, report, "the daemon is still starting", global)
@@ -108,6 +113,14 @@ fn accepted(text: &str, global: &Global) -> Outcome {
 
 fn report(args: Args) -> Result<DegradationReport, Failure> {
     let Some(file) = args.file else {
+        let mut attributes = BTreeMap::new();
+        for (name, value) in args.attribute {
+            if attributes.contains_key(&name) {
+                return Err(Failure::new(Exit::Usage, format!("the attribute `{name}` is given twice"))
+                    .hint("give each name once"));
+            }
+            attributes.insert(name, value);
+        }
         return Ok(DegradationReport {
             subsystem: args.subsystem.unwrap_or_default(),
             code: args.code.unwrap_or_default(),
@@ -115,17 +128,18 @@ fn report(args: Args) -> Result<DegradationReport, Failure> {
             severity: args.severity,
             summary: args.summary.unwrap_or_default(),
             detail: args.detail,
-            attributes: args.attribute.into_iter().collect::<BTreeMap<_, _>>(),
+            attributes,
             observed_at: args.observed_at,
             id: args.id,
         });
     };
-    let name = file.display();
+    let stdin = file.as_os_str() == "-";
+    let name = if stdin { "standard input".to_owned() } else { file.display().to_string() };
     let cannot = |e: std::io::Error| Failure::new(Exit::Usage, format!("cannot read {name}")).because(e);
     let mut bytes = Vec::new();
     // One byte more than is allowed tells too long from just right.
     let limit = REQUEST_BYTES_MAX as u64 + 1;
-    if file.as_os_str() == "-" {
+    if stdin {
         std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(cannot)?;
     } else {
         std::fs::File::open(&file).and_then(|f| f.take(limit).read_to_end(&mut bytes)).map_err(cannot)?;
@@ -139,9 +153,8 @@ fn report(args: Args) -> Result<DegradationReport, Failure> {
 }
 
 /// One file, synced, renamed into place, its folder synced: then it is as good as accepted.
-fn keep(home: &Home, mut report: DegradationReport, why: &str, global: &Global) -> Outcome {
+fn keep(home: &Home, report: DegradationReport, why: &str, global: &Global) -> Outcome {
     let id = Receipt::fresh();
-    report.id.get_or_insert_with(|| format!("spool-{id}"));
     let spooled = Spooled { v: 1, person: person(home)?, report };
     let folder = spool::folder(&home.state());
     let path = folder.join(format!("{id}.json"));
@@ -167,7 +180,7 @@ fn keep(home: &Home, mut report: DegradationReport, why: &str, global: &Global) 
         }
         Output::Human => {
             out::say(format!("{why}; the report waits in {}", path.display()))?;
-            out::say(out::faint("it is taken in first when `remediator serve` starts"))?;
+            out::say(out::faint("it is taken in as soon as the daemon can"))?;
         }
     }
     Ok(Exit::Ok)

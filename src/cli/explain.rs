@@ -1,6 +1,6 @@
 //! `remediator explain WHAT`: why and why-not.
 
-use super::exit::Failure;
+use super::exit::{Failure, NOT_THERE};
 use super::incident;
 use super::reader::Reader;
 use super::{Exit, Global, Outcome, Output, out};
@@ -10,20 +10,25 @@ use crate::base::ids::{IncidentId, Seq};
 /// Say why something was done or not done: for an entry (seq), an incident or a receipt.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  remediator explain 17\n  remediator explain 6f1c0e8a-7d1b-8f3a-9a51-2b8f0d3c4e5f"
+    after_help = "Example:\n  remediator explain 17\n  remediator explain 6f1c0e8a\n  remediator explain 6f1c0e8a-7d1b-8f3a-9a51-2b8f0d3c4e5f"
 )]
 pub struct Args {
-    /// A seq, an incident id or a receipt.
+    /// A seq, an incident's id or the beginning of it, or a receipt.
     what: String,
 }
 
 /// Prints the explanation.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let what = args.what.trim().to_owned();
+    let mut what = args.what.trim().to_owned();
+    let reader = Reader::new(global)?;
     if what.parse::<Seq>().is_err() && what.parse::<IncidentId>().is_err() {
-        return Err(crate::audit::Error::NotAName(what.chars().take(80).collect()).into());
+        if !incident::named::is_beginning(&what) {
+            let failure = Failure::from(crate::audit::Error::NotAName(what.chars().take(80).collect()));
+            return Err(failure.hint(NOT_THERE));
+        }
+        what = incident::named::incident(&reader, &what)?.to_string();
     }
-    let answer = Reader::new(global)?.view(&format!("/v1/explain/{what}"), |audit| audit.explain(&what))?;
+    let answer = reader.view(&format!("/v1/explain/{what}"), |audit| audit.explain(&what))?;
     match global.output {
         Output::Json => out::json(&answer.text)?,
         Output::Human => print(&answer.view)?,
@@ -34,7 +39,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
 fn print(view: &ExplainView) -> Result<(), Failure> {
     let state = view.state.map(|s| format!("  {}", out::state(&out::word(&s)))).unwrap_or_default();
     out::say(format!("{}{state}", out::head(&out::line(&view.about))))?;
-    if let Some(id) = view.incident {
+    if let Some(id) = view.incident.filter(|id| view.about != format!("incident {id}")) {
         out::say(format!("incident {id}"))?;
     }
     out::say(out::line(&view.answer))?;

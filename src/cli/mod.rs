@@ -12,6 +12,7 @@ mod home;
 mod incident;
 mod incidents;
 mod init;
+mod journal;
 mod out;
 mod pause;
 mod reader;
@@ -112,6 +113,7 @@ commands! {
     Explain => explain,
     Emit => emit,
     Audit => audit,
+    Journal => journal,
     Pause => pause,
     Resume => resume,
     Target => target,
@@ -158,6 +160,9 @@ mod tests {
             if subs.is_empty() && !command.is_hide_set() {
                 let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
                 assert!(after.contains("remediator "), "`{}` has no example", command.get_name());
+                // A wrapped command cannot be copied; clap wraps at the width of the terminal.
+                let wide = after.lines().find(|line| line.starts_with("  ") && line.len() > 80);
+                assert_eq!(wide, None, "an example of `{}` is too wide", command.get_name());
             }
             subs.into_iter().for_each(leaf);
         }

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use owo_colors::OwoColorize as _;
 
 use super::exit::{Exit, Failure};
-use crate::base::text::clean;
+use crate::base::text::{clean, is_invisible};
 
 /// JSON for programs: exactly these bytes and a newline.
 pub fn json(text: &str) -> Result<(), Failure> {
@@ -37,7 +37,9 @@ fn written(result: std::io::Result<()>) -> Result<(), Failure> {
 
 /// Outside text on one line, without control characters.
 pub fn line(text: &str) -> String {
-    clean(text).replace(['\n', '\t'], " ")
+    let text = clean(text).replace(['\n', '\t'], " ");
+    // What turns the direction of writing could make a line say something else.
+    text.chars().map(|c| if is_invisible(c) { '\u{FFFD}' } else { c }).collect()
 }
 
 /// Outside text cut to a width.

@@ -23,7 +23,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     }
     let home = Home::existing(global)?;
     let client = Client::new(&home)?;
-    match client.post("/v1/control/pause", serde_json::json!({ "reason": reason }).to_string()) {
+    match client.try_post("/v1/control/pause", serde_json::json!({ "reason": reason }).to_string()) {
         Ok(text) => match global.output {
             Output::Json => out::json(&text)?,
             Output::Human => {
@@ -32,7 +32,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
             }
         },
         // A pause is never refused by a daemon that has other troubles: the file stops it as well.
-        Err(NoAnswer::Broken(_) | NoAnswer::NoDaemon { .. }) => by_file(&home, &reason, global)?,
+        Err(NoAnswer::Broken(_) | NoAnswer::NoDaemon { .. } | NoAnswer::Silent { .. }) => {
+            by_file(&home, &reason, global)?
+        }
         Err(NoAnswer::Problem(problem)) if problem.status == 503 || problem.status == 401 => {
             by_file(&home, &reason, global)?;
         }

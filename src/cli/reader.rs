@@ -1,5 +1,7 @@
 //! Where reading commands read: the daemon when it answers, else the segments. Both give the same bytes.
 
+use std::cell::Cell;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -12,6 +14,7 @@ use crate::audit::{self, Audit};
 pub struct Reader {
     home: Home,
     client: Client,
+    said: Cell<bool>,
 }
 
 /// A view, and its JSON byte for byte.
@@ -27,7 +30,7 @@ impl Reader {
     pub fn new(global: &Global) -> Result<Self, Failure> {
         let home = Home::existing(global)?;
         let client = Client::new(&home)?;
-        Ok(Self { home, client })
+        Ok(Self { home, client, said: Cell::new(false) })
     }
 
     /// A view: from the daemon at `path`, or made from the segments.
@@ -60,18 +63,26 @@ impl Reader {
         match self.client.get(path) {
             Ok(text) => Ok(Some(text)),
             Err(NoAnswer::NoDaemon { address, .. }) => {
-                anstream::eprintln!("note: no daemon answers at {address}; read from the segments");
+                self.note(format!("no daemon answers at {address}"));
+                Ok(None)
+            }
+            Err(NoAnswer::Silent { address, .. }) => {
+                anstream::eprintln!("note: the daemon at {address} hangs; read from the segments");
                 Ok(None)
             }
             Err(NoAnswer::Problem(problem)) if problem.status == 503 || problem.status == 401 => {
                 let detail = problem.detail;
-                anstream::eprintln!(
-                    "note: the daemon at {} does not answer this ({detail}); read from the segments",
-                    self.client.address()
-                );
+                self.note(format!("the daemon at {} does not answer this ({detail})", self.client.address()));
                 Ok(None)
             }
             Err(other) => Err(other.into_failure()),
+        }
+    }
+
+    /// Said once, however many views a command is made of.
+    fn note(&self, why: String) {
+        if !self.said.replace(true) {
+            anstream::eprintln!("note: {why}; read from the segments");
         }
     }
 

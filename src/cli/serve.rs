@@ -10,7 +10,8 @@ use crate::runbook::Role;
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 stopped in order, 69 it could not start, 75 the journal could not be written.\n\n\
+    after_help = "Exit codes: 0 stopped in order, 69 it could not start, 75 try again: the address or the journal is in use, or \
+the journal could not be written.\n\n\
 Examples:\n  remediator serve\n  remediator serve --listen 127.0.0.1:9000 --observe-only"
 )]
 pub struct Args {

@@ -1,9 +1,16 @@
 //! `remediator status`: how things are now.
 
+use owo_colors::OwoColorize as _;
+
 use super::exit::Failure;
 use super::reader::Reader;
 use super::{Exit, Global, Outcome, Output, out};
-use crate::audit::StatusView;
+use crate::audit::{IncidentFilter, IncidentSummary, StatusView};
+
+/// Open incidents that are shown.
+const SHOWN_MAX: usize = 10;
+/// The newest incidents, among which open ones are looked for.
+const LOOKED_AT: usize = 1000;
 
 /// Show how things are now: pauses, open incidents, services, eyes, content, the journal.
 #[derive(Debug, clap::Args)]
@@ -12,15 +19,35 @@ pub struct Args {}
 
 /// Prints the status.
 pub fn run(_: Args, global: &Global) -> Outcome {
-    let answer = Reader::new(global)?.view("/v1/status", |audit| audit.status())?;
-    match global.output {
-        Output::Json => out::json(&answer.text)?,
-        Output::Human => print(&answer.view)?,
+    let reader = Reader::new(global)?;
+    let answer = reader.view("/v1/status", |audit| audit.status())?;
+    if global.output == Output::Json {
+        out::json(&answer.text)?;
+        return Ok(Exit::Ok);
     }
+    let open = if answer.view.incidents.is_empty() { Vec::new() } else { open(&reader)? };
+    print(&answer.view, &open)?;
     Ok(Exit::Ok)
 }
 
-fn print(status: &StatusView) -> Result<(), Failure> {
+/// The newest incidents that are not closed.
+fn open(reader: &Reader) -> Result<Vec<IncidentSummary>, Failure> {
+    let filter = IncidentFilter { state: None, before: None, limit: LOOKED_AT };
+    let list = reader.view(&format!("/v1/incidents?limit={LOOKED_AT}"), |audit| audit.incidents(&filter))?;
+    Ok(list.view.incidents.into_iter().filter(|i| i.closure.is_none()).take(SHOWN_MAX).collect())
+}
+
+/// One open incident: enough of its id to ask on, and why nothing is done, if so.
+fn incident(incident: &IncidentSummary) -> String {
+    let id: String = incident.id.to_string().chars().take(8).collect();
+    let state = out::state(&out::word(&incident.state));
+    let (subsystem, code, target) =
+        (out::line(&incident.subsystem), out::line(&incident.code), out::cut(&incident.target, 32));
+    let why = out::line(incident.held.as_deref().unwrap_or(&incident.summary));
+    format!("  {id}  {state}  {subsystem}/{code} on {target}: {why}")
+}
+
+fn print(status: &StatusView, incidents: &[IncidentSummary]) -> Result<(), Failure> {
     let node = status.node.map(|n| n.to_string()).unwrap_or_default();
     out::say(format!("{} {}  node {node}", out::head("remediator"), out::line(&status.version)))?;
     match &status.head {
@@ -46,6 +73,12 @@ fn print(status: &StatusView) -> Result<(), Failure> {
     let open: Vec<String> = status.incidents.iter().map(|(s, n)| format!("{n} {}", out::state(s))).collect();
     let open = if open.is_empty() { "none open".to_owned() } else { open.join(", ") };
     out::say(format!("incidents    {open}"))?;
+    incidents.iter().try_for_each(|i| out::say(incident(i)))?;
+    let listed = u64::try_from(incidents.len()).unwrap_or(u64::MAX);
+    let more = status.incidents.values().sum::<u64>().saturating_sub(listed);
+    if more > 0 {
+        out::say(format!("  and {more} more: remediator incidents"))?;
+    }
     let c = &status.catalog;
     out::say(format!(
         "content      {} live, {} observe only, {} refused",
@@ -68,7 +101,7 @@ fn print(status: &StatusView) -> Result<(), Failure> {
 fn machine(status: &StatusView) -> Result<(), Failure> {
     for (name, service) in &status.services {
         let how = match (service.pid, &service.last_exit) {
-            (Some(pid), _) => format!("{} pid {pid}", out::state("running")),
+            (Some(pid), _) => format!("{} pid {pid}", "running".green()),
             (None, Some(exit)) => format!("ended, {}", out::line(exit)),
             (None, None) => "not started".into(),
         };
@@ -77,7 +110,7 @@ fn machine(status: &StatusView) -> Result<(), Failure> {
     for (name, sentinel) in &status.sentinels {
         let how = match (&sentinel.trouble, &sentinel.degraded) {
             (Some(trouble), _) => out::line(trouble),
-            (None, Some(_)) => format!("sees a {}", out::state("failed")),
+            (None, Some(_)) => format!("sees that it {}", out::state("failed")),
             (None, None) => "watches".into(),
         };
         out::say(format!("sentinel     {}  {how}", out::line(name)))?;

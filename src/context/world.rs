@@ -219,8 +219,10 @@ impl World {
             }
             _ => {}
         }
+        // Only a report of an incident that is not known can be followed by its opening.
+        let unknown = record.incident.is_some_and(|id| !self.incidents.contains_key(&id));
         self.last_seen = match &record.event {
-            Event::DegradationSeen(seen) => Some((record.seq, seen.clone())),
+            Event::DegradationSeen(seen) if unknown => Some((record.seq, seen.clone())),
             _ => None,
         };
     }
@@ -253,6 +255,7 @@ impl World {
             Event::TrustRefused(refused) => {
                 self.trust.refused = Some((refused.files.clone(), refused.reason.clone()));
             }
+            Event::TrustRestored(_) => self.trust.refused = None,
             Event::Paused(paused) => {
                 self.control.paused = Some((paused.by.clone(), paused.reason.clone()));
                 self.control.seq = Some(seq);

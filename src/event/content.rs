@@ -75,7 +75,7 @@ impl ContentAdopted {
 pub struct CatalogLoaded {
     /// Blob of the manifest: every file's bytes, signatures and approvals.
     pub manifest: Blake3,
-    /// How many of each standing.
+    /// How many of each standing; files that do not parse are refused ones.
     pub counts: BTreeMap<Standing, u32>,
     /// `kind/id` → digest and standing; what is not live first, then as many as fit.
     pub contents: BTreeMap<String, ContentStanding>,
@@ -110,6 +110,10 @@ impl CatalogLoaded {
             }
             None => false,
         };
+        if !unreadable.is_empty() {
+            let refused = u32::try_from(unreadable.len()).unwrap_or(u32::MAX);
+            loaded.counts.insert(Standing::Refused, refused);
+        }
         for (path, problem) in unreadable {
             if fits(encoded_len(&path) + encoded_len(&problem)) {
                 loaded.unreadable.insert(path, problem);
@@ -160,6 +164,14 @@ pub struct TrustChanged {
     pub blobs: BTreeMap<String, Blake3>,
     /// The principal whose `trust@remediator` signature was accepted.
     pub signer: String,
+}
+
+/// The trust files on disk are again the ones in force: what was refused is gone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustRestored {
+    /// What is there now, and in force.
+    pub files: BTreeMap<String, FileDigest>,
 }
 
 /// A change of the trust files was not accepted; the version before stays in force.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base::ids::{Fingerprint, Receipt};
-use crate::base::text::OutsideText;
+use crate::base::text::{OutsideText, is_invisible};
 
 /// How bad.
 #[derive(
@@ -121,7 +122,7 @@ pub struct DegradationReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// At most 32 further values.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "each_once")]
     pub attributes: BTreeMap<String, String>,
     /// When it was seen, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,6 +130,28 @@ pub struct DegradationReport {
     /// The sender's own id: the same id again gives the same receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+}
+
+/// A map in which no name stands twice: of two values one would be lost.
+fn each_once<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<String, String>, D::Error> {
+    struct Once;
+    impl<'de> Visitor<'de> for Once {
+        type Value = BTreeMap<String, String>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("texts by name")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut values = BTreeMap::new();
+            while let Some((name, value)) = map.next_entry::<String, String>()? {
+                if values.contains_key(&name) {
+                    return Err(de::Error::custom(format_args!("the attribute `{name}` stands here twice")));
+                }
+                values.insert(name, value);
+            }
+            Ok(values)
+        }
+    }
+    d.deserialize_map(Once)
 }
 
 /// What is wrong with a report.
@@ -211,8 +234,8 @@ fn check_name(field: &'static str, text: &str) -> Result<(), ReportError> {
     if text.is_empty() {
         return fail(field, "is empty".into());
     }
-    if text.trim() != text || text.chars().any(char::is_control) {
-        return fail(field, "has blanks at its ends or control characters".into());
+    if text.trim() != text || text.chars().any(|c| c.is_control() || is_invisible(c)) {
+        return fail(field, "has blanks at its ends, control characters or invisible ones".into());
     }
     check_no_secret(field, text)
 }
@@ -238,6 +261,15 @@ mod tests {
     }
 
     #[test]
+    fn no_attribute_stands_twice() {
+        let text = serde_json::to_string(&report()).expect("JSON");
+        let with = |more: &str| format!("{},\"attributes\":{{{more}}}}}", &text[..text.len() - 1]);
+        assert!(serde_json::from_str::<DegradationReport>(&with(r#""a":"1","b":"1""#)).is_ok());
+        let twice = serde_json::from_str::<DegradationReport>(&with(r#""a":"1","a":"2""#));
+        assert!(twice.expect_err("refused").to_string().contains("`a` stands here twice"));
+    }
+
+    #[test]
     fn each_bound_is_named_when_it_is_broken() {
         assert_eq!(report().check(), Ok(()));
         let long = |n: usize| "x".repeat(n);
@@ -245,7 +277,7 @@ mod tests {
             attributes: BTreeMap::from([(name.to_owned(), "x".to_owned())]),
             ..report()
         };
-        let cases: [(&str, DegradationReport); 14] = [
+        let cases: [(&str, DegradationReport); 15] = [
             ("summary", DegradationReport { summary: long(513), ..report() }),
             ("detail", DegradationReport { detail: Some(long(8193)), ..report() }),
             ("code", DegradationReport { code: "dead".into(), ..report() }),
@@ -262,6 +294,7 @@ mod tests {
             ),
             ("id", DegradationReport { id: Some(String::new()), ..report() }),
             ("id", DegradationReport { id: Some("a\u{1b}[2J".into()), ..report() }),
+            ("target", DegradationReport { target: "bew\u{202E}1-".into(), ..report() }),
             ("target", DegradationReport { target: "https://me:hunter2@db/".into(), ..report() }),
             ("attributes", attribute("")),
             ("attributes", attribute("a\0")),

@@ -3,6 +3,7 @@
 //! Not for: deciding (policy), folding (context), bytes of a line (journal).
 
 pub mod attempt;
+mod blobs;
 mod bounds;
 pub mod content;
 pub mod control;
@@ -119,6 +120,7 @@ registry! {
     "content.catalog_loaded" 1 content::CatalogLoaded,
     "content.trust_changed" 1 content::TrustChanged,
     "content.trust_refused" 1 content::TrustRefused,
+    "content.trust_restored" 1 content::TrustRestored,
     "control.paused" 1 control::Paused,
     "control.resumed" 1 control::Resumed,
     "degradation.seen" 1 degradation::DegradationSeen,

@@ -26,6 +26,8 @@ const APPLY_ENTRIES_MAX: u64 = 1024;
 const WAKE_ENTRIES: u64 = 512;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOK_EVERY_IDLE: Duration = Duration::from_millis(640);
+/// How much nicer than the other threads the index thread is.
+const BEHIND_APPENDERS: i32 = 5;
 /// How often sled is told to write out what it holds back.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
 /// How long a reader waits for an index that does not follow yet.
@@ -231,6 +233,8 @@ struct Work {
 
 impl Work {
     fn run(self, opened: Result<Rows, Trouble>, new_journal: bool) {
+        // Of this thread alone, as Linux has it. Where cores are scarce those who append come first: sled may lag.
+        let _ = rustix::process::nice(BEHIND_APPENDERS);
         let empty = opened.as_ref().is_ok_and(|rows| rows.head().is_none());
         let mut why = (empty && !new_journal).then(|| "it was empty".to_owned());
         let mut pause = AGAIN_AFTER;

@@ -1,6 +1,8 @@
 //! Offline verification, quick and full: says whether a folder holds an unbroken journal, and if not,
 //! the first entry and byte that are wrong. Reads files only; mends nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +10,7 @@ use serde::Serialize;
 
 use crate::base::digest::Blake3;
 use crate::base::ids::{NodeId, Seq};
+use crate::event::Event;
 
 use super::blobs;
 use super::durable::Head;
@@ -15,7 +18,7 @@ use super::error::{Damage, Error};
 use super::export::ExportedKey;
 use super::files::Files;
 use super::head::Note;
-use super::offline::{Folder, KnownEnd};
+use super::offline::{Folder, KnownEnd, read_offline};
 use super::pieces;
 use super::segment::{list, name_of};
 use super::signatures::{self, Range};
@@ -81,12 +84,14 @@ pub struct Report {
     pub blobs: u64,
     /// Blobs whose bytes are not those their name promises.
     pub bad_blobs: Vec<Blake3>,
+    /// Blobs that are not there, each with the first entry that names it (full verification).
+    pub missing_blobs: BTreeMap<Blake3, Seq>,
 }
 
 impl Report {
     /// Whether everything is as it must be.
     pub fn is_good(&self) -> bool {
-        self.first_bad.is_none() && self.bad_blobs.is_empty()
+        self.first_bad.is_none() && self.bad_blobs.is_empty() && self.missing_blobs.is_empty()
     }
 }
 
@@ -127,6 +132,7 @@ pub fn verify(folder: &Path, depth: Depth, progress: &mut dyn FnMut(Progress)) -
         }
         report.signatures = found.count;
         check_blobs(&folder, &mut report)?;
+        find_missing_blobs(&folder, &mut report)?;
     }
     Ok(report)
 }
@@ -178,6 +184,7 @@ fn report_of(walker: Walker<'_>, depth: Depth, end: Option<&KnownEnd>) -> Report
         signatures: walker.signatures(),
         blobs: 0,
         bad_blobs: Vec::new(),
+        missing_blobs: BTreeMap::new(),
     };
     let (file, byte) = walker.place();
     match walker.into_bad() {
@@ -202,6 +209,30 @@ fn report_of(walker: Walker<'_>, depth: Depth, end: Option<&KnownEnd>) -> Report
         report.first_bad = Some(Damage { seq, file, byte, what: what.to_owned() });
     }
     report
+}
+
+/// Only in good entries: what a bad one names means nothing.
+fn find_missing_blobs(folder: &Folder, report: &mut Report) -> Result<(), Error> {
+    let there: BTreeSet<Blake3> = blobs::list(&folder.blobs)?.into_iter().collect();
+    let (good, mut missing) = (report.entries, BTreeMap::new());
+    let looked = read_offline(&folder.segments).and_then(|offline| {
+        offline.lines(None, &mut |line| {
+            if line.seq >= good {
+                return ControlFlow::Break(());
+            }
+            if Event::KINDS_WITH_BLOBS.contains(&line.kind)
+                && let Ok(record) = line.record()
+            {
+                for digest in record.event.blobs().into_iter().filter(|digest| !there.contains(digest)) {
+                    missing.entry(digest).or_insert(line.seq);
+                }
+            }
+            ControlFlow::Continue(())
+        })
+    });
+    report.missing_blobs = missing;
+    // What cannot be read was named before: it is the first thing that is wrong.
+    if report.first_bad.is_some() { Ok(()) } else { looked }
 }
 
 fn check_blobs(folder: &Folder, report: &mut Report) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, IncidentId, Seq};
 use crate::event::Event;
-use crate::event::content::{CatalogLoaded, ConfigLoaded, TrustChanged, TrustRefused};
+use crate::event::content::{CatalogLoaded, ConfigLoaded, TrustChanged, TrustRefused, TrustRestored};
 use crate::event::control::{Paused, Resumed, SignedStatement};
 use crate::event::degradation::{DegradationRecovered, DegradationRefused, DegradationSeen};
 use crate::event::process::{ProcessStarted, ProcessStopped};
@@ -36,6 +36,8 @@ pub enum Input {
     TrustChanged(TrustChanged),
     /// Trust files changed without that.
     TrustRefused(TrustRefused),
+    /// The trust files are again those in force.
+    TrustRestored(TrustRestored),
     /// A report was accepted at the edge.
     Reported(Box<DegradationSeen>),
     /// A sentinel saw the good edge.

@@ -49,6 +49,7 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         Input::CatalogLoaded { loaded, live } => content::catalog_loaded(&mut desk, loaded, live),
         Input::TrustChanged(changed) => desk.note(None, None, changed),
         Input::TrustRefused(refused) => content::trust_refused(&mut desk, refused),
+        Input::TrustRestored(restored) => desk.note(None, None, restored),
         Input::Reported(seen) => intake::reported(&mut desk, *seen),
         Input::Recovered(recovered) => intake::recovered(&mut desk, recovered),
         Input::Refused(refused) => desk.note(None, None, refused),

@@ -26,6 +26,7 @@ use crate::base::ids::{BootId, NodeId};
 use crate::base::limits::TURN_QUEUE_MAX;
 use crate::context::World;
 use crate::coordination::MachineLock;
+use crate::event::content::TrustRestored;
 use crate::event::process::ProcessStarted;
 use crate::journal::{self, Clock, IntentJournal, SystemClock};
 use crate::policy::Input;
@@ -79,7 +80,9 @@ where
     let config = config::read(&options.home, options.listen.as_deref())?;
     let state = options.home.join("state");
     if !state.join("journal").is_dir() {
-        return Err(Error::NoHome(options.home));
+        let key = keys::journal_key_path(&state);
+        let lost = if key.exists() { Error::JournalLost } else { Error::NoHome };
+        return Err(lost(options.home));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -349,6 +352,10 @@ fn trust(parts: &Parts, turn: &mut Turn) -> Result<Content, Error> {
     let mut trust = content::trust_in_force(&turn.journal, &turn.world.trust)?;
     let mut refused = None;
     match content::trust_news(&turn.journal, &trust, &files)? {
+        TrustNews::Same if turn.world.trust.refused.is_some() => {
+            let files = trust.digests();
+            turn.decide_now(vec![Input::TrustRestored(TrustRestored { files })])?;
+        }
         TrustNews::Same => {}
         TrustNews::Changed(change) => {
             let (changed_trust, changed) = *change;

@@ -15,7 +15,7 @@ use super::runbooks::CatalogRunbooks;
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::Seq;
 use crate::context;
-use crate::event::content::{CatalogLoaded, TrustChanged, TrustRefused};
+use crate::event::content::{CatalogLoaded, TrustChanged, TrustRefused, TrustRestored};
 use crate::journal::{Clock as _, IntentJournal, SystemClock};
 use crate::policy::Input;
 use crate::runbook::trust::TRUST_FILES;
@@ -81,7 +81,12 @@ pub(super) fn trust_in_force(journal: &IntentJournal, trust: &context::Trust) ->
     for (name, blob) in &trust.blobs {
         match journal.get_blob(blob)? {
             Some(bytes) => files.insert(name.clone(), bytes),
-            None => return Err(ContentError::Trust(format!("blob {blob} of `{name}` is missing"))),
+            None => {
+                let what = format!(
+                    "blob {blob} of `{name}` is missing: put state/blobs back from a backup or an export"
+                );
+                return Err(ContentError::Trust(what));
+            }
         };
     }
     Trust::load(&files).map_err(|error| ContentError::Trust(error.to_string()))
@@ -200,6 +205,10 @@ impl ContentWatch {
             return Ok(());
         }
         match trust_news(&self.journal, &self.trust, &files)? {
+            TrustNews::Same if self.refused.take().is_some() => {
+                let files = self.trust.digests();
+                self.send(Message::plain(Input::TrustRestored(TrustRestored { files })));
+            }
             TrustNews::Same => {}
             TrustNews::Changed(change) => {
                 let (trust, changed) = *change;
@@ -222,6 +231,15 @@ impl ContentWatch {
         self.seen = files;
         if loaded.catalog.0.is_same_as(&self.catalog.0) {
             return Ok(());
+        }
+        let (before, now) = (self.catalog.0.live_digests().len(), loaded.catalog.0.live_digests().len());
+        match now < before {
+            true => tracing::warn!(
+                before,
+                now,
+                "fewer content files are live; `remediator runbook list` says why"
+            ),
+            false => tracing::info!(live = now, "content was loaded anew"),
         }
         self.catalog = Arc::clone(&loaded.catalog);
         self.send(Message::catalog(loaded.input, loaded.catalog));

@@ -54,6 +54,12 @@ pub enum Error {
     /// The journal could not be written any more.
     #[error("the journal was sealed: {0}; nothing was acknowledged since. Restart once the disk is well")]
     Sealed(String),
+    /// There was a journal, for its key is there.
+    #[error(
+        "the journal of {} is missing although its key is there: put state/journal back from a backup or an export, or \
+         make another home with `remediator init`", .0.display()
+    )]
+    JournalLost(PathBuf),
     /// The home has no journal.
     #[error("{} is not a home: make one with `remediator init --home {}`", .0.display(), .0.display())]
     NoHome(PathBuf),
@@ -64,6 +70,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::NoHome(_) => 2,
+            Self::JournalLost(_) => 5,
             Self::Journal(error) => error.exit_code(),
             Self::Key(_) => 4,
             _ => 75,

@@ -3,19 +3,23 @@
 
 use std::collections::BTreeMap;
 
+use super::handle::Rejection;
 use crate::base::ids::{Fingerprint, Receipt};
 use crate::base::limits::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX, TEXT_INLINE_BYTES_MAX};
 use crate::base::redact::{MARK, is_secret_name, redact};
 use crate::base::text::{OutsideText, clean, clip};
-use crate::event::degradation::{DegradationReport, DegradationSeen, ReportError, Source};
+use crate::event::degradation::{DegradationReport, DegradationSeen, Source};
 use crate::journal::IntentJournal;
+
+/// Seconds after which a full disk may have room again.
+const RETRY_AFTER_S: u64 = 30;
 
 /// A report that may become an entry.
 pub(super) fn accept(
     journal: &IntentJournal,
     report: DegradationReport,
     source: Source,
-) -> Result<DegradationSeen, ReportError> {
+) -> Result<DegradationSeen, Rejection> {
     report.check()?;
     let observed_at = report.observed_at_us()?;
     let fingerprint = Fingerprint::of(&report.subsystem, &report.code, &report.target);
@@ -28,6 +32,14 @@ pub(super) fn accept(
             false => (name.clone(), redact(&clean(value)).into_owned()),
         })
         .collect();
+    // What is acknowledged is kept whole: without room for the detail there is no receipt.
+    let detail = match report.detail.map(|d| keep(journal, &line(&d, DETAIL_BYTES_MAX))).transpose() {
+        Ok(detail) => detail,
+        Err(error) => {
+            tracing::error!(%error, "the detail of a report could not be kept; it was not accepted");
+            return Err(Rejection::ReserveOnly { retry_after_s: RETRY_AFTER_S });
+        }
+    };
     Ok(DegradationSeen {
         receipt: Receipt::fresh(),
         subsystem: report.subsystem,
@@ -35,7 +47,7 @@ pub(super) fn accept(
         target: report.target,
         severity: report.severity,
         summary: line(&report.summary, SUMMARY_BYTES_MAX),
-        detail: report.detail.map(|d| outside_text(journal, &line(&d, DETAIL_BYTES_MAX))),
+        detail,
         attributes,
         observed_at,
         source,
@@ -56,17 +68,20 @@ pub(super) fn outside_text_inline(text: &str) -> OutsideText {
 }
 
 /// Long text goes to a blob, which is durable before the entry that names it.
-pub(super) fn outside_text(journal: &IntentJournal, text: &str) -> OutsideText {
+fn keep(journal: &IntentJournal, text: &str) -> Result<OutsideText, crate::journal::Error> {
     if text.len() <= TEXT_INLINE_BYTES_MAX {
-        return OutsideText::Text(text.to_owned());
+        return Ok(OutsideText::Text(text.to_owned()));
     }
-    match journal.put_blob(text.as_bytes()) {
-        Ok(digest) => OutsideText::Blob(digest),
-        Err(error) => {
-            tracing::error!(%error, "output could not be kept as a blob; its beginning stands in the entry");
-            OutsideText::Text(clip(text, TEXT_INLINE_BYTES_MAX).to_owned())
-        }
-    }
+    journal.put_blob(text.as_bytes()).map(OutsideText::Blob)
+}
+
+/// What a step printed, and how many bytes of it could not be kept: its outcome counts more than its words.
+pub(super) fn output(journal: &IntentJournal, text: &str) -> (OutsideText, u64) {
+    keep(journal, text).map(|kept| (kept, 0)).unwrap_or_else(|error| {
+        tracing::error!(%error, "output could not be kept as a blob; its beginning stands in the entry");
+        let beginning = clip(text, TEXT_INLINE_BYTES_MAX);
+        (OutsideText::Text(beginning.to_owned()), (text.len() - beginning.len()) as u64)
+    })
 }
 
 #[cfg(test)]
@@ -98,7 +113,40 @@ mod tests {
             "id":"AKIAIOSFODNN7EXAMPLE"}"#;
         let report = serde_json::from_str(report).expect("a report");
         let refused = accept(&journal(), report, Source::Person("ann".into())).map(|_| ());
-        assert_eq!(refused.err().map(|e| e.field), Some("id"));
+        assert!(matches!(refused, Err(Rejection::Invalid(error)) if error.field == "id"));
+    }
+
+    #[test]
+    fn what_stands_under_the_name_of_a_secret_is_not_kept() {
+        let report = r#"{"subsystem":"s","code":"CODE","target":"t","severity":"error","summary":"sum",
+            "attributes":{"db_password":"hunter two","unit":"web"}}"#;
+        let report = serde_json::from_str(report).expect("a report");
+        let seen = accept(&journal(), report, Source::Person("ann".into())).expect("legal");
+        assert_eq!(
+            (seen.attributes["db_password"].as_str(), seen.attributes["unit"].as_str()),
+            (MARK, "web")
+        );
+    }
+
+    #[test]
+    fn without_room_for_its_detail_a_report_is_not_accepted_and_output_says_what_is_missing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = Options::new(folder.path(), BootId::fresh(), JournalKey::from_seed(&[1; 32]));
+        let journal = IntentJournal::create(options, NodeId::fresh().expect("randomness"), BTreeMap::new());
+        let journal = journal.expect("a journal");
+        // A file where the folder of blobs should be: nothing can be written there, whoever tries.
+        let blobs = folder.path().join("blobs");
+        let _ = std::fs::remove_dir_all(&blobs);
+        std::fs::write(&blobs, "").expect("written");
+        let mut report: DegradationReport = serde_json::from_str(
+            r#"{"subsystem":"s","code":"CODE","target":"t","severity":"error","summary":"sum"}"#,
+        )
+        .expect("a report");
+        report.detail = Some("x ".repeat(2_000));
+        let refused = accept(&journal, report, Source::Person("ann".into()));
+        assert!(matches!(refused, Err(Rejection::ReserveOnly { .. })), "{refused:?}");
+        let (kept, lost) = output(&journal, &"x".repeat(TEXT_INLINE_BYTES_MAX + 7));
+        assert_eq!((kept, lost), (OutsideText::Text("x".repeat(TEXT_INLINE_BYTES_MAX)), 7));
     }
 
     proptest! {

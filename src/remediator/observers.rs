@@ -54,8 +54,10 @@ pub(super) fn hands_tell(
                 attempts.find(started.attempt).map(|incident| Input::StepStarted { incident, started })
             }
             HandReport::StepFinished(finished) => attempts.find(finished.attempt).map(|incident| {
-                let output = intake::outside_text(&journal, &finished.output);
-                Input::StepFinished { incident, finished: finished.into_event(output) }
+                let (output, lost) = intake::output(&journal, &finished.output);
+                let mut finished = finished.into_event(output);
+                finished.output_dropped += lost;
+                Input::StepFinished { incident, finished }
             }),
             HandReport::ServiceStarted(started) => Some(Input::Service(Box::new(started.into()))),
             HandReport::ServiceExited(ended) => {

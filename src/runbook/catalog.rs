@@ -19,7 +19,7 @@ use super::model::{Content, Kind, Platform, Runbook, Sentinel, Service, is_id};
 use super::problem::Problem;
 use super::proposals::{self, Proposed, Wrong};
 use super::trust::Trust;
-use super::verified::{Adoption, Court, Verified};
+use super::verified::{Adoption, Court, Unproven, Verified};
 
 /// What a catalog is loaded with, besides files and trust.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,7 @@ pub struct Entry {
     pub reasons: Vec<Wrong>,
     /// What is wrong with its text, when it is refused for that.
     pub problems: Vec<Problem>,
+    author: Option<String>,
     content: Option<Arc<Content>>,
     proof: Option<Verified<Content>>,
     runbook_proof: Option<Verified<Runbook>>,
@@ -97,6 +98,10 @@ impl Entry {
     pub fn signer(&self) -> Option<&str> {
         self.proof.as_ref().map(Verified::signer)
     }
+    /// Who signed these bytes with a signature that counts, whether it is live or not.
+    pub fn author(&self) -> Option<&str> {
+        self.signer().or(self.author.as_deref())
+    }
     /// Who approved it, when it is live.
     pub fn approvers(&self) -> &[String] {
         self.proof.as_ref().map(Verified::approvers).unwrap_or_default()
@@ -117,6 +122,7 @@ impl Entry {
     fn demote(&mut self, standing: Standing, wrong: Wrong) {
         self.standing = standing;
         self.reasons.push(wrong);
+        self.author = self.signer().map(str::to_owned);
         self.proof = None;
         self.runbook_proof = None;
     }
@@ -177,6 +183,7 @@ impl Catalog {
             standing: Standing::Refused,
             reasons: Vec::new(),
             problems: Vec::new(),
+            author: None,
             content: None,
             proof: None,
             runbook_proof: None,
@@ -205,9 +212,10 @@ impl Catalog {
                 });
                 entry.proof = Some(proof);
             }
-            Err(reasons) => {
+            Err(Unproven { reasons, author }) => {
                 entry.standing = Standing::ObserveOnly;
                 entry.reasons = reasons;
+                entry.author = author;
             }
         }
         entry.content = Some(content);
@@ -319,7 +327,8 @@ impl Catalog {
     }
     /// Whether nothing has changed: the same files, judged the same, under the same trust.
     pub fn is_same_as(&self, other: &Self) -> bool {
-        self.folder == other.folder
+        self.kept_files().eq(other.kept_files())
+            && self.folder.unreadable == other.folder.unreadable
             && self.trust.files() == other.trust.files()
             && self.contents() == other.contents()
     }

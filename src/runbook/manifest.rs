@@ -77,8 +77,8 @@ fn unpack(files: BTreeMap<String, Bytes>) -> Result<BTreeMap<String, Vec<u8>>, M
 impl Catalog {
     /// The manifest, the same bytes for the same catalog.
     pub fn manifest_bytes(&self) -> Result<Vec<u8>, ManifestError> {
-        let mut files = pack(&self.folder().files);
-        files.retain(|path, _| !path.starts_with(TRUST_DIR) && !self.is_withheld(path));
+        let kept = self.kept_files().filter(|(path, _)| !path.starts_with(TRUST_DIR));
+        let files = kept.map(|(path, bytes)| (path.clone(), Bytes::of(bytes))).collect();
         let manifest = Manifest {
             v: V1,
             context: self.context().clone(),
@@ -89,6 +89,11 @@ impl Catalog {
             unreadable: self.folder().unreadable.clone(),
         };
         Ok(serde_json::to_vec(&manifest)?)
+    }
+
+    /// The files that judging this catalog again needs. Others may change as they like.
+    pub(super) fn kept_files(&self) -> impl Iterator<Item = (&String, &Vec<u8>)> {
+        self.folder().files.iter().filter(|(path, _)| !self.is_withheld(path))
     }
 
     /// A manifest is a blob, and no secret becomes one: what was refused for a secret in it, and files that nobody

@@ -11,7 +11,7 @@ use crate::base::signers::is_principal;
 use super::checks::signed_text;
 use super::content::ContentFolder;
 use super::model::{Proposal, V1, is_id};
-use super::problem::Source;
+use super::problem::{Problem, Source};
 use super::trust::{Role, Signed, Trust};
 use super::yaml;
 
@@ -136,7 +136,7 @@ fn read_argument(
     now_us: i64,
 ) -> Result<(Proposal, Signed), Wrong> {
     let lint = format!("remediator runbook lint {path}");
-    let proposal = parse_proposal(path, bytes).map_err(|problem| Wrong::new(problem, &lint))?;
+    let proposal = parse_proposal(path, bytes).map_err(|problem| Wrong::new(problem.to_string(), &lint))?;
     if proposal.id != id {
         let problem = format!("{path} calls itself `{}` and stands in the folder of `{id}`", proposal.id);
         return Err(Wrong::new(problem, lint));
@@ -159,19 +159,21 @@ fn read_argument(
 }
 
 /// Reads one `proposal.yaml`; the error is the first problem with its place.
-pub fn parse_proposal(path: &str, bytes: &[u8]) -> Result<Proposal, String> {
-    let text = signed_text(path, bytes).map_err(|p| p.to_string())?;
-    let proposal: Proposal = yaml::typed(Source { file: path, text }).map_err(|p| p.to_string())?;
+pub fn parse_proposal(path: &str, bytes: &[u8]) -> Result<Proposal, Problem> {
+    let text = signed_text(path, bytes)?;
+    let source = Source { file: path, text };
+    let proposal: Proposal = yaml::typed(source)?;
+    let wrong = |message: String| Err(Source { file: path, text }.problem((0, 0), "proposal", message));
     let empty =
         [("title", &proposal.title), ("failure_class", &proposal.failure_class), ("undo", &proposal.undo)];
     if let Some((key, _)) = empty.iter().find(|(_, text)| text.trim().is_empty()) {
-        return Err(format!("{path}: `{key}` says nothing"));
+        return wrong(format!("`{key}` says nothing"));
     }
     if !is_id(&proposal.id) {
-        return Err(format!("{path}: `{}` is not an id", crate::base::text::clip(&proposal.id, 64)));
+        return wrong(format!("`{}` is not an id", crate::base::text::clip(&proposal.id, 64)));
     }
     if proposal.may.targets.is_empty() {
-        return Err(format!("{path}: `may.targets` is empty; write [\"*\"] for any"));
+        return wrong("`may.targets` is empty; write [\"*\"] for any".to_owned());
     }
     Ok(proposal)
 }

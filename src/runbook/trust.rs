@@ -98,7 +98,7 @@ pub enum TrustError {
     /// A change of one is not signed by somebody who may.
     #[error(
         "{TRUST_DIR}{file} has changed without a signature that counts ({why}); the version before stays in force. \
-         Sign it: ssh-keygen -Y sign -n trust@remediator -f KEY {TRUST_DIR}{file}"
+         Sign it: remediator runbook sign {TRUST_DIR}{file}"
     )]
     Unsigned {
         /// Which file.

@@ -107,6 +107,12 @@ pub(super) enum Adoption {
     Before,
 }
 
+/// Everything that is missing for a proof, and who signed the bytes, if somebody did.
+pub(super) struct Unproven {
+    pub reasons: Vec<Wrong>,
+    pub author: Option<String>,
+}
+
 impl Court<'_> {
     /// The proof, or everything that is missing for it.
     pub(super) fn verify(
@@ -115,10 +121,11 @@ impl Court<'_> {
         bytes: &[u8],
         content: &Arc<Content>,
         adoption: Adoption,
-    ) -> Result<Verified<Content>, Vec<Wrong>> {
+    ) -> Result<Verified<Content>, Unproven> {
         let digest = FileDigest::of(bytes);
         if self.trust.revoked().has_file(&digest) {
-            return Err(vec![Wrong::new("this file is revoked", format!("remove or change {path}"))]);
+            let reasons = vec![Wrong::new("this file is revoked", format!("remove or change {path}"))];
+            return Err(Unproven { reasons, author: None });
         }
         let signer = self.signer(path, bytes, &digest, adoption);
         let approvers = self.approvers(content, &digest, signer.as_deref().ok(), adoption);
@@ -131,8 +138,12 @@ impl Court<'_> {
                 proposal: content.proposal().to_owned(),
             }),
             (signer, approvers) => {
-                let unsigned = signer.err().into_iter();
-                Err(unsigned.chain(approvers.err().into_iter().flatten()).collect())
+                let (author, unsigned) = match signer {
+                    Ok(author) => (Some(author), None),
+                    Err(wrong) => (None, Some(wrong)),
+                };
+                let reasons = unsigned.into_iter().chain(approvers.err().into_iter().flatten()).collect();
+                Err(Unproven { reasons, author })
             }
         }
     }

@@ -173,16 +173,21 @@ fn an_edited_or_wrongly_signed_runbook_never_runs_and_says_what_mends_it() {
 
 #[test]
 fn a_signer_without_the_role_counts_for_nothing() {
-    let sandbox = Sandbox::with_home();
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let trust = || sandbox.run(&["status", "--output", "json"]).json()["trust"]["files"].clone();
+    let before = trust();
     sandbox.shell("ssh-keygen -q -t ed25519 -N '' -f bob").ends(0);
     let add = "printf 'bob namespaces=\"proposal@remediator\" %s\\n' \"$(cut -d' ' -f1,2 bob.pub)\" \
                >> home/proposals/trust/allowed_signers";
     sandbox.shell(add).ends(0);
+    sandbox.run(&["runbook", "sign", "home/proposals/trust/allowed_signers"]).ends(0);
+    assert!(eventually(Duration::from_secs(20), || trust() != before), "bob is known, for proposals");
     let sign = format!("rm home/{DEAD}.sig; ssh-keygen -q -Y sign -f bob -n runbook@remediator home/{DEAD}");
     sandbox.shell(&sign).ends(0);
     let (word, why) = standing(&sandbox, "runbook/demo-web-dead");
     assert_eq!(word, "observe_only");
-    assert!(why.contains("bob") && why.contains("role") || why.contains("nobody in"), "{why}");
+    assert!(why.contains("bob") && why.contains("role"), "{why}");
     let refused = sandbox.run(&["runbook", "approve", "demo-web", "--yes", "--key", "bob"]).ends(4);
     says(&refused, &["approval@remediator"]);
 }
@@ -200,10 +205,17 @@ fn changed_trust_files_are_not_believed_without_a_signature() {
     );
     sandbox.shell(&add).ends(0);
     let status = || sandbox.run(&["status", "--output", "json"]).json()["trust"].clone();
-    let refused =
-        || status()["refused"].as_str().is_some_and(|why| why.contains("ssh-keygen -Y sign -n trust"));
+    let refused = || status()["refused"].as_str().is_some_and(|why| why.contains("Sign it: "));
     assert!(eventually(Duration::from_secs(20), refused), "{}", status());
     assert_eq!(status()["files"], before, "what is in force has not changed");
+    let signers = sandbox.home().join("proposals/trust/allowed_signers");
+    let changed = std::fs::read_to_string(&signers).expect("readable");
+    let kept: Vec<_> =
+        changed.lines().filter(|line| !line.starts_with("eve")).map(|l| format!("{l}\n")).collect();
+    std::fs::write(&signers, kept.concat()).expect("written");
+    assert!(eventually(Duration::from_secs(20), || status()["refused"].is_null()), "{}", status());
+    std::fs::write(&signers, changed).expect("written");
+    assert!(eventually(Duration::from_secs(20), refused), "{}", status());
     sandbox.run(&["pause", "--reason", "stop"]).ends(0);
     sandbox.run(&["resume", "--reason", "mine now", "--key", "eve"]).ends(4);
     sandbox.run(&["resume", "--reason", "still mine"]).ends(0);
@@ -285,6 +297,29 @@ fn a_spooled_report_that_breaks_a_rule_is_set_aside_and_late_ones_are_taken_in()
     assert!(eventually(Duration::from_secs(10), || !sandbox.home().join("state/spool/4.json").exists()));
     let list = sandbox.run(&["incidents"]).ends(0).stdout;
     assert!(list.contains("early") && list.contains("late") && !list.contains("far"), "{list}");
+}
+
+#[test]
+fn a_daemon_that_hangs_costs_no_report_and_no_view() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    report(&sandbox, "BEFORE", "before");
+    sandbox.signal("-STOP");
+    let args = ["emit", "--subsystem", "mark", "--code", "WHILE", "--target", "while", "--summary", "s"];
+    says(&sandbox.run(&args).ends(0), &["hangs", "waits in"]);
+    let list = sandbox.run(&["incidents"]).ends(0);
+    says(&list, &["hangs", "before"]);
+    sandbox.signal("-CONT");
+    // It may have been in the daemon's hands already: it counts once all the same.
+    let counts = || {
+        let all = sandbox.run(&["incidents", "--output", "json"]).json()["incidents"].clone();
+        let all = all.as_array().cloned().unwrap_or_default();
+        all.iter().filter(|i| i["target"] == "while").map(|i| i["count"].as_u64()).collect::<Vec<_>>()
+    };
+    let spool = sandbox.home().join("state/spool");
+    let empty = || std::fs::read_dir(&spool).is_ok_and(|mut files| files.next().is_none());
+    assert!(eventually(Duration::from_secs(20), empty));
+    assert_eq!(counts(), [Some(1)]);
 }
 
 #[test]
@@ -428,6 +463,26 @@ fn lost_tokens_are_made_anew_and_the_one_in_use_goes_on() {
     let mode = std::fs::metadata(state.join("token")).expect("a token").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_ne!(std::fs::read(state.join("token")).expect("a token"), token);
+}
+
+#[test]
+fn a_lost_journal_and_lost_blobs_are_damage_and_nothing_is_begun_in_their_place() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    sandbox.stop("-TERM");
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+    let state = sandbox.home().join("state");
+    std::fs::rename(state.join("journal"), sandbox.path().join("aside")).expect("moved");
+    says(&sandbox.run(&["serve"]).ends(5), &["missing although its key is there"]);
+    assert!(!state.join("journal").exists());
+    std::fs::rename(sandbox.path().join("aside"), state.join("journal")).expect("moved");
+    std::fs::rename(state.join("blobs"), sandbox.path().join("aside")).expect("moved");
+    says(&sandbox.run(&["audit", "verify", "--full"]).ends(5), &["which entry 0 names, is missing"]);
+    says(&sandbox.run(&["serve"]).ends(75), &["blob", "is missing", "backup"]);
+    std::fs::remove_dir_all(state.join("blobs")).ok();
+    std::fs::rename(sandbox.path().join("aside"), state.join("blobs")).expect("moved");
+    sandbox.serve();
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
 }
 
 #[test]

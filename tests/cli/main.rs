@@ -4,6 +4,7 @@ mod bad_input;
 mod demo;
 mod documents;
 mod init;
+mod journal;
 mod reading;
 mod runbook;
 mod sandbox;

@@ -33,6 +33,9 @@ fn the_daemon_and_the_segments_give_the_same_bytes() {
         vec!["audit", "show", "2"],
         vec!["audit", "tail", "--after", "-1"],
     ];
+    let beginning = ids[0][..9].to_owned();
+    questions.push(vec!["incident", "show", &beginning]);
+    questions.push(vec!["explain", &beginning]);
     for id in &ids {
         questions.push(vec!["incident", "show", id]);
         questions.push(vec!["explain", id]);
@@ -142,4 +145,27 @@ fn damage_is_found_with_its_place_and_an_export_verifies_elsewhere() {
     let report =
         sandbox.run(&["audit", "verify", "--full", "--folder", "out", "--output", "json"]).ends(5).json();
     assert!(report["first_bad"]["seq"].is_u64() && report["first_bad"]["byte"].is_u64(), "{report}");
+}
+
+#[test]
+fn an_incident_is_found_by_the_beginning_of_its_id_and_status_shows_it() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let receipt = sandbox.run(&[&REPORT[..], &["--output", "json"]].concat()).ends(0).json();
+    let receipt = receipt["receipt"].as_str().expect("a receipt").to_owned();
+    let about = sandbox.run(&["explain", &receipt, "--output", "json"]).ends(0).json();
+    let id = about["incident"].as_str().expect("an incident").to_owned();
+    let status = sandbox.run(&["status"]).ends(0).stdout;
+    assert!(status.contains(&format!("  {}  escalated  example/DISK_SLOW on sda", &id[..8])), "{status}");
+    let named = sandbox.run(&["incident", "show", &id[..9], "--output", "json"]).ends(0).json();
+    assert_eq!(named["id"], id.as_str());
+    let human = sandbox.run(&["explain", &id]).ends(0).stdout;
+    assert_eq!(human.matches(&id).count(), 1, "named once: {human}");
+    for (wrong, code) in [("abc", 2), ("no-such-thing", 2), ("ffffffff-0", 1)] {
+        let refused = sandbox.run(&["incident", "show", wrong]).ends(code);
+        assert!(refused.stderr.contains("remediator incidents"), "{}", refused.stderr);
+        let refused = sandbox.run(&["explain", wrong]).ends(code);
+        assert!(refused.stderr.contains("remediator incidents"), "{}", refused.stderr);
+    }
+    sandbox.run(&["incident", "close", &id[..9], "--reason", "a test"]).ends(0);
 }

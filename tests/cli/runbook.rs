@@ -104,3 +104,64 @@ fn show_says_who_signed_and_approved_and_ssh_keygen_agrees() {
     sandbox.run(&["runbook", "show", "service/demo-web"]).ends(0);
     sandbox.run(&["runbook", "show", "nothing"]).ends(1);
 }
+
+/// Adds bob, who may approve, to the trust files of the sandbox.
+fn bob_joins(sandbox: &Sandbox) {
+    let join = "ssh-keygen -q -t ed25519 -N '' -f bob && echo \"bob namespaces=\\\"approval@remediator\\\" \
+                $(cut -d' ' -f1-2 bob.pub)\" >> home/proposals/trust/allowed_signers";
+    sandbox.shell(join).ends(0);
+}
+
+#[test]
+fn a_name_in_unsigned_trust_files_is_nobody_for_the_commands_as_for_the_daemon() {
+    let sandbox = Sandbox::with_home();
+    bob_joins(&sandbox);
+    let approve = ["runbook", "approve", "demo-web", "--yes", "--key", "bob"];
+    let refused = sandbox.run(&approve).ends(4);
+    assert!(refused.stderr.contains("nobody's here"), "{}", refused.stderr);
+    // And the mend that is named mends it.
+    let mend = "remediator runbook sign proposals/trust/allowed_signers";
+    assert!(refused.stderr.contains(mend), "{}", refused.stderr);
+    sandbox.shell(&format!("cd home && {mend}")).ends(0);
+    sandbox.run(&approve).ends(0);
+}
+
+#[test]
+fn who_approves_is_told_what_the_approval_makes_of_each_file() {
+    let sandbox = Sandbox::with_home();
+    edit(&sandbox, "settle: 50ms", "settle: 60ms");
+    let approve = ["runbook", "approve", "demo-web", "--yes"];
+    let unsigned = sandbox.run(&approve).ends(0);
+    assert!(unsigned.stdout.contains("observe_only"), "{}", unsigned.stdout);
+    assert!(unsigned.stdout.contains("mend: remediator runbook sign"), "{}", unsigned.stdout);
+    sandbox.run(&["runbook", "sign", DEAD]).ends(0);
+    let json = sandbox.run(&["runbook", "approve", "demo-web", "--yes", "--output", "json"]).ends(0).json();
+    let standing = json["standing"].as_array().expect("standing");
+    assert!(standing.len() > 3 && standing.iter().all(|file| file["standing"] == "live"), "{json}");
+    edit(&sandbox, "v: 1", "v: 2");
+    let left_out = sandbox.run(&approve).ends(0);
+    assert!(left_out.stderr.contains("runbooks/demo-web/dead.yaml has problems"), "{}", left_out.stderr);
+}
+
+#[test]
+fn a_reviewer_sees_every_look_and_who_signed_what_is_not_approved_yet() {
+    let sandbox = Sandbox::with_home();
+    edit(&sandbox, "settle: 50ms", "settle: 60ms");
+    sandbox.run(&["runbook", "sign", DEAD]).ends(0);
+    let shown = sandbox.run(&["runbook", "show", "demo-web-dead"]).ends(0).stdout;
+    for part in
+        ["signed by     ada", "approved by   -", "the process of service ${target}", "2 good looks in a row"]
+    {
+        assert!(shown.contains(part), "`{part}` is missing: {shown}");
+    }
+}
+
+#[test]
+fn a_problem_in_a_proposal_is_shown_at_its_line() {
+    let sandbox = Sandbox::with_home();
+    let path = sandbox.home().join("proposals/demo-web/proposal.yaml");
+    std::fs::write(&path, "v: 1\nid: demo-web\ntitel: x\n").expect("written");
+    let lint = sandbox.run(&["runbook", "lint", "--output", "json"]).ends(1).json();
+    let problem = lint["problems"].as_array().expect("problems").iter().find(|p| p["line"] == 3);
+    assert!(problem.is_some_and(|p| p["file"] == "proposals/demo-web/proposal.yaml"), "{lint}");
+}

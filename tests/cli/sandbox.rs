@@ -14,6 +14,7 @@ pub struct Sandbox {
     folder: tempfile::TempDir,
     port: u16,
     sample_port: u16,
+    own_port: u16,
     daemon: Option<Child>,
 }
 
@@ -48,9 +49,9 @@ impl Ran {
 impl Sandbox {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let listeners = [0; 2].map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
-        let [port, sample_port] = listeners.map(|l| l.local_addr().expect("bound").port());
-        Self { folder, port, sample_port, daemon: None }
+        let listeners = [0; 3].map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
+        let [port, sample_port, own_port] = listeners.map(|l| l.local_addr().expect("bound").port());
+        Self { folder, port, sample_port, own_port, daemon: None }
     }
 
     /// A sandbox with a home for `ada`, the sample service in it.
@@ -65,6 +66,10 @@ impl Sandbox {
     }
     pub fn home(&self) -> PathBuf {
         self.path().join("home")
+    }
+    /// A port for a service that a test brings along.
+    pub fn own_port(&self) -> u16 {
+        self.own_port
     }
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
@@ -95,9 +100,9 @@ impl Sandbox {
         Ran::of(&self.command(PROGRAM).args(args).output().expect("the program starts"))
     }
 
-    /// Runs a shell script to its end.
+    /// Runs a shell script to its end; one that waits for what does not come ends with 124 after five minutes.
     pub fn shell(&self, script: &str) -> Ran {
-        Ran::of(&self.command("bash").args(["-c", script]).output().expect("bash starts"))
+        Ran::of(&self.command("timeout").args(["300", "bash", "-c", script]).output().expect("bash starts"))
     }
 
     /// Starts the daemon and waits until it is ready.
@@ -106,6 +111,13 @@ impl Sandbox {
         let child = self.command(PROGRAM).arg("serve").stderr(log).spawn().expect("the daemon starts");
         self.daemon = Some(child);
         self.wait_ready();
+    }
+
+    /// Sends the daemon a signal that it outlives.
+    pub fn signal(&self, signal: &str) {
+        let daemon = self.daemon.as_ref().expect("a daemon was started");
+        let status = Command::new("kill").args([signal, &daemon.id().to_string()]).status();
+        assert!(status.expect("kill starts").success());
     }
 
     /// Ends the daemon with a signal and waits for it.

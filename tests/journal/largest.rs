@@ -175,6 +175,7 @@ fn of_the_process_and_its_content() -> Vec<Event> {
         CatalogLoaded::new(BLOB, map(100, &standing), unreadable).into(),
         TrustChanged { files: map(3, &digest()), blobs: map(3, &BLOB), signer: name() }.into(),
         TrustRefused { files: map(3, &digest()), reason: line() }.into(),
+        TrustRestored { files: map(3, &digest()) }.into(),
         Paused { by: name(), reason: line() }.into(),
         Resumed { by: name(), reason: line(), statement: statement() }.into(),
         SentinelStarted { sentinel: id(), digest: digest() }.into(),

@@ -63,7 +63,7 @@ pub struct IncidentSummary {
     pub last_seq: Seq,
     /// When, RFC 3339.
     pub last_at: String,
-    /// The chosen runbook.
+    /// The runbook of the last attempt, or the one that was chosen.
     pub runbook: Option<String>,
     /// Attempts so far.
     pub attempts: usize,
@@ -90,7 +90,10 @@ impl IncidentSummary {
             opened_at: rfc3339(context.opened_time_us),
             last_seq: context.last_seq,
             last_at: rfc3339(context.last_time_us),
-            runbook: context.chosen.as_ref().and_then(|c| c.matched.chosen.clone()),
+            runbook: context
+                .attempt()
+                .map(|a| a.planned.runbook.clone())
+                .or_else(|| context.chosen.as_ref().and_then(|c| c.matched.chosen.clone())),
             attempts: context.attempts.len(),
             held: context.held.as_ref().map(|h| h.detail.clone()),
             closure: context.closed.as_ref().map(|c| c.closure),

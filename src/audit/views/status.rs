@@ -178,7 +178,7 @@ fn catalog(world: &World) -> CatalogView {
         seq: Some(*seq),
         live: count(Standing::Live),
         observe_only: count(Standing::ObserveOnly),
-        refused: count(Standing::Refused) + loaded.unreadable.len(),
+        refused: count(Standing::Refused),
         not_live: known.chain(unreadable).collect(),
         not_listed: loaded.more,
     }

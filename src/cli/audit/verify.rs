@@ -73,11 +73,8 @@ fn print(report: &Report) -> Result<(), Failure> {
                     report.signatures, report.blobs
                 ),
             };
-            out::say(format!(
-                "{} {} entries, {keys} key(s): {proved}",
-                out::state("healthy"),
-                report.entries
-            ))?;
+            let word = if report.is_good() { "healthy" } else { "failed" };
+            out::say(format!("{} {} entries, {keys} key(s): {proved}", out::state(word), report.entries))?;
             if let Some(head) = &report.head {
                 out::say(format!("head: seq {}, {}", head.seq, head.hash))?;
             }
@@ -85,6 +82,9 @@ fn print(report: &Report) -> Result<(), Failure> {
     }
     for blob in &report.bad_blobs {
         out::say(format!("{} blob {blob} does not hold what its name promises", out::state("failed")))?;
+    }
+    for (blob, seq) in &report.missing_blobs {
+        out::say(format!("{} blob {blob}, which entry {seq} names, is missing", out::state("failed")))?;
     }
     if let Some(torn) = &report.torn {
         let (seq, byte, file) = (torn.seq, torn.byte, out::line(&torn.file));

@@ -2,13 +2,15 @@
 
 use super::super::client::{Client, NoAnswer};
 use super::super::exit::Failure;
+use super::super::reader::Reader;
 use super::super::{Exit, Global, Home, Outcome, Output, out};
+use super::named;
 
 /// Close an incident that nothing is acting on. The same trouble reported again opens another one.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  remediator incident close 0190… --reason \"a test of ours\"")]
+#[command(after_help = "Example:\n  remediator incident close 6f1c0e8a --reason \"a test of ours\"")]
 pub struct Args {
-    /// The incident's id.
+    /// The incident's id, or the beginning of it.
     id: String,
     /// Why; it stands in the journal.
     #[arg(long)]
@@ -22,7 +24,8 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         return Err(Failure::new(Exit::Usage, "closing needs a reason").hint("--reason \"why\""));
     }
     let client = Client::new(&Home::existing(global)?)?;
-    let path = format!("/v1/incidents/{}/close", args.id);
+    let id = named::incident(&Reader::new(global)?, &args.id)?;
+    let path = format!("/v1/incidents/{id}/close");
     let text = client.post(&path, serde_json::json!({ "reason": reason }).to_string());
     let text = text.map_err(NoAnswer::into_failure)?;
     match global.output {

@@ -1,6 +1,7 @@
 //! `remediator incident …`: one incident.
 
 mod close;
+pub(super) mod named;
 mod show;
 mod thaw;
 

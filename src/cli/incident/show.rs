@@ -3,23 +3,26 @@
 use super::super::exit::Failure;
 use super::super::reader::Reader;
 use super::super::{Exit, Global, Outcome, Output, out};
+use super::named;
 use crate::audit::views::{AttemptView, ChoiceView, IntermediateView, SignalView, VerificationView};
 use crate::audit::{EntryView, IncidentView};
-use crate::base::ids::IncidentId;
 use crate::base::text::OutsideText;
 
 /// Show one incident: originating signal, chosen runbook, intermediate state, verification results, timeline.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  remediator incident show 6f1c0e8a-7d1b-8f3a-9a51-2b8f0d3c4e5f")]
+#[command(
+    after_help = "Example:\n  remediator incident show 6f1c0e8a\n  remediator incident show 6f1c0e8a-7d1b-8f3a-9a51-2b8f0d3c4e5f"
+)]
 pub struct Args {
-    /// Its id, as `remediator incidents` lists it.
-    id: IncidentId,
+    /// Its id, as `remediator incidents` lists it, or the beginning of it.
+    id: String,
 }
 
 /// Prints the incident.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let path = format!("/v1/incidents/{}", args.id);
-    let answer = Reader::new(global)?.view(&path, |audit| audit.incident(args.id))?;
+    let reader = Reader::new(global)?;
+    let id = named::incident(&reader, &args.id)?;
+    let answer = reader.view(&format!("/v1/incidents/{id}"), |audit| audit.incident(id))?;
     match global.output {
         Output::Json => out::json(&answer.text)?,
         Output::Human => print(&answer.view)?,

@@ -13,7 +13,7 @@ use crate::base::ids::{BootId, NodeId};
 use crate::base::sign::JournalKey;
 use crate::journal::{Clock as _, IntentJournal, Options, SystemClock};
 use crate::runbook::authoring::{self, Approve};
-use crate::runbook::{Content, checks, loader, shipped};
+use crate::runbook::{Content, checks, loader, schema, shipped};
 
 /// A home that is not started within this time has to be approved again (30 days).
 const ADOPT_WITHIN_US: i64 = 30 * 86_400_000_000;
@@ -107,7 +107,8 @@ pub fn make(
     Ok(Made { home, node, token })
 }
 
-fn must_be_free(home: &Path) -> anyhow::Result<()> {
+/// A folder that holds something is never touched.
+pub fn must_be_free(home: &Path) -> anyhow::Result<()> {
     match std::fs::read_dir(home).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
         Ok(false) if home.join("state").is_dir() => {
@@ -130,6 +131,10 @@ fn write_trust(root: &Path, wish: &Wish<'_>) -> anyhow::Result<()> {
     )?;
     files::write_new(&trust.join("policy.yaml"), texts::policy(wish.solo).as_bytes())?;
     files::write_new(&trust.join("revoked"), texts::REVOKED.as_bytes())?;
+    // For editors: what may stand in each kind of file.
+    for (name, text) in schema::all() {
+        files::write_new(&root.join("schemas").join(name), text.as_bytes())?;
+    }
     files::write_new(&root.join("remediator.yaml"), texts::config(&wish.listen).as_bytes())?;
     files::write_new(&root.join(".gitignore"), texts::GITIGNORE.as_bytes())
 }

@@ -65,6 +65,7 @@ struct Report<'a> {
 pub fn run(args: Args, global: &Global) -> Outcome {
     let home = Home::locate(global)?;
     let principal = principal(args.name.as_deref())?;
+    home::must_be_free(home.root())?;
     if !args.approve_shipped && !std::io::stdin().is_terminal() {
         let what = "there is no terminal to ask for the approval of the shipped runbooks on";
         return Err(Failure::new(Exit::Usage, what).hint("add --approve-shipped"));

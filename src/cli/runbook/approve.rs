@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{folder, sign};
+use super::recorded::Recorded;
+use super::{folder, sign, view};
 use crate::base::time::Span;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
@@ -45,12 +46,15 @@ struct Report<'a> {
     principal: &'a str,
     approval: PathBuf,
     files: Vec<String>,
+    /// What the approval makes of them.
+    standing: Vec<view::Line>,
 }
 
 /// Shows, asks, approves.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let root = folder::root(global)?;
-    let catalog = folder::catalog(&root, folder::read(&root)?, Default::default());
+    let recorded = Recorded::of(global, &root);
+    let catalog = folder::catalog(&root, folder::read(&root)?, &recorded);
     let proposal = proposal_of(&catalog, &args.proposal)?;
     let entries: Vec<&Entry> =
         catalog.entries().filter(|e| e.content().is_some_and(|c| c.proposal() == proposal)).collect();
@@ -58,8 +62,8 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         let what = format!("no content file belongs to the proposal `{proposal}`");
         return Err(Failure::new(Exit::Findings, what).hint("a file names its proposal: `proposal: ID`"));
     }
-    let key = sign::key_of(&root, args.key.as_deref(), Role::Approval)?;
-    let principal = sign::holder_of(&root, &key, Role::Approval)?;
+    let key = sign::key_of(catalog.trust(), args.key.as_deref(), Role::Approval)?;
+    let principal = sign::holder_of(catalog.trust(), &key, Role::Approval)?;
     if args.principal.as_ref().is_some_and(|named| *named != principal) {
         let what = format!("the key {} is `{principal}`'s", key.display());
         return Err(Failure::new(Exit::Refused, what).hint("name your own key with --key"));
@@ -73,19 +77,42 @@ pub fn run(args: Args, global: &Global) -> Outcome {
             entry.digest
         );
     }
+    left_out(&catalog);
     if !args.yes && !confirmed(&proposal, &principal)? {
         return Ok(Exit::Findings);
     }
     let approval = approve_files(&root, &proposal, &principal, &key, &entries, &args)?;
-    let files = entries.iter().map(|e| e.path.clone()).collect();
+    let files: Vec<String> = entries.iter().map(|e| e.path.clone()).collect();
+    let judged = folder::catalog(&root, folder::read(&root)?, &recorded);
+    let standing: Vec<view::Line> =
+        judged.entries().filter(|e| files.contains(&e.path)).map(view::line).collect();
     if global.output == Output::Json {
-        let report = Report { v: 1, proposal: &proposal, principal: &principal, approval, files };
+        let report = Report { v: 1, proposal: &proposal, principal: &principal, approval, files, standing };
         out::json_of(&report)?;
     } else {
         out::say(format!("{proposal} approved by {principal}: {}", approval.display()))?;
-        out::say("see `remediator runbook list` for what that makes of each file")?;
+        standing.iter().try_for_each(what_it_makes)?;
     }
     Ok(Exit::Ok)
+}
+
+/// Files that cannot be read belong to no proposal: whoever approves should know that they are not in it.
+fn left_out(catalog: &Catalog) {
+    let unread = catalog.entries().filter(|e| e.content().is_none()).map(|e| &e.path);
+    for path in unread.chain(catalog.unreadable().keys()) {
+        anstream::eprintln!(
+            "note: {path} has problems, so it is not in this: remediator runbook lint {path}"
+        );
+    }
+}
+
+/// What the approval makes of one file.
+fn what_it_makes(line: &view::Line) -> Result<(), Failure> {
+    out::say(format!("  {:<30} {}", line.name, out::state(line.standing)))?;
+    for wrong in &line.reasons {
+        out::say(format!("    {}\n    mend: {}", out::line(&wrong.problem), wrong.mend))?;
+    }
+    Ok(())
 }
 
 fn proposal_of(catalog: &Catalog, name: &str) -> Result<String, Failure> {

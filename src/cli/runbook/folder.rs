@@ -1,15 +1,15 @@
 //! The content folder that the verbs work on, and its catalog as the daemon would judge it now. What the journal says
 //! was adopted is honoured, so that `list` and the daemon agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::base::digest::FileDigest;
+use super::recorded::Recorded;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Home, out};
 use crate::runbook::loader;
-use crate::runbook::{Catalog, ContentFolder, LoadContext, Platform, Trust};
+use crate::runbook::{Catalog, ContentFolder, LoadContext, Platform};
 
 /// Where content files are: the folder that `remediator.yaml` of the home names, else the home itself.
 pub fn root(global: &Global) -> Result<PathBuf, Failure> {
@@ -25,20 +25,12 @@ pub fn read(root: &Path) -> Result<ContentFolder, Failure> {
     loader::read_folder(root).map_err(|e| Failure::new(Exit::Unavailable, e.to_string()).because(e))
 }
 
-/// The trust of a folder. One that cannot be read trusts nobody, and says so.
-pub fn trust(folder: &ContentFolder) -> Trust {
-    Trust::load(&folder.trust_files()).unwrap_or_else(|error| {
-        anstream::eprintln!("note: {error}; nobody is trusted until that is mended");
-        Trust::none()
-    })
-}
-
-/// The catalog of a folder.
-pub fn catalog(root: &Path, folder: ContentFolder, adopted: BTreeMap<FileDigest, u64>) -> Catalog {
-    let trust = trust(&folder);
+/// The catalog of a folder, judged by what the journal says.
+pub fn catalog(root: &Path, folder: ContentFolder, recorded: &Recorded) -> Catalog {
+    let trust = recorded.trust(&folder);
     let context = LoadContext {
         now_us: out::now_us(),
-        adopted,
+        adopted: recorded.adopted.clone(),
         home: root.to_string_lossy().into_owned(),
         platform: Platform::Linux,
         credentials: BTreeSet::new(),

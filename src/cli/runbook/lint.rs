@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::folder;
+use super::recorded::Recorded;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
 use crate::event::content::Standing;
@@ -76,10 +77,7 @@ fn file(path: &Path, problems: &mut Vec<Problem>) -> Result<(), Failure> {
 }
 
 fn proposal(name: &str, bytes: &[u8], problems: &mut Vec<Problem>) {
-    if let Err(message) = proposals::parse_proposal(name, bytes) {
-        let (file, check) = (name.to_owned(), "proposal");
-        problems.push(Problem { file, line: 0, column: 0, check, message, help: None, excerpt: None });
-    }
+    problems.extend(proposals::parse_proposal(name, bytes).err());
 }
 
 /// A whole folder: every file, and what only shows when they stand together (ids, overlaps).
@@ -94,7 +92,8 @@ fn whole(root: &Path, content: ContentFolder, problems: &mut Vec<Problem>) -> us
     for (path, bytes) in &argued {
         proposal(path, bytes, problems);
     }
-    let catalog = folder::catalog(root, content, Default::default());
+    // Whose signatures count is no question of the text.
+    let catalog = folder::catalog(root, content, &Recorded::default());
     problems.extend(catalog.unreadable().values().flatten().cloned());
     for entry in catalog.entries() {
         problems.extend(entry.problems.iter().cloned());

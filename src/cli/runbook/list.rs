@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::recorded::Recorded;
 use super::{folder, view};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
@@ -26,7 +27,7 @@ struct Report {
 /// Lists.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let root = folder::root(global)?;
-    let catalog = folder::catalog(&root, folder::read(&root)?, view::adopted(global));
+    let catalog = folder::catalog(&root, folder::read(&root)?, &Recorded::of(global, &root));
     let report = Report {
         v: 1,
         files: catalog.entries().map(view::line).collect(),

@@ -4,6 +4,7 @@ mod approve;
 mod folder;
 mod lint;
 mod list;
+mod recorded;
 mod show;
 mod sign;
 mod test;

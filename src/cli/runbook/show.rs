@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
+use super::recorded::Recorded;
 use super::{folder, view};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
-use crate::runbook::model::{Action, Step};
+use crate::runbook::model::{Action, Probe, ProbeLook, ProcessProbe, Step, Verification};
 use crate::runbook::{Catalog, Entry, Kind, Runbook};
 
 /// Arguments.
@@ -43,6 +44,7 @@ struct Resolved {
     locks: Vec<String>,
     preconditions: Vec<String>,
     steps: Vec<ResolvedStep>,
+    verification: Option<String>,
     escalation: Vec<String>,
 }
 
@@ -60,7 +62,7 @@ struct ResolvedStep {
 /// Shows.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let root = folder::root(global)?;
-    let catalog = folder::catalog(&root, folder::read(&root)?, view::adopted(global));
+    let catalog = folder::catalog(&root, folder::read(&root)?, &Recorded::of(global, &root));
     let entry = find(&catalog, &args.id)?;
     let text = catalog.folder().get(&entry.path).unwrap_or_default();
     let report = Report {
@@ -93,7 +95,7 @@ pub fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry, Failure> 
 
 fn resolve(runbook: &Runbook) -> Resolved {
     let limits = runbook.limits();
-    let matcher = &runbook.matcher;
+    let (matcher, proof) = (&runbook.matcher, &runbook.verification);
     let steps = runbook.steps.iter().map(|step: &Step| ResolvedStep {
         id: step.id.clone(),
         does: step.action().map(|a| does(&a)).unwrap_or_default(),
@@ -115,8 +117,13 @@ fn resolve(runbook: &Runbook) -> Resolved {
         cooldown: limits.cooldown.to_string(),
         runtime: limits.runtime.to_string(),
         locks: runbook.locks.clone(),
-        preconditions: runbook.preconditions.iter().map(|p| format!("{}: {}", p.id, p.expect)).collect(),
+        preconditions: runbook
+            .preconditions
+            .iter()
+            .map(|p| format!("{}: {} of {}", p.id, p.expect, look(&p.probe)))
+            .collect(),
         steps: steps.collect(),
+        verification: proof.as_ref().map(verification),
         escalation: runbook
             .escalation
             .iter()
@@ -132,6 +139,29 @@ fn does(action: &Action<'_>) -> String {
             let (verb, service) = step.parts();
             format!("{} {service}", out::word(&verb))
         }
+    }
+}
+
+fn verification(v: &Verification) -> String {
+    let (looks, within, settle) = (v.successes, v.within, v.settle);
+    let watch = match v.watch.ms() {
+        0 => "not watched afterwards".to_owned(),
+        _ => format!("watched for {} afterwards", v.watch),
+    };
+    format!("{looks} good looks in a row, from {settle} on, within {within}, at {}; {watch}", look(&v.probe))
+}
+
+fn look(probe: &Probe) -> String {
+    match probe.look() {
+        Some(ProbeLook::Process(ProcessProbe::Service(id))) => format!("the process of service {id}"),
+        Some(ProbeLook::Process(ProcessProbe::PidFile(path))) => format!("the process named in {path}"),
+        Some(ProbeLook::Process(ProcessProbe::Name(name))) => format!("processes called {name}"),
+        Some(ProbeLook::Http(http)) => {
+            let body = http.expect_body.as_ref().map(|text| format!(" with `{text}`")).unwrap_or_default();
+            format!("{} answering {:?}{body}", http.url, http.expect_status)
+        }
+        Some(ProbeLook::Service(id)) => format!("what service {id} declares as its probe"),
+        None => String::new(),
     }
 }
 
@@ -193,6 +223,7 @@ fn runbook_rows(runbook: &Resolved) -> Vec<(&'static str, String)> {
         rows.extend(step.undo.iter().map(|undo| ("  undo", undo.clone())));
         rows.extend(step.irreversible.iter().map(|why| ("  final", why.clone())));
     }
+    rows.extend(runbook.verification.iter().map(|v| ("verified by", v.clone())));
     rows.extend(runbook.escalation.iter().map(|rung| ("else", rung.clone())));
     rows
 }

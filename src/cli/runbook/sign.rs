@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::folder;
+use super::recorded::Recorded;
 use crate::base::signers::Holder;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::init::person::{self, Places};
 use crate::cli::{Global, Outcome, Output, out};
-use crate::runbook::{Role, authoring, checks, proposals};
+use crate::runbook::{Role, Trust, authoring, checks, proposals};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -45,7 +46,7 @@ struct Report {
 pub fn run(args: Args, global: &Global) -> Outcome {
     let mut signed = Vec::new();
     for file in &args.files {
-        signed.push(sign(file, args.key.as_deref())?);
+        signed.push(sign(global, file, args.key.as_deref())?);
     }
     if global.output == Output::Json {
         out::json_of(&Report { v: 1, signed })?;
@@ -58,12 +59,11 @@ pub fn run(args: Args, global: &Global) -> Outcome {
 }
 
 /// The key to sign with: the named one, else of the keys at hand the first that has the role here, else the first.
-pub fn key_of(root: &Path, named: Option<&Path>, role: Role) -> Result<PathBuf, Failure> {
+pub fn key_of(trust: &Trust, named: Option<&Path>, role: Role) -> Result<PathBuf, Failure> {
     if let Some(path) = named {
         return Ok(path.to_owned());
     }
     let keys = person::candidates(&Places::of_environment());
-    let trust = folder::trust(&folder::read(root)?);
     let holds = |path: &Path| {
         person::public_of(path).is_ok_and(|public| {
             matches!(trust.signers().holder(&public, role.namespace(), Some(out::now_us())), Holder::Holds(_))
@@ -76,7 +76,7 @@ pub fn key_of(root: &Path, named: Option<&Path>, role: Role) -> Result<PathBuf, 
     })
 }
 
-fn sign(file: &Path, named: Option<&Path>) -> Result<Signed, Failure> {
+fn sign(global: &Global, file: &Path, named: Option<&Path>) -> Result<Signed, Failure> {
     let root = folder::root_of(file).ok_or_else(|| {
         let what = format!("{} lies neither below runbooks/ nor below proposals/", file.display());
         Failure::new(Exit::Usage, what).hint("move it there: what a signature is for follows from the place")
@@ -87,8 +87,9 @@ fn sign(file: &Path, named: Option<&Path>) -> Result<Signed, Failure> {
             .hint("signed are runbooks/**, proposals/ID/proposal.yaml and the files in proposals/trust/")
     })?;
     must_be_sound(&name, file, role)?;
-    let key = key_of(&root, named, role)?;
-    let principal = holder_of(&root, &key, role)?;
+    let trust = Recorded::of(global, &root).trust(&folder::read(&root)?);
+    let key = key_of(&trust, named, role)?;
+    let principal = holder_of(&trust, &key, role)?;
     let signature = authoring::sign_file(file, &key, role)
         .map_err(|e| Failure::new(Exit::Findings, format!("cannot sign {}", file.display())).because(e))?;
     Ok(Signed { file: name, signature, principal, role: role.namespace() })
@@ -102,7 +103,7 @@ fn must_be_sound(name: &str, file: &Path, role: Role) -> Result<(), Failure> {
         Role::Runbook => {
             checks::read(name, &bytes).err().and_then(|r| r.problems.first().map(ToString::to_string))
         }
-        Role::Proposal => proposals::parse_proposal(name, &bytes).err(),
+        Role::Proposal => proposals::parse_proposal(name, &bytes).err().map(|p| p.to_string()),
         Role::Approval | Role::Control | Role::Trust => None,
     };
     problem.map_or(Ok(()), |problem| {
@@ -112,9 +113,8 @@ fn must_be_sound(name: &str, file: &Path, role: Role) -> Result<(), Failure> {
 }
 
 /// Whose key it is, if it may sign in this role here.
-pub fn holder_of(root: &Path, key: &Path, role: Role) -> Result<String, Failure> {
+pub fn holder_of(trust: &Trust, key: &Path, role: Role) -> Result<String, Failure> {
     let public = person::public_of(key).map_err(|e| Failure::new(Exit::Usage, format!("{e:#}")))?;
-    let trust = folder::trust(&folder::read(root)?);
     let refused = |what: String| {
         let hint = "who may sign what stands in proposals/trust/allowed_signers";
         Err(Failure::new(Exit::Refused, what).hint(hint))

@@ -1,12 +1,12 @@
 //! `runbook test`: a draft on a made-up degradation. Parses, lints, matches, resolves, and prints exactly what would be
 //! run. Nothing is run, signed or written, and the draft needs no signature.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::folder;
+use super::recorded::Recorded;
 use crate::base::ids::{Fingerprint, Receipt};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
@@ -17,7 +17,7 @@ use crate::runbook::{Catalog, Content, ContentFolder, Entry, Kind, PlanFor, Runb
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 it matches and resolves, 1 it does not, 2 wrong use.\n\n\
-Example:\n  remediator runbook test runbooks/process-dead/runbook.yaml --target web --attribute host=a1")]
+Example:\n  remediator runbook test restart.yaml --target web --attribute host=a1")]
 pub struct Args {
     /// The draft.
     file: PathBuf,
@@ -104,7 +104,7 @@ fn with_draft(global: &Global, file: &Path, runbook: &Runbook, bytes: Vec<u8>) -
         !(path.starts_with("runbooks/") && path.ends_with(".yaml") && same())
     });
     content.files.insert(name, bytes);
-    Ok(folder::catalog(&root, content, BTreeMap::new()))
+    Ok(folder::catalog(&root, content, &Recorded::of(global, &root)))
 }
 
 fn seen(runbook: &Runbook, args: &Args) -> DegradationSeen {

@@ -1,13 +1,8 @@
 //! What `list` and `show` say of a content file, as data. Not for printing.
 
-use std::collections::BTreeMap;
-use std::ops::ControlFlow;
-
 use serde::Serialize;
 
 use crate::base::digest::FileDigest;
-use crate::cli::{Global, Home};
-use crate::event::Event;
 use crate::event::content::Standing;
 use crate::runbook::{Catalog, Entry};
 
@@ -26,7 +21,7 @@ pub struct Line {
     pub standing: &'static str,
     /// The proposal that argues for it.
     pub proposal: Option<String>,
-    /// Who signed it.
+    /// Who signed it, also when that alone does not make it live.
     pub signer: Option<String>,
     /// Who approved it.
     pub approvers: Vec<String>,
@@ -66,7 +61,7 @@ pub fn line(entry: &Entry) -> Line {
         digest: entry.digest,
         standing: standing(entry.standing),
         proposal: entry.content().map(|c| c.proposal().to_owned()),
-        signer: entry.signer().map(str::to_owned),
+        signer: entry.author().map(str::to_owned),
         approvers: entry.approvers().to_vec(),
         reasons: problems.chain(wrongs).collect(),
     }
@@ -90,23 +85,4 @@ fn standing(standing: Standing) -> &'static str {
         Standing::ObserveOnly => "observe_only",
         Standing::Refused => "refused",
     }
-}
-
-/// What the home's journal says was adopted; nothing when there is no journal to read.
-pub fn adopted(global: &Global) -> BTreeMap<FileDigest, u64> {
-    let Ok(home) = Home::existing(global) else { return BTreeMap::new() };
-    adopted_in(&home.state()).unwrap_or_default()
-}
-
-fn adopted_in(state: &std::path::Path) -> Result<BTreeMap<FileDigest, u64>, crate::journal::Error> {
-    let mut adopted = BTreeMap::new();
-    crate::journal::read_offline(state)?.records(None, &mut |record| {
-        if let Event::ContentAdopted(news) = &record.event {
-            for digest in &news.digests {
-                adopted.entry(*digest).or_insert(record.seq);
-            }
-        }
-        ControlFlow::Continue(())
-    })?;
-    Ok(adopted)
 }

@@ -1,0 +1,87 @@
+//! What the journal of the home says about content: which files were adopted, and whose signatures count. So a
+//! command judges a file as the daemon does. Not for judging (`folder`, the catalog).
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::folder;
+use crate::base::digest::{Blake3, FileDigest};
+use crate::cli::{Global, Home, out};
+use crate::event::Event;
+use crate::journal;
+use crate::runbook::trust::TRUST_FILES;
+use crate::runbook::{ContentFolder, Trust};
+
+/// See the module.
+#[derive(Default)]
+pub struct Recorded {
+    /// Digest → seq at which it was live for the first time.
+    pub adopted: BTreeMap<FileDigest, u64>,
+    in_force: Option<Trust>,
+}
+
+impl Recorded {
+    /// For the content folder of the home; nothing for any other folder, or when there is no journal to read.
+    pub fn of(global: &Global, root: &Path) -> Self {
+        let Ok(home) = Home::existing(global) else { return Self::default() };
+        let same = |a: &Path, b: &Path| match (a.canonicalize(), b.canonicalize()) {
+            (Ok(a), Ok(b)) => a == b,
+            _ => false,
+        };
+        if !folder::root(global).is_ok_and(|own| same(&own, root)) {
+            return Self::default();
+        }
+        read(&home.state()).unwrap_or_else(|error| {
+            anstream::eprintln!("note: the journal cannot be read, so only the files on disk count: {error}");
+            Self::default()
+        })
+    }
+
+    /// Whose signatures count: the trust in force, or the newer one on disk once a signature puts it in force.
+    pub fn trust(&self, folder: &ContentFolder) -> Trust {
+        let on_disk = folder.trust_files();
+        let Some(in_force) = &self.in_force else {
+            return Trust::load(&on_disk).unwrap_or_else(|error| {
+                anstream::eprintln!("note: {error}; nobody is trusted until that is mended");
+                Trust::none()
+            });
+        };
+        if TRUST_FILES.iter().all(|name| in_force.files().get(*name) == on_disk.get(*name)) {
+            return in_force.clone();
+        }
+        match in_force.changed(&on_disk, out::now_us()) {
+            Ok((trust, _)) => trust,
+            Err(error) => {
+                anstream::eprintln!("note: {error}");
+                in_force.clone()
+            }
+        }
+    }
+}
+
+fn read(state: &Path) -> Result<Recorded, journal::Error> {
+    let journal = journal::read_offline(state)?;
+    let mut adopted = BTreeMap::new();
+    let mut trust: BTreeMap<String, Blake3> = journal.genesis().trust_blobs.clone();
+    journal.records(None, &mut |record| {
+        match record.event {
+            Event::ContentAdopted(news) => {
+                for digest in news.digests {
+                    adopted.entry(digest).or_insert(record.seq);
+                }
+            }
+            Event::TrustChanged(news) => trust = news.blobs,
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    })?;
+    let mut files = BTreeMap::new();
+    for (name, blob) in trust {
+        if let Some(bytes) = journal.blob(&blob)? {
+            files.insert(name, bytes);
+        }
+    }
+    // Blobs that are missing make a trust that does not load; then the files on disk are all there is.
+    Ok(Recorded { adopted, in_force: Trust::load(&files).ok() })
+}
