@@ -50,8 +50,12 @@ impl Durable {
 
     /// Everything up to `head` is durable.
     pub fn set(&self, head: Head) {
-        *self.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
-        self.seq.store(head.seq, Ordering::Release);
+        {
+            // Both under the lock: whoever has seen this head finds its seq durable.
+            let mut now = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+            *now = head;
+            self.seq.store(head.seq, Ordering::Release);
+        }
         self.watch.send_replace(head.seq);
         // A futex wake is a system call: only when somebody waits. A waiter counts itself under the
         // lock before it looks at the head, so it is either seen here or sees the head just set.
@@ -77,5 +81,22 @@ impl Durable {
         }
         self.waiting.fetch_sub(1, Ordering::SeqCst);
         head.seq >= seq
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_that_was_seen_is_durable() {
+        let durable = Durable::new(Head { seq: 0, hash: Blake3::ZERO });
+        std::thread::scope(|scope| {
+            scope.spawn(|| (1..=200_000).for_each(|seq| durable.set(Head { seq, hash: Blake3::ZERO })));
+            while durable.seq() < 200_000 {
+                let seen = durable.head().seq;
+                assert!(durable.seq() >= seen);
+            }
+        });
     }
 }
