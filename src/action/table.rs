@@ -2,6 +2,7 @@
 //! that say which step or service a process belongs to. Reads only.
 
 use std::ffi::OsStr;
+use std::time::Duration;
 
 use procfs::ProcError;
 use procfs::process::Process;
@@ -12,6 +13,11 @@ use crate::base::ids::{AttemptId, NodeId};
 pub const STEP_MARK: &str = "REMEDIATOR_STEP";
 /// Environment variable that marks, besides, every process of a supervised service: `node/service`.
 pub const SERVICE_MARK: &str = "REMEDIATOR_SERVICE";
+
+/// How often a process that shows no environment though it has one is looked at, and the pause between: an execve
+/// takes well under a millisecond, on a machine without a free core some tens.
+const BETWEEN_PROGRAMS_LOOKS: u32 = 100;
+const BETWEEN_PROGRAMS_PAUSE: Duration = Duration::from_millis(1);
 
 /// What could be learnt of a pid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,11 +123,34 @@ impl StepMark {
 }
 
 /// The marks of a process, when it has them and its environment may be read.
+///
+/// While a process goes from one program to the next (execve) the kernel shows no environment for an instant. It is
+/// looked at again then: nobody may pass for unmarked because of the moment he was looked at.
 pub(super) fn marks(pid: i32) -> Option<Marks> {
-    let environ = Process::new(pid).and_then(|process| process.environ()).ok()?;
+    let environ = (0..BETWEEN_PROGRAMS_LOOKS).find_map(|look| {
+        if look > 0 {
+            super::group::pause(BETWEEN_PROGRAMS_PAUSE);
+        }
+        let process = Process::new(pid).ok()?;
+        match process.environ() {
+            Ok(environ) if environ.is_empty() && is_between_programs(&process) => None,
+            read => Some(read.ok()),
+        }
+    })??;
     let text = |name: &str| environ.get(OsStr::new(name)).and_then(|value| value.to_str());
     let step = StepMark::parse(text(STEP_MARK)?)?;
     Some(Marks { step, service: text(SERVICE_MARK).map(str::to_owned) })
+}
+
+/// Whether an environment that was read as empty is not so: where it stands in memory is set late in execve, and
+/// only a process whose environment begins and ends at the same place really has none.
+fn is_between_programs(process: &Process) -> bool {
+    const KERNEL_THREAD: u32 = 0x0020_0000;
+    process.stat().is_ok_and(|stat| {
+        let is_really_empty =
+            stat.env_start.is_some_and(|start| start != 0) && stat.env_start == stat.env_end;
+        stat.flags & KERNEL_THREAD == 0 && stat.state != 'Z' && !is_really_empty
+    })
 }
 
 #[cfg(test)]
@@ -139,6 +168,31 @@ mod tests {
             assert_eq!(StepMark::parse(&format!("{mark}/5")), None);
         }
         assert_eq!(StepMark::parse("x/y/0/1"), None);
+    }
+
+    #[test]
+    fn marks_are_seen_while_one_program_makes_way_for_the_next() {
+        let mark = StepMark {
+            node: NodeId(Uuid::from_u128(1)),
+            attempt: AttemptId(Uuid::from_u128(2)),
+            step: 0,
+            undo: false,
+            token: 4,
+        };
+        // Each round replaces the shell by a new one: it spends much of its life between two programs.
+        let script = "n=$1; [ \"$n\" -gt 400 ] || exec sh -c \"$0\" \"$0\" $((n + 1)); exec sleep 300";
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", script, script, "0"]).env(STEP_MARK, mark.to_string());
+        let mut child = command.spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let is_asleep = || std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim() == "sleep";
+        let mut looks = 0;
+        while !is_asleep() {
+            assert_eq!(marks(pid).map(|marks| marks.step), Some(mark), "after {looks} looks");
+            looks += 1;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

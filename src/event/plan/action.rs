@@ -1,0 +1,89 @@
+//! What a hand does, resolved: one variant per step kind. Its digest is what an intent promises.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::digest::FileDigest;
+use crate::base::time::Span;
+
+/// What a hand does. One variant per step kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ActionPlan {
+    /// Run a program.
+    Run(RunPlan),
+    /// Start, stop or restart a supervised service.
+    Service(ServicePlan),
+}
+
+impl ActionPlan {
+    /// Digest of exactly what will be done: SHA-256 of its canonical JSON.
+    pub fn digest(&self) -> FileDigest {
+        FileDigest::of(serde_json::to_string(self).unwrap_or_default().as_bytes())
+    }
+}
+
+/// A program to run: argv, never a shell string (X8).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunPlan {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Exactly the environment of the process (the allow-list, resolved), besides REMEDIATOR_STEP.
+    pub env: BTreeMap<String, String>,
+    /// Names taken over from the daemon's own environment, where set there.
+    pub env_pass: Vec<String>,
+    /// Working directory (absolute).
+    pub cwd: String,
+    /// Resource limits.
+    pub rlimits: Rlimits,
+    /// Exit codes that mean success.
+    pub ok_exit: Vec<i32>,
+}
+
+/// Bounds the kernel keeps for a process.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rlimits {
+    /// Open files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
+    /// Address space in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_mib: Option<u64>,
+    /// CPU seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_secs: Option<u64>,
+    /// Largest file it may write, in MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_mib: Option<u64>,
+}
+
+/// What to do with a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceVerb {
+    /// Start it unless it runs.
+    Start,
+    /// Stop it: TERM to its group, KILL when the time is over, exit confirmed.
+    Stop,
+    /// Stop, then start.
+    Restart,
+}
+
+/// A supervised service, resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServicePlan {
+    /// What to do.
+    pub verb: ServiceVerb,
+    /// The service's id.
+    pub service: String,
+    /// Digest of the service's content file.
+    pub digest: FileDigest,
+    /// How it is started.
+    pub start: RunPlan,
+    /// Time between TERM and KILL when stopping.
+    pub stop_timeout: Span,
+}
