@@ -22,6 +22,9 @@ pub(super) fn started(desk: &mut Desk<'_>, id: IncidentId, started: StepStarted)
 pub(super) fn finished(desk: &mut Desk<'_>, id: IncidentId, finished: StepFinished) -> Answer {
     let Some(intended) = running(desk, id, finished.intent) else { return Answer::Nothing };
     let (step, outcome, intent) = (finished.step, finished.outcome.clone(), finished.intent);
+    if outcome == StepOutcome::Succeeded {
+        tell_people(desk, id, &intended, intent);
+    }
     let Some(seq) = desk.record(id, intent, finished) else { return Answer::Nothing };
     match (outcome, intended.undo) {
         (StepOutcome::WouldNotDie, _) => would_not_die(desk, id, seq, step),
@@ -30,6 +33,18 @@ pub(super) fn finished(desk: &mut Desk<'_>, id: IncidentId, finished: StepFinish
         (outcome, false) => after_failure(desk, id, seq, &intended, &outcome),
     }
     Answer::Recorded(seq)
+}
+
+/// The step `notify`: its hand has only checked its permit. The notice is queued before the step has its outcome, so
+/// that a crash between the two tells people twice rather than never.
+fn tell_people(desk: &mut Desk<'_>, id: IncidentId, intended: &StepIntended, cause: Seq) {
+    let Some(attempt) = desk.attempt(id) else { return };
+    let Some(plan) = attempt.planned.plan.steps.get(intended.step as usize) else { return };
+    let action = if intended.undo { plan.undo.as_ref() } else { Some(&plan.action) };
+    if let Some(ActionPlan::Notify(notify)) = action {
+        let (channel, message) = (notify.channel.clone(), notify.message.clone());
+        notices::queue_on(desk, &channel, Some(id), cause, "step", message);
+    }
 }
 
 fn running(desk: &Desk<'_>, id: IncidentId, intent: Seq) -> Option<StepIntended> {
@@ -63,7 +78,7 @@ fn record_intent(
     let Some(lock) = attempt.lock else { return };
     let plan = &attempt.planned.plan.steps[step as usize];
     let try_no = attempt.tries(step, undo) + attempt.lost_tries(step, undo) + 1;
-    let delay = if try_no > 1 { plan.retry_delay.ms() } else { 0 };
+    let delay = plan.pause_ms(attempt.id(), step, try_no);
     let intended = StepIntended {
         attempt: attempt.id(),
         step,
@@ -110,14 +125,14 @@ fn after_failure(
         StepOutcome::TimedOut => Outcome::AbortedDeadline,
         _ => Outcome::FailedPartial,
     };
-    let began = !matches!(outcome, StepOutcome::NotStarted(_) | StepOutcome::Refused(_));
-    begin_undo(desk, id, cause, began.then_some(intended.step), outcome_of_attempt, reason);
+    let half_done = outcome.began().then_some(intended.step);
+    begin_undo(desk, id, cause, half_done, outcome_of_attempt, reason);
 }
 
 /// A step that is not idempotent is tried again only where it is certain that it did not begin.
 fn may_retry(plan: &StepPlan, try_no: u32, outcome: &StepOutcome) -> bool {
-    let safe = plan.idempotent || matches!(outcome, StepOutcome::NotStarted(_));
-    safe && try_no <= plan.retries && !matches!(outcome, StepOutcome::Refused(_))
+    let safe = plan.idempotent || !outcome.began();
+    safe && try_no <= plan.retries && plan.retries_on(outcome)
 }
 
 /// Takes back what stands, last first; `half_done` is a step that began and did not succeed.
@@ -194,5 +209,6 @@ pub(super) fn describe(outcome: &StepOutcome) -> String {
         StepOutcome::NotStarted(why) => format!("could not be started: {}", clip(why, 300)),
         StepOutcome::WouldNotDie => "would not die".into(),
         StepOutcome::Refused(why) => format!("was refused: {}", clip(why, 300)),
+        StepOutcome::Failed { why, .. } => format!("failed: {}", clip(why, 300)),
     }
 }

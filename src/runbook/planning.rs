@@ -8,13 +8,13 @@ use crate::base::limits::{ARG_BYTES_MAX, PLAN_BYTES_MAX};
 use crate::event::content::Standing;
 use crate::event::degradation::DegradationSeen;
 use crate::event::plan::{
-    ActionPlan, HttpLook, LookPlan, Plan, PreconditionPlan, ProbePlan, ProcessLook, RunPlan, RungPlan,
-    SentinelPlan, ServicePlan, ServiceVerb, StepPlan, VerificationPlan,
+    ActionPlan, HttpLook, LookPlan, Plan, PreconditionPlan, ProbePlan, ProcessLook, RetryPlan, RunPlan,
+    RungPlan, SentinelPlan, ServicePlan, ServiceVerb, StepPlan, VerificationPlan,
 };
 
 use super::catalog::{Catalog, Entry};
 use super::model::{
-    Action, Kind, Precondition, Probe, ProbeLook, ProcessProbe, Run, Runbook, Rung, Service, Step,
+    Action, Kind, Precondition, Probe, ProbeLook, ProcessProbe, Retry, Run, Runbook, Rung, Service, Step,
     Verification,
 };
 use super::placeholder::{Place, PlaceholderError, Values};
@@ -139,7 +139,7 @@ impl Catalog {
     }
 }
 
-struct Resolver<'a> {
+pub(super) struct Resolver<'a> {
     catalog: &'a Catalog,
     values: Values<'a>,
     plan_for: PlanFor,
@@ -172,7 +172,7 @@ impl<'a> Resolver<'a> {
         Ok(Resolved { plan, relies_on: self.relies_on.into_iter().collect() })
     }
 
-    fn fill(&self, what: &str, text: &str, place: Place) -> Result<String, PlanError> {
+    pub(super) fn fill(&self, what: &str, text: &str, place: Place) -> Result<String, PlanError> {
         let filled = self.values.fill(text, place);
         let filled = filled.map_err(|source| PlanError::Placeholder { what: what.to_owned(), source })?;
         if filled.len() > ARG_BYTES_MAX {
@@ -190,17 +190,20 @@ impl<'a> Resolver<'a> {
 
     fn step(&mut self, step: &Step) -> Result<StepPlan, PlanError> {
         let what = format!("step {}", step.id);
+        let action = self.action(&what, step.action())?;
         let undo = match &step.undo {
-            None => None,
             Some(undo) => Some(self.action(&format!("undo of {what}"), undo.action())?),
+            None if step.irreversible.is_some() => None,
+            None => action.natural_undo(),
         };
         Ok(StepPlan {
             id: step.id.clone(),
-            action: self.action(&what, step.action())?,
             timeout: step.timeout,
             retries: step.retry.as_ref().map_or(0, |retry| retry.times),
             retry_delay: step.retry.as_ref().map(|retry| retry.delay).unwrap_or_default(),
-            idempotent: step.idempotent,
+            retry: step.retry.as_ref().and_then(retry_plan),
+            idempotent: step.idempotent || action.is_harmless(),
+            action,
             undo,
             undo_when_unknown: step.undo_when_unknown,
             irreversible: step.irreversible.clone(),
@@ -209,17 +212,12 @@ impl<'a> Resolver<'a> {
 
     fn action(&mut self, what: &str, action: Option<Action<'_>>) -> Result<ActionPlan, PlanError> {
         match action {
-            Some(Action::Run(run)) => self.run(what, run).map(ActionPlan::Run),
-            Some(Action::Service(step)) => {
-                let (verb, text) = step.parts();
-                let id = self.fill(what, text, Place::Name)?;
-                self.service(what, &id, verb).map(ActionPlan::Service)
-            }
+            Some(action) => action.spelling().resolve(self, what),
             None => Err(PlanError::NotARunbook(what.to_owned())),
         }
     }
 
-    fn run(&self, what: &str, run: &Run) -> Result<RunPlan, PlanError> {
+    pub(super) fn run(&self, what: &str, run: &Run) -> Result<RunPlan, PlanError> {
         let argv: Result<_, _> = run.argv.iter().map(|text| self.fill(what, text, Place::Argument)).collect();
         let env = run.env.iter();
         let env: Result<_, _> =
@@ -248,7 +246,12 @@ impl<'a> Resolver<'a> {
         Ok((service, entry))
     }
 
-    fn service(&mut self, what: &str, id: &str, verb: ServiceVerb) -> Result<ServicePlan, PlanError> {
+    pub(super) fn service(
+        &mut self,
+        what: &str,
+        id: &str,
+        verb: ServiceVerb,
+    ) -> Result<ServicePlan, PlanError> {
         let (service, entry) = self.service_entry(what, id)?;
         let run = Run {
             argv: service.argv.clone(),
@@ -263,7 +266,7 @@ impl<'a> Resolver<'a> {
         Ok(ServicePlan { verb, service: service_id, digest, start, stop_timeout })
     }
 
-    fn probe(&mut self, what: &str, probe: &Probe) -> Result<ProbePlan, PlanError> {
+    pub(super) fn probe(&mut self, what: &str, probe: &Probe) -> Result<ProbePlan, PlanError> {
         let look = match probe.look() {
             Some(ProbeLook::Service(text)) => {
                 let id = self.fill(what, text, Place::Name)?;
@@ -296,7 +299,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn process(&mut self, what: &str, probe: &ProcessProbe) -> Result<ProcessLook, PlanError> {
+    pub(super) fn process(&mut self, what: &str, probe: &ProcessProbe) -> Result<ProcessLook, PlanError> {
         match probe {
             ProcessProbe::Service(text) => {
                 let id = self.fill(what, text, Place::Name)?;
@@ -337,4 +340,15 @@ impl<'a> Resolver<'a> {
         };
         rungs.iter().map(rung).collect()
     }
+}
+
+/// None where the pause stays what it is and every failure is tried again.
+fn retry_plan(retry: &Retry) -> Option<RetryPlan> {
+    let plain = retry.factor == 1 && retry.jitter_percent == 0 && retry.on.is_empty();
+    (!plain).then(|| RetryPlan {
+        factor: retry.factor,
+        max_delay: retry.max_delay,
+        jitter_percent: retry.jitter_percent,
+        on: retry.on.clone(),
+    })
 }

@@ -293,6 +293,7 @@ fn plan() -> Plan {
         timeout: Span::from_secs(20),
         retries: 1,
         retry_delay: Span::from_secs(1),
+        retry: None,
         idempotent: true,
         undo: None,
         undo_when_unknown: false,

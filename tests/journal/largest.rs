@@ -88,6 +88,7 @@ fn plan() -> Plan {
         timeout: Span::from_ms(INTEGER),
         retries: u32::MAX,
         retry_delay: Span::from_ms(INTEGER),
+        retry: None,
         idempotent: false,
         undo: None,
         undo_when_unknown: false,

@@ -14,7 +14,10 @@ const LISTS: &[(&str, &[&str])] = &[
     ("src/cli", &["client", "exit", "home", "out", "reader", "signing", "statement"]),
     ("src/policy", &["freeze", "held", "limits", "settle"]),
     ("src/runbook/checks", &[]),
-    ("src/action", &["group", "leftovers", "output", "permit", "sandbox", "supervisor", "table"]),
+    (
+        "src/action",
+        &["group", "leftovers", "output", "pace", "permit", "root", "sandbox", "supervisor", "table"],
+    ),
     ("src/sentinel", &["hysteresis", "watch"]),
     ("src/notify", &[]),
     ("src/api/routes", &[]),

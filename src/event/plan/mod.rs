@@ -3,11 +3,15 @@
 
 mod action;
 mod look;
+mod retry;
+mod work;
 
 use serde::{Deserialize, Serialize};
 
 pub use action::{ActionPlan, Rlimits, RunPlan, ServicePlan, ServiceVerb};
 pub use look::{HttpLook, LookPlan, ProbePlan, ProcessLook};
+pub use retry::RetryPlan;
+pub use work::{FilePlan, FileWork, HttpMethod, HttpPlan, NotifyPlan, SignalName, SignalPlan, WaitPlan};
 
 use crate::base::digest::FileDigest;
 use crate::base::time::Span;
@@ -56,6 +60,9 @@ pub struct StepPlan {
     pub retries: u32,
     /// Pause before a retry.
     pub retry_delay: Span,
+    /// How the pause grows, and which failures are tried again. None = it stays, and all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPlan>,
     /// Running it twice is as good as once.
     pub idempotent: bool,
     /// What takes it back.

@@ -21,7 +21,7 @@ use crate::event::degradation::{DegradationRecovered, DegradationSeen, Severity,
 use crate::event::incident::Closure;
 use crate::event::plan::*;
 use crate::event::process::ProcessStarted;
-use crate::event::step::{StepFinished, StepOutcome, TargetCleared};
+use crate::event::step::{Failure, StepFinished, StepOutcome, TargetCleared};
 use crate::event::verification::{Observation, Verdict};
 use crate::event::{Event, Record};
 
@@ -69,6 +69,7 @@ fn step(id: &str, idempotent: bool, undo: bool) -> StepPlan {
         timeout: Span::from_secs(10),
         retries: 0,
         retry_delay: Span::from_ms(0),
+        retry: None,
         idempotent,
         undo: undo.then(|| run("undo")),
         undo_when_unknown: false,

@@ -5,7 +5,7 @@ use super::Lint;
 /// The check.
 pub fn check(lint: &mut Lint) {
     let Some(runbook) = lint.runbook() else { return };
-    let destructive = runbook.steps.iter().find(|step| !step.idempotent);
+    let destructive = runbook.steps.iter().find(|step| !step.may_repeat());
     if let (Some(step), None) = (destructive, &runbook.limits) {
         let message = format!("step `{}` may not be repeated, and the runbook writes no limits", step.id);
         lint.report("", message, "write `limits: {attempts: 3, window: 24h, cooldown: 30s, runtime: 2m}`");

@@ -1,29 +1,23 @@
 //! Placeholders are known ones and stand only where they are resolved.
 
 use super::Lint;
-use crate::runbook::model::{Action, Probe, ProbeLook, ProcessProbe, Run};
+use crate::runbook::model::{Probe, ProbeLook, ProcessProbe};
 use crate::runbook::placeholder::{Allowed, check as check_text};
+use crate::runbook::steps::Texts;
 
 /// The check.
 pub fn check(lint: &mut Lint) {
     let allowed = if lint.runbook().is_some() { Allowed::All } else { Allowed::HomeOnly };
     let mut texts: Vec<(String, &str, Allowed)> = Vec::new();
-    for (path, run) in lint.runs() {
-        run_texts(&path, run, allowed, &mut texts);
-    }
     for (path, probe) in lint.probes() {
         probe_texts(&path, probe, allowed, &mut texts);
     }
     if let Some(runbook) = lint.runbook() {
-        for (index, step) in runbook.steps.iter().enumerate() {
-            for (path, action) in
-                [("service", step.action()), ("undo.service", step.undo.as_ref().and_then(|u| u.action()))]
-            {
-                if let Some(Action::Service(service)) = action {
-                    texts.push((format!("steps[{index}].{path}"), service.parts().1, allowed));
-                }
-            }
+        let mut found = Texts::new(allowed);
+        for (path, _, action) in super::actions(runbook) {
+            action.spelling().texts(&path, &mut found);
         }
+        texts.extend(found.into_found());
         let locks = runbook.locks.iter().enumerate();
         texts.extend(locks.map(|(i, lock)| (format!("locks[{i}]"), lock.as_str(), allowed)));
         let rungs = runbook.escalation.iter().enumerate();
@@ -52,13 +46,6 @@ pub fn check(lint: &mut Lint) {
             lint.report(&path, error.to_string(), "correct the placeholder, or write the text out");
         }
     }
-}
-
-fn run_texts<'a>(path: &str, run: &'a Run, allowed: Allowed, out: &mut Vec<(String, &'a str, Allowed)>) {
-    let argv = run.argv.iter().enumerate();
-    out.extend(argv.map(|(i, text)| (format!("{path}.argv[{i}]"), text.as_str(), allowed)));
-    out.extend(run.env.iter().map(|(name, text)| (format!("{path}.env.{name}"), text.as_str(), allowed)));
-    out.push((format!("{path}.cwd"), &run.cwd, allowed));
 }
 
 fn probe_texts<'a>(
