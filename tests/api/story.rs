@@ -113,6 +113,7 @@ fn plan() -> Plan {
     Plan {
         preconditions: Vec::new(),
         locks: vec!["service/web".into()],
+        groups: Vec::new(),
         steps: vec![step],
         verification,
         escalation: Vec::new(),

@@ -551,4 +551,24 @@ pub const GUARDS: &[Guard] = &[
         ),
         &["--lib", "policy::tests::lives::failures_are_tried_again_by_their_kind"],
     ),
+    guard(
+        "limit",
+        "a canary that fails lets nothing further begin",
+        (
+            "src/policy/group.rs",
+            "let stopped = canary_failed || too_many || would_not_die;",
+            "let stopped = too_many || would_not_die;",
+        ),
+        &["--lib", "policy::tests::groups::a_canary_that_fails_stops_everything_whatever_may_fail"],
+    ),
+    guard(
+        "no repetition",
+        "steps run beside each other only within their group",
+        (
+            "src/context/attempt.rs",
+            "group.is_some() && theirs == group && other.step != step && !other.undo",
+            "true",
+        ),
+        &["--lib", "context::attempt::tests::steps_run_beside_each_other_only_within_their_group"],
+    ),
 ];

@@ -98,6 +98,7 @@ fn plan() -> Plan {
         preconditions: Vec::new(),
         locks: vec![name(); 8],
         steps: vec![step(0)],
+        groups: Vec::new(),
         verification: VerificationPlan {
             probe: probe(),
             settle: Span::from_ms(INTEGER),

@@ -365,8 +365,8 @@ fn attempt(attempt: &Attempt) -> AttemptView {
 
 fn step(attempt: &Attempt, index: u32, id: &str, action: &ActionPlan) -> StepView {
     let at = |r: &&crate::context::RunningStep| r.intended.step == index;
-    let running = attempt.running.as_ref().filter(at);
-    let interrupted = attempt.interrupted.as_ref().filter(at);
+    let running = attempt.running.values().find(at);
+    let interrupted = attempt.interrupted.iter().find(at);
     let last = attempt.done.iter().rev().find(|d| d.step == index);
     let state = match (running, last, interrupted) {
         (Some(_), _, _) => "running",

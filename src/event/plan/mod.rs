@@ -2,6 +2,7 @@
 //! Recovery after a crash uses the plan in the journal, never the current file.
 
 mod action;
+mod group;
 mod look;
 mod retry;
 mod work;
@@ -9,6 +10,7 @@ mod work;
 use serde::{Deserialize, Serialize};
 
 pub use action::{ActionPlan, Rlimits, RunPlan, ServicePlan, ServiceVerb};
+pub use group::GroupPlan;
 pub use look::{HttpLook, LookPlan, ProbePlan, ProcessLook};
 pub use retry::RetryPlan;
 pub use work::{FilePlan, FileWork, HttpMethod, HttpPlan, NotifyPlan, SignalName, SignalPlan, WaitPlan};
@@ -26,6 +28,9 @@ pub struct Plan {
     pub locks: Vec<String>,
     /// Steps in order.
     pub steps: Vec<StepPlan>,
+    /// Steps that are done for several targets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupPlan>,
     /// How success is told.
     pub verification: VerificationPlan,
     /// Who is told when it does not help, and when.

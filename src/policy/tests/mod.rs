@@ -1,5 +1,6 @@
 //! Decisions against a small catalog, hands and eyes played by a script. No I/O, no real time.
 
+mod groups;
 mod limits;
 mod lives;
 mod recovery;
@@ -84,6 +85,7 @@ fn plan(steps: Vec<StepPlan>, preconditions: bool) -> Plan {
         preconditions: if preconditions { vec![precondition] } else { Vec::new() },
         locks: vec!["service/web".into()],
         steps,
+        groups: Vec::new(),
         verification: VerificationPlan {
             probe: probe(),
             settle: Span::from_ms(0),

@@ -16,6 +16,7 @@ mod run;
 mod secrets;
 mod sentinel;
 mod steps;
+mod targets;
 mod undo;
 mod verification;
 
@@ -31,6 +32,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("ids", ids::check),
     ("matcher", matcher::check),
     ("steps", steps::check),
+    ("targets", targets::check),
     ("run", run::check),
     ("undo", undo::check),
     ("limits", limits::check),
@@ -100,9 +102,14 @@ impl<'a> Lint<'a> {
                 let waits = actions(runbook).into_iter().filter_map(|(path, _, action)| {
                     action.spelling().probe().map(|(key, probe)| (format!("{path}.{key}"), probe))
                 });
+                let checked = runbook.steps.iter().enumerate().filter_map(|(index, step)| {
+                    let until = step.targets.as_ref()?.check.as_ref()?;
+                    Some((format!("steps[{index}].targets.check.probe"), &until.probe))
+                });
                 conditions
                     .map(|(i, p)| (format!("preconditions[{i}].probe"), &p.probe))
                     .chain(waits)
+                    .chain(checked)
                     .chain(verification)
                     .collect()
             }

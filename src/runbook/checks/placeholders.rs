@@ -1,7 +1,7 @@
 //! Placeholders are known ones and stand only where they are resolved.
 
 use super::Lint;
-use crate::runbook::model::{Probe, ProbeLook, ProcessProbe};
+use crate::runbook::model::{Probe, ProbeLook, ProcessProbe, Step};
 use crate::runbook::placeholder::{Allowed, check as check_text};
 use crate::runbook::steps::Texts;
 
@@ -10,14 +10,27 @@ pub fn check(lint: &mut Lint) {
     let allowed = if lint.runbook().is_some() { Allowed::All } else { Allowed::HomeOnly };
     let mut texts: Vec<(String, &str, Allowed)> = Vec::new();
     for (path, probe) in lint.probes() {
+        let several = |(index, step): (usize, &Step)| {
+            step.targets.is_some() && path.starts_with(&format!("steps[{index}]."))
+        };
+        let mut steps = lint.runbook().into_iter().flat_map(|runbook| runbook.steps.iter().enumerate());
+        let allowed = if steps.any(several) { Allowed::Each } else { allowed };
         probe_texts(&path, probe, allowed, &mut texts);
     }
     if let Some(runbook) = lint.runbook() {
-        let mut found = Texts::new(allowed);
-        for (path, _, action) in super::actions(runbook) {
+        for (path, step, action) in super::actions(runbook) {
+            let mut found = Texts::new(if step.targets.is_some() { Allowed::Each } else { allowed });
             action.spelling().texts(&path, &mut found);
+            texts.extend(found.into_found());
         }
-        texts.extend(found.into_found());
+        for (index, targets) in
+            runbook.steps.iter().enumerate().filter_map(|(i, s)| Some((i, s.targets.as_ref()?)))
+        {
+            let at = format!("steps[{index}].targets");
+            texts.push((format!("{at}.lock"), &targets.lock, Allowed::Each));
+            let list = targets.list.iter().enumerate();
+            texts.extend(list.map(|(i, name)| (format!("{at}.list[{i}]"), name.as_str(), allowed)));
+        }
         let locks = runbook.locks.iter().enumerate();
         texts.extend(locks.map(|(i, lock)| (format!("locks[{i}]"), lock.as_str(), allowed)));
         let rungs = runbook.escalation.iter().enumerate();

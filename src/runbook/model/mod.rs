@@ -17,7 +17,7 @@ pub use runbook::{
 };
 pub use sentinel::{Report, Sentinel};
 pub use service::Service;
-pub use step::{Action, Retry, Step, StepKind, Undo};
+pub use step::{Action, Retry, Step, StepKind, Targets, Undo};
 
 /// Working directory of programs that name none.
 pub(super) fn home() -> String {

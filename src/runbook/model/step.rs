@@ -18,6 +18,9 @@ macro_rules! step_kinds {
             #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{1,62}$"))]
             pub id: String,
             $($(#[$doc])+ #[serde(default)] pub $word: Option<$spelling>,)+
+            /// Do it for each of these targets; `${each}` is the one at hand.
+            #[serde(default)]
+            pub targets: Option<Targets>,
             /// TERM after this, KILL after 1.5 times this.
             pub timeout: Span,
             /// Try again when it fails. Only for an idempotent step.
@@ -134,6 +137,36 @@ impl Step {
     pub fn may_repeat(&self) -> bool {
         self.idempotent || self.action().is_some_and(|action| action.spelling().is_harmless())
     }
+}
+
+/// Targets that a step is done for, side by side as far as that is said.
+#[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Targets {
+    /// The targets, in this order. An empty list is refused: it never means all.
+    #[schemars(length(min = 1, max = 32))]
+    pub list: Vec<String>,
+    /// The lock of each, held from before the first step to the end of the attempt. Default `service/${each}`.
+    #[serde(default = "lock_of_each")]
+    pub lock: String,
+    /// So many go first, one after another; when one of them fails, nothing further begins. Default 1.
+    #[serde(default = "once")]
+    pub canary: u32,
+    /// So many at once after that. Default 1.
+    #[serde(default = "once")]
+    #[schemars(range(min = 1, max = 32))]
+    pub at_once: u32,
+    /// Nothing further begins when more than this many percent of all targets have failed. Default 0: when one has.
+    #[serde(default)]
+    #[schemars(range(max = 99))]
+    pub stop_percent: u32,
+    /// A look at each target after its step; one that does not become healthy has failed.
+    #[serde(default)]
+    pub check: Option<steps::Until>,
+}
+
+fn lock_of_each() -> String {
+    "service/${each}".to_owned()
 }
 
 /// How often, when and why a failed step is tried again.

@@ -18,7 +18,7 @@ pub use notify::NotifyStep;
 pub use run::Run;
 pub use service::ServiceStep;
 pub use signal::SignalStep;
-pub use wait::WaitStep;
+pub use wait::{Until, WaitStep};
 
 use super::checks::Lint;
 use super::model::Probe;

@@ -177,3 +177,55 @@ fn retries_say_which_failures_and_how_pauses_grow() {
         assert!(found.iter().any(|p| p.contains(words)), "{to}: {found:?}");
     }
 }
+
+const EACH: &str = r#"  - id: all
+    targets:
+      list: [web-1, "${target}", web-3]
+      canary: 1
+      at_once: 2
+      stop_percent: 30
+      check: {probe: {process: {name: "${each}"}}, within: 5s}
+    run: {argv: [/bin/echo, "${each}"]}
+    timeout: 5s
+    idempotent: true
+  - {id: after, wait: {for: 1s}, timeout: 5s}
+"#;
+
+#[test]
+fn a_step_for_several_targets_becomes_one_for_each_with_a_lock_and_a_look_of_its_own() {
+    let catalog = catalog(EACH);
+    let entry = catalog.get(Kind::Runbook, "fix").expect("there");
+    let plan = catalog.plan(entry, &seen("web", &[]), PlanFor::Live).expect("a plan").plan;
+    let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
+    let each =
+        ["all[web-1]", "all[web-1]/check", "all[web]", "all[web]/check", "all[web-3]", "all[web-3]/check"];
+    assert_eq!(ids, [&each[..], &["after"]].concat());
+    assert_eq!(plan.locks, ["service/web", "service/web-1", "service/web-3"]);
+    assert_eq!(plan.steps[4].action.say(), "run /bin/echo web-3");
+    let group = &plan.groups[0];
+    assert_eq!((group.first, group.per_target, group.end(), group.target_of(3)), (0, 2, 6, Some("web")));
+    assert_eq!(plan.group_of(6), None);
+    let twice = catalog.plan(entry, &seen("web-3", &[]), PlanFor::Live);
+    assert!(matches!(twice, Err(PlanError::Targets { .. })), "{twice:?}");
+}
+
+#[test]
+fn an_empty_list_of_targets_is_refused_and_each_stands_only_where_there_are_several() {
+    let text = |from: &str, to: &str| runbook(&EACH.replacen(from, to, 1));
+    for (from, to, words) in [
+        ("[web-1, \"${target}\", web-3]", "[]", "never means all"),
+        ("web-3]", "web-1]", "there twice"),
+        ("canary: 1", "lock: service/all", "no locks of their own"),
+        ("canary: 1", "canary: 4", "canaries of 3"),
+        ("at_once: 2", "at_once: 0", "at once"),
+        ("stop_percent: 30", "stop_percent: 100", "ever stop"),
+        ("within: 5s", "within: 0s", "nothing is waited for"),
+        ("wait: {for: 1s}", "run: {argv: [/bin/echo, \"${each}\"]}, idempotent: true", "only a step with"),
+        ("web-3]", "\"${each}\"]", "only a step with"),
+    ] {
+        let text = text(from, to);
+        let found =
+            checks::read("runbooks/x.yaml", text.as_bytes()).err().map(|r| r.problems).unwrap_or_default();
+        assert!(found.iter().any(|p| p.to_string().contains(words)), "{to}: {found:#?}");
+    }
+}

@@ -44,6 +44,38 @@ fn one_second() -> Span {
     Span::from_secs(1)
 }
 
+impl Until {
+    /// Reports what is wrong with it.
+    pub(in crate::runbook) fn check(&self, lint: &mut Lint<'_>, path: &str) {
+        if !(1..=100).contains(&self.successes) {
+            let at = format!("{path}.successes");
+            lint.report(&at, "1 to 100 healthy looks", "write a number from 1 to 100");
+        }
+        if self.every.ms() == 0 {
+            let at = format!("{path}.every");
+            lint.report(&at, "there is no pause between looks", "write a span above 0, such as 1s");
+        }
+        if self.within.ms() == 0 {
+            lint.report(
+                &format!("{path}.within"),
+                "nothing is waited for",
+                "write a span above 0, such as 10s",
+            );
+        }
+    }
+
+    /// What will be done.
+    pub(in crate::runbook) fn resolve(
+        &self,
+        resolver: &mut Resolver<'_>,
+        what: &str,
+    ) -> Result<WaitPlan, PlanError> {
+        let probe = Box::new(resolver.probe(what, &self.probe)?);
+        let (successes, every, within) = (self.successes, self.every, self.within);
+        Ok(WaitPlan::Until { probe, successes, every, within })
+    }
+}
+
 impl Spelling for WaitStep {
     // The texts of its look are found with those of every other look.
     fn texts<'a>(&'a self, _: &str, _: &mut Texts<'a>) {}
@@ -52,18 +84,11 @@ impl Spelling for WaitStep {
         let lasts = match self {
             Self::For(span) => *span,
             Self::Until(until) => {
-                if !(1..=100).contains(&until.successes) {
-                    let at = format!("{path}.until.successes");
-                    lint.report(&at, "1 to 100 healthy looks", "write a number from 1 to 100");
-                }
-                if until.every.ms() == 0 {
-                    let at = format!("{path}.until.every");
-                    lint.report(&at, "there is no pause between looks", "write a span above 0, such as 1s");
-                }
+                until.check(lint, &format!("{path}.until"));
                 until.within
             }
         };
-        if lasts.ms() == 0 {
+        if lasts.ms() == 0 && matches!(self, Self::For(_)) {
             lint.report(path, "nothing is waited for", "write a span above 0, such as 10s");
         } else if lasts.ms() >= timeout.ms() {
             let message = format!("waits for {lasts}, but its step has only {timeout}");
@@ -74,12 +99,7 @@ impl Spelling for WaitStep {
     fn resolve(&self, resolver: &mut Resolver<'_>, what: &str) -> Result<ActionPlan, PlanError> {
         Ok(ActionPlan::Wait(match self {
             Self::For(span) => WaitPlan::For(*span),
-            Self::Until(until) => WaitPlan::Until {
-                probe: Box::new(resolver.probe(what, &until.probe)?),
-                successes: until.successes,
-                every: until.every,
-                within: until.within,
-            },
+            Self::Until(until) => until.resolve(resolver, what)?,
         }))
     }
 
