@@ -41,6 +41,8 @@ pub enum Answer {
     },
     /// Too many incidents are open.
     Full,
+    /// It cannot be done now, and why.
+    NotNow(&'static str),
 }
 
 /// A decision: what happened, what follows, what is answered.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::handle::Rejection;
 use crate::base::digest::FileDigest;
-use crate::base::ids::NodeId;
+use crate::base::ids::{IncidentId, NodeId};
 use crate::base::limits::NAME_BYTES_MAX;
 use crate::event::control::{Resumed, SignedStatement};
 use crate::event::step::TargetCleared;
@@ -41,6 +41,8 @@ pub enum Control {
     Thaw,
     /// End the taint of a target; the subject is the target.
     Clear,
+    /// Run a failed attempt again; the subject is the incident's id, and after a `/` the step to begin with.
+    Rerun,
 }
 
 impl Control {
@@ -50,6 +52,7 @@ impl Control {
             Self::Resume => "resume",
             Self::Thaw => "thaw",
             Self::Clear => "clear",
+            Self::Rerun => "rerun",
         }
     }
 }
@@ -102,12 +105,23 @@ fn input(
             Input::Cleared(TargetCleared { target: subject("a target")?, by, reason, statement })
         }
         Control::Thaw => {
-            let incident = subject("an incident")?.parse().map_err(|e| {
-                refused("STATEMENT_UNREADABLE", format!("`subject` is not the id of an incident: {e}"))
-            })?;
+            let incident = incident(&subject("an incident")?)?;
             Input::Thawed { incident, by, reason, statement }
         }
+        Control::Rerun => {
+            let subject = subject("an incident")?;
+            let (id, from) = match subject.split_once('/') {
+                Some((id, step)) => (id, Some(step.to_owned())),
+                None => (subject.as_str(), None),
+            };
+            Input::Rerun { incident: incident(id)?, from, by, reason, statement }
+        }
     })
+}
+
+fn incident(id: &str) -> Result<IncidentId, Rejection> {
+    id.parse()
+        .map_err(|e| refused("STATEMENT_UNREADABLE", format!("`subject` is not the id of an incident: {e}")))
 }
 
 /// What is recorded of a statement stands in one entry.

@@ -135,7 +135,7 @@ impl Handle {
         match ask(running, Input::Reported(Box::new(seen))).await? {
             Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
             Answer::Full => Err(Rejection::Full { retry_after_s: 30 }),
-            Answer::Nothing | Answer::Recorded(_) => Err(Rejection::Refused {
+            Answer::Nothing | Answer::Recorded(_) | Answer::NotNow(_) => Err(Rejection::Refused {
                 code: "NOT_RECORDED",
                 reason: "the report was not recorded; this is a defect, please report it".into(),
             }),
@@ -173,6 +173,7 @@ impl Handle {
                     control.word()
                 ),
             }),
+            Answer::NotNow(why) => Err(Rejection::Refused { code: "NOT_NOW", reason: why.into() }),
             answer => recorded(answer),
         }
     }

@@ -571,4 +571,16 @@ pub const GUARDS: &[Guard] = &[
         ),
         &["--lib", "context::attempt::tests::steps_run_beside_each_other_only_within_their_group"],
     ),
+    guard(
+        "approval",
+        "an attempt is not ordered again with a statement that was used",
+        ("src/policy/rerun.rs", "if people::used(desk, &statement) {", "if desk.incident(id).is_none() {"),
+        &["--lib", "policy::tests::reruns::it_needs_rest_a_live_runbook_and_a_statement_that_was_not_used"],
+    ),
+    guard(
+        "no repetition",
+        "a step that was taken back is not skipped when its attempt runs again",
+        ("src/policy/rerun.rs", "false if index > most => {", "false if most > index => {"),
+        &["--lib", "policy::tests::reruns::what_was_taken_back_or_changed_is_done_again_and_never_skipped"],
+    ),
 ];
