@@ -59,6 +59,11 @@ fn retries(lint: &mut Lint, path: &str, retry: &Retry) {
             lint.report(&format!("{path}.retry.{name}"), "longer than an hour", "write at most 1h");
         }
     }
+    let grows = retry.factor > 1 || retry.jitter_percent > 0;
+    if grows && retry.delay.ms() > retry.max_delay.ms() {
+        let help = "write a longer `max_delay`, or a shorter `delay`";
+        lint.report(&format!("{path}.retry.delay"), "the first pause is longer than the longest", help);
+    }
     if retry.on.contains(&Failure::Cancelled) {
         let help = "name other failures, or leave `on` out";
         lint.report(&format!("{path}.retry.on"), "what was cancelled is never tried again", help);

@@ -169,6 +169,7 @@ fn retries_say_which_failures_and_how_pauses_grow() {
         ("times: 3", "times: 11", "from 1 to 10"),
         ("percent: 20", "percent: 101", "more than all"),
         ("max_delay: 5s", "max_delay: 2h", "longer than an hour"),
+        ("max_delay: 5s", "max_delay: 1s", "longer than the longest"),
         ("exit", "cancelled", "never tried again"),
         ("exit", "sometimes", "unknown word"),
         ("wait: {for: 1s}", "run: {argv: [/bin/true]}, irreversible: x", "idempotent step may be retried"),
