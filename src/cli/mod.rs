@@ -3,8 +3,11 @@
 
 mod audit;
 mod client;
+mod config;
 mod demo;
 mod demo_service;
+mod doctor;
+mod drain;
 mod emit;
 mod exit;
 mod explain;
@@ -13,6 +16,8 @@ mod incident;
 mod incidents;
 mod init;
 mod journal;
+mod lock;
+mod nearest;
 mod out;
 mod pause;
 mod reader;
@@ -114,9 +119,15 @@ commands! {
     Emit => emit,
     Audit => audit,
     Journal => journal,
+    Doctor => doctor,
     Pause => pause,
+    Drain => drain,
     Resume => resume,
     Target => target,
+    /// Check the configuration, and show what is in force and why.
+    Config => config,
+    /// Who holds which lock, and taking one away.
+    Lock => lock,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
     #[command(name = "__demo-service", hide = true)]

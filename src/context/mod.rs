@@ -5,6 +5,7 @@ pub mod attempt;
 mod clock;
 mod history;
 pub mod incident;
+mod locks;
 mod machine;
 mod outbox;
 mod senders;
@@ -14,10 +15,11 @@ pub use attempt::{Attempt, AttemptState, RunningStep};
 pub use clock::ElapsedClock;
 pub use history::History;
 pub use incident::{Escalation, IncidentState, RemediationContext, Signal};
+pub use locks::{Break, HeldLock, Locks, WaitingForLock};
 pub use machine::{Frozen, Machine, SentinelState, ServiceState, Tainted};
 pub use outbox::{Notice, Outbox};
 pub use senders::Senders;
-pub use world::{Alarm, Control, FOLD_VERSION, Trust, World};
+pub use world::{Alarm, Control, Drain, FOLD_VERSION, Trust, World};
 
 /// An event that its lifecycle does not allow in the state it is in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

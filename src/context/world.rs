@@ -26,8 +26,24 @@ pub struct Control {
     pub paused: Option<(String, String)>,
     /// The entry that paused it.
     pub seq: Option<Seq>,
+    /// A drain in force.
+    #[serde(default)]
+    pub drain: Option<Drain>,
     /// Nonces of signed statements that were used, and when; far longer than a statement is good for.
     pub nonces: BTreeMap<String, u64>,
+}
+
+/// A drain in force: who started it and why, and whether it has come to its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drain {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The entry that started it.
+    pub seq: Seq,
+    /// The entry that says that nothing runs any more.
+    pub drained: Option<Seq>,
 }
 
 /// Statements are good for an hour; their nonces are remembered for two days of the journal's clock.
@@ -260,8 +276,19 @@ impl World {
                 self.control.paused = Some((paused.by.clone(), paused.reason.clone()));
                 self.control.seq = Some(seq);
             }
+            Event::DrainStarted(drain) => {
+                let (by, reason) = (drain.by.clone(), drain.reason.clone());
+                self.control.drain = Some(Drain { by, reason, seq, drained: None });
+            }
+            Event::Drained(_) => {
+                if let Some(drain) = &mut self.control.drain {
+                    drain.drained = Some(seq);
+                }
+            }
+            Event::LockBreakOrdered(ordered) => self.control.use_up(&ordered.statement.nonce, now),
             Event::Resumed(resumed) => {
                 self.control.paused = None;
+                self.control.drain = None;
                 self.control.seq = Some(seq);
                 self.control.use_up(&resumed.statement.nonce, now);
             }

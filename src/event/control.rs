@@ -12,6 +12,24 @@ pub struct Paused {
     pub reason: String,
 }
 
+/// No new attempt starts from here on, until what runs is finished and somebody resumes: the way to a quiet machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrainStarted {
+    /// Who (`person:NAME`).
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// While draining, the last attempt that was under way has ended: nothing is acted upon now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drained {
+    /// The entry that started the drain.
+    pub started: crate::base::ids::Seq,
+}
+
 /// Attempts may start again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

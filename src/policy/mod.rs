@@ -69,6 +69,9 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         Input::Service(event) => machine::service(&mut desk, *event),
         Input::Sentinel(event) => machine::sentinel(&mut desk, *event),
         Input::Paused(paused) => desk.note(None, None, paused),
+        Input::DrainStarted(started) => desk.note(None, None, started),
+        Input::BreakOrdered(ordered) => people::break_ordered(&mut desk, ordered),
+        Input::LockBreakEnded(ended) => people::break_ended(&mut desk, ended),
         Input::Resumed(resumed) => people::resumed(&mut desk, resumed),
         Input::Thawed { incident, by, reason, statement } => {
             people::thawed(&mut desk, incident, by, reason, statement)
@@ -78,5 +81,7 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         Input::NoticeTried { notice, failure } => notices::tried(&mut desk, notice, failure),
         Input::Tick => timers::tick(&mut desk),
     };
+    // Last: it speaks of what all the others have done.
+    people::drained(&mut desk);
     desk.close(answer)
 }

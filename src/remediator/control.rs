@@ -5,8 +5,9 @@ use serde::Deserialize;
 use super::handle::Rejection;
 use crate::base::digest::FileDigest;
 use crate::base::ids::NodeId;
-use crate::base::limits::NAME_BYTES_MAX;
+use crate::base::limits::{INTEGER_MAX, NAME_BYTES_MAX};
 use crate::event::control::{Resumed, SignedStatement};
+use crate::event::lock::LockBreakOrdered;
 use crate::event::step::TargetCleared;
 use crate::journal::Clock as _;
 use crate::policy::Input;
@@ -41,6 +42,8 @@ pub enum Control {
     Thaw,
     /// End the taint of a target; the subject is the target.
     Clear,
+    /// Take a lock from whoever holds it; the subject is `RESOURCE#TOKEN`.
+    Break,
 }
 
 impl Control {
@@ -50,6 +53,7 @@ impl Control {
             Self::Resume => "resume",
             Self::Thaw => "thaw",
             Self::Clear => "clear",
+            Self::Break => "break",
         }
     }
 }
@@ -100,6 +104,15 @@ fn input(
         Control::Resume => Input::Resumed(Resumed { by, reason, statement }),
         Control::Clear => {
             Input::Cleared(TargetCleared { target: subject("a target")?, by, reason, statement })
+        }
+        Control::Break => {
+            let subject = subject("a lock, as RESOURCE#TOKEN")?;
+            let named = subject.rsplit_once('#').and_then(|(r, token)| Some((r, token.parse().ok()?)));
+            let Some((resource, token)) = named.filter(|(_, token)| *token <= INTEGER_MAX) else {
+                return Err(refused("STATEMENT_UNREADABLE", "`subject` is not RESOURCE#TOKEN"));
+            };
+            let resource = resource.to_owned();
+            Input::BreakOrdered(LockBreakOrdered { resource, token, by, reason, statement })
         }
         Control::Thaw => {
             let incident = subject("an incident")?.parse().map_err(|e| {

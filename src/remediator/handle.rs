@@ -13,7 +13,7 @@ use super::readiness::{Progress, Readiness};
 use super::turn::TurnState;
 use crate::audit::Audit;
 use crate::base::ids::{IncidentId, NodeId, Receipt, Seq};
-use crate::event::control::Paused;
+use crate::event::control::{DrainStarted, Paused};
 use crate::event::degradation::{DegradationRefused, DegradationReport, ReportError, Source};
 use crate::journal::IntentJournal;
 use crate::policy::{Answer, Input};
@@ -153,6 +153,12 @@ impl Handle {
     pub async fn pause(&self, by: String, reason: String) -> Result<Seq, Rejection> {
         let reason = intake::clean_line(&reason);
         recorded(ask(self.running()?, Input::Paused(Paused { by, reason })).await?)
+    }
+
+    /// Stops new attempts from starting and records when the last one has ended. Less power is immediate.
+    pub async fn drain(&self, by: String, reason: String) -> Result<Seq, Rejection> {
+        let reason = intake::clean_line(&reason);
+        recorded(ask(self.running()?, Input::DrainStarted(DrainStarted { by, reason })).await?)
     }
 
     /// Gives power back: needs a statement signed by someone with the role `control@remediator`.

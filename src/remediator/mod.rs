@@ -13,6 +13,7 @@ mod intake;
 mod keys;
 mod looks;
 mod observers;
+pub mod overrides;
 mod readiness;
 mod recover;
 mod runbooks;

@@ -5,6 +5,7 @@ mod demo;
 mod documents;
 mod init;
 mod journal;
+mod operator;
 mod reading;
 mod runbook;
 mod sandbox;

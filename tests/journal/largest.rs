@@ -177,6 +177,18 @@ fn of_the_process_and_its_content() -> Vec<Event> {
         TrustRefused { files: map(3, &digest()), reason: line() }.into(),
         TrustRestored { files: map(3, &digest()) }.into(),
         Paused { by: name(), reason: line() }.into(),
+        DrainStarted { by: name(), reason: line() }.into(),
+        Drained { started: INTEGER }.into(),
+        LockBreakOrdered {
+            resource: name(),
+            token: INTEGER,
+            by: name(),
+            reason: line(),
+            statement: statement(),
+        }
+        .into(),
+        LockBroken { resource: name(), token: INTEGER, holder: line() }.into(),
+        LockBreakFailed { resource: name(), reason: sentence() }.into(),
         Resumed { by: name(), reason: line(), statement: statement() }.into(),
         SentinelStarted { sentinel: id(), digest: digest() }.into(),
         SentinelLost { sentinel: id(), reason: line() }.into(),

@@ -10,7 +10,7 @@ use crate::audit::projection::Audit;
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::{NodeId, Seq};
 use crate::base::time::rfc3339;
-use crate::context::{Alarm, Control, Frozen, SentinelState, ServiceState, Tainted, Trust, World};
+use crate::context::{Alarm, Control, Drain, Frozen, SentinelState, ServiceState, Tainted, Trust, World};
 use crate::event::content::Standing;
 
 /// How things are now.
@@ -30,6 +30,9 @@ pub struct StatusView {
     pub stopped_cleanly: bool,
     /// Who paused it and why.
     pub paused: Option<PausedView>,
+    /// A drain in force.
+    #[serde(default)]
+    pub draining: Option<DrainView>,
     /// Why it runs observe-only.
     pub observe_only: Option<String>,
     /// Trust files in force.
@@ -76,6 +79,21 @@ pub struct PausedView {
     pub reason: String,
     /// The entry.
     pub seq: Option<Seq>,
+}
+
+/// A drain in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainView {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The entry that started it.
+    pub seq: Seq,
+    /// Attempts that are still under way.
+    pub running: usize,
+    /// The entry that says that nothing runs any more.
+    pub drained: Option<Seq>,
 }
 
 /// Trust files.
@@ -132,6 +150,7 @@ impl Audit {
             elapsed_ms: world.elapsed_ms(),
             stopped_cleanly: world.stopped_cleanly,
             paused: paused(&world.control),
+            draining: draining(&world),
             observe_only: world.observe_only.clone(),
             trust: trust(&world.trust),
             catalog: catalog(&world),
@@ -156,6 +175,11 @@ impl Audit {
 fn paused(control: &Control) -> Option<PausedView> {
     let (by, reason) = control.paused.clone()?;
     Some(PausedView { by, reason, seq: control.seq })
+}
+
+fn draining(world: &World) -> Option<DrainView> {
+    let Drain { by, reason, seq, drained } = world.control.drain.clone()?;
+    Some(DrainView { by, reason, seq, running: world.active_attempts(), drained })
 }
 
 fn trust(trust: &Trust) -> TrustView {

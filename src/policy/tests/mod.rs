@@ -16,9 +16,10 @@ use crate::base::time::{Span, Stamp};
 use crate::context::{IncidentState, RemediationContext};
 use crate::event::attempt::{Outcome, Resumption};
 use crate::event::content::{CatalogLoaded, ConfigLoaded};
-use crate::event::control::{Paused, Resumed, SignedStatement};
+use crate::event::control::{DrainStarted, Paused, Resumed, SignedStatement};
 use crate::event::degradation::{DegradationRecovered, DegradationSeen, Severity, Source};
 use crate::event::incident::Closure;
+use crate::event::lock::{LockBreakOrdered, LockBroken};
 use crate::event::plan::*;
 use crate::event::process::ProcessStarted;
 use crate::event::step::{StepFinished, StepOutcome, TargetCleared};
@@ -228,6 +229,7 @@ impl Play {
             | Effect::Deliver { not_before_elapsed_ms: at, .. } => *at <= now,
             Effect::Watch { until_elapsed_ms: at, .. } => *at <= now,
             Effect::StopWatch { .. } | Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => true,
+            Effect::BreakLock { .. } => true,
         };
         let Some(index) = self.effects.iter().position(due) else { return false };
         let Some(effect) = self.effects.remove(index) else { return false };
@@ -256,7 +258,7 @@ impl Play {
             Effect::StopWatch { incident } => {
                 self.effects.retain(|e| !matches!(e, Effect::Watch { incident: i, .. } if *i == incident));
             }
-            Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => {}
+            Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } | Effect::BreakLock { .. } => {}
         }
     }
 
