@@ -1,17 +1,24 @@
 //! The hands: carry out one permitted action each and say what happened. One file per step kind.
 //! Not for: deciding what to do, writing to the journal, looking whether it helped.
 
+mod file;
 mod group;
+mod http;
 pub mod leftovers;
+mod notify;
 mod output;
+mod pace;
 mod permit;
+mod root;
 mod run;
 mod sandbox;
 mod service;
+mod signal;
 mod supervisor;
 mod table;
 #[cfg(test)]
 mod testing;
+mod wait;
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -24,9 +31,11 @@ use rustix::event::{EventfdFlags, eventfd};
 
 use crate::base::ids::{AttemptId, NodeId, Seq};
 use crate::base::text::OutsideText;
-use crate::event::plan::ActionPlan;
+use crate::event::plan::{ActionPlan, ProbePlan};
 use crate::event::service::{ServiceExited, ServiceStarted};
 use crate::event::step::{StepFinished, StepOutcome, StepStarted};
+use crate::event::verification::Observation;
+use pace::Pace;
 
 pub use permit::{Basis, Permit, Refusal};
 pub use sandbox::{StepProgram, step_main};
@@ -73,11 +82,14 @@ impl Finished {
     }
 }
 
+/// A look for a step that waits; given by whoever has eyes. Comes back soon after the look's own timeout.
+pub type Look = Arc<dyn Fn(&ProbePlan) -> Observation + Send + Sync>;
+
 /// Who is told. Called from the hands' own threads; must not lose what it is told.
 pub type Tell = Arc<dyn Fn(HandReport) + Send + Sync>;
 
 /// What the hands need to know.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// How the hidden subcommand is reached: [`StepProgram::this_one`], but for tests.
     pub step_program: StepProgram,
@@ -87,6 +99,8 @@ pub struct Options {
     pub services_dir: PathBuf,
     /// Takes secrets out of output.
     pub redact: fn(&str) -> String,
+    /// How a step that waits looks.
+    pub look: Look,
 }
 
 /// Why there are no hands.
@@ -125,7 +139,8 @@ struct RunningStep {
 /// What a step kind gets besides its plan.
 struct Context<'a> {
     program: &'a StepProgram,
-    cancel: &'a Cancel,
+    cancel: &'a Arc<Cancel>,
+    look: &'a Look,
 }
 
 impl Hands {
@@ -196,7 +211,7 @@ impl Hands {
         waited.unwrap_or_else(PoisonError::into_inner).0.is_empty()
     }
 
-    fn carry_out(&self, permit: Permit, cancel: &Cancel) {
+    fn carry_out(&self, permit: Permit, cancel: &Arc<Cancel>) {
         let began = Instant::now();
         let (seq, intent) = permit.intent();
         let (attempt, step) = (intent.attempt, intent.step);
@@ -222,7 +237,7 @@ impl Hands {
     }
 
     /// The registry of step kinds: one line each.
-    fn dispatch(&self, permit: &Permit, cancel: &Cancel) -> run::Done {
+    fn dispatch(&self, permit: &Permit, cancel: &Arc<Cancel>) -> run::Done {
         let (seq, intent) = permit.intent();
         let mark = StepMark {
             node: self.shared.options.node,
@@ -231,7 +246,9 @@ impl Hands {
             undo: intent.undo,
             token: intent.token,
         };
-        let context = Context { program: &self.shared.options.step_program, cancel };
+        let Options { step_program: program, look, .. } = &self.shared.options;
+        let context = Context { program, cancel, look };
+        let pace = Pace::new(cancel, permit.timeout());
         let started = |pid, start_ticks| {
             let (attempt, step) = (intent.attempt, intent.step);
             (self.shared.tell)(HandReport::StepStarted(StepStarted {
@@ -247,6 +264,11 @@ impl Hands {
             ActionPlan::Service(plan) => {
                 service::carry_out(&context, &self.shared.supervisor, plan, mark, seq, permit.timeout())
             }
+            ActionPlan::Http(plan) => http::carry_out(plan, &pace),
+            ActionPlan::Signal(plan) => signal::carry_out(plan, &self.shared.supervisor),
+            ActionPlan::Wait(plan) => wait::carry_out(&context, plan, &pace),
+            ActionPlan::File(plan) => file::carry_out(plan, intent.attempt, &pace),
+            ActionPlan::Notify(plan) => notify::carry_out(plan),
         }
     }
 

@@ -64,6 +64,16 @@ fn is_gone(error: &ProcError) -> bool {
     }
 }
 
+/// The name of a process, as in /proc/PID/comm.
+pub(super) fn comm(pid: i32) -> Option<String> {
+    Process::new(pid).and_then(|process| process.stat()).ok().map(|stat| stat.comm)
+}
+
+/// A name as the kernel keeps it: its first 15 bytes.
+pub(super) fn comm_of_name(name: &str) -> String {
+    crate::base::text::clip(name, 15).to_owned()
+}
+
 /// Every process that lives. Those that end meanwhile are left out.
 pub(super) fn all_alive() -> Result<Vec<Stat>, String> {
     let processes =

@@ -78,6 +78,7 @@ pub(crate) fn step_plan(action: ActionPlan) -> StepPlan {
         timeout: Span::from_secs(30),
         retries: 0,
         retry_delay: Span::from_ms(0),
+        retry: None,
         idempotent: true,
         undo: None,
         undo_when_unknown: false,
@@ -97,6 +98,11 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
+        Self::looking(Arc::new(|_| panic!("no look was expected")))
+    }
+
+    /// With hands that look so.
+    pub(crate) fn looking(look: super::Look) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let node = NodeId::fresh().unwrap();
         let attempt = AttemptId(Uuid::from_u128(7));
@@ -107,16 +113,21 @@ impl Bench {
         let granted = Committed::for_tests(5, LockGranted { attempt, tokens });
         let lock = Arc::new(LockProof::new(vec![held], &granted).unwrap());
         let told = Arc::new(Mutex::new(Vec::new()));
-        let hands = Self::hands(node, dir.path().join("services"), &told);
+        let hands = Self::hands(node, dir.path().join("services"), &told, look);
         Self { hands, lock, node, attempt, told, dir }
     }
 
-    fn hands(node: NodeId, services_dir: PathBuf, told: &Arc<Mutex<Vec<HandReport>>>) -> Hands {
+    fn hands(
+        node: NodeId,
+        services_dir: PathBuf,
+        told: &Arc<Mutex<Vec<HandReport>>>,
+        look: super::Look,
+    ) -> Hands {
         let step_program = step_program();
         let redact = |text: &str| text.replace(HARNESS, "");
         let told = Arc::clone(told);
         let tell = Arc::new(move |report| told.lock().unwrap().push(report));
-        Hands::new(Options { step_program, node, services_dir, redact }, tell).unwrap()
+        Hands::new(Options { step_program, node, services_dir, redact, look }, tell).unwrap()
     }
 
     pub(crate) fn intent(&self, action: &ActionPlan) -> StepIntended {

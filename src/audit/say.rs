@@ -355,6 +355,8 @@ pub(super) fn step_outcome(outcome: &StepOutcome) -> String {
         StepOutcome::NotStarted(why) => format!("could not be started: {why}"),
         StepOutcome::WouldNotDie => "ran out of time and would not die".into(),
         StepOutcome::Refused(why) => format!("was refused by the hand: {why}"),
+        StepOutcome::Failed { why, began: true, .. } => format!("failed: {why}"),
+        StepOutcome::Failed { why, began: false, .. } => format!("failed before it changed anything: {why}"),
     }
 }
 

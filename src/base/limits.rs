@@ -96,5 +96,23 @@ pub const OUTPUT_DRAIN_MS_MAX: u64 = 200;
 pub const EVIDENCE_BYTES_MAX: usize = 512;
 /// Body of an http look that is read and searched.
 pub const LOOK_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Targets of one step: each is a step of the plan and a lock of its own.
+pub const GROUP_TARGETS_MAX: usize = 32;
+/// Body of a request that an `http` step sends: with the rest of its plan it must fit an entry.
+pub const HTTP_SEND_BYTES_MAX: usize = 16 * 1024;
+/// Redirects that an `http` step follows; who needs more goes round in a circle.
+pub const HTTP_REDIRECTS_MAX: u32 = 5;
+/// Processes that one `signal` step reaches; what it found of each stands in its output.
+pub const SIGNALLED_MAX: u32 = 64;
+/// A pid file: one number.
+pub const PID_FILE_BYTES_MAX: usize = 64;
+/// Bytes that one `file` step writes or removes: 1 TiB, more than an entry could justify.
+pub const FILE_STEP_BYTES_MAX: u64 = 1 << 40;
+/// Files that one `file` step removes; it names each of them.
+pub const FILE_STEP_FILES_MAX: u32 = 10_000;
+/// Names that a `file` step reads of a folder; a larger one is a person's to look at.
+pub const FILE_STEP_NAMES_MAX: usize = 1_000_000;
+/// Longest pause before a retry.
+pub const RETRY_DELAY_MS_MAX: u64 = 3_600_000;
 /// Longest pause before a sentinel that was lost is started again.
 pub const SENTINEL_RESTART_MS_MAX: u64 = 60_000;

@@ -113,10 +113,10 @@ pub struct Attempt {
     pub lock: Option<Seq>,
     /// Its tokens.
     pub tokens: BTreeMap<String, u64>,
-    /// The step under way.
-    pub running: Option<RunningStep>,
-    /// The step whose outcome a crash left unknown.
-    pub interrupted: Option<RunningStep>,
+    /// Steps under way, by the entry that intended them; several only within one group.
+    pub running: BTreeMap<Seq, RunningStep>,
+    /// Steps whose outcome a crash left unknown.
+    pub interrupted: Vec<RunningStep>,
     /// Steps that are over.
     pub done: Vec<StepDone>,
     /// Steps still to be taken back, in that order.
@@ -153,8 +153,8 @@ impl Attempt {
             preconditions: None,
             lock: None,
             tokens: BTreeMap::new(),
-            running: None,
-            interrupted: None,
+            running: BTreeMap::new(),
+            interrupted: Vec::new(),
             done: Vec::new(),
             undo_queue: Vec::new(),
             undo: None,
@@ -172,7 +172,7 @@ impl Attempt {
     }
     /// Whether a step was ever intended (something may have been changed).
     pub fn touched(&self) -> bool {
-        self.running.is_some() || self.interrupted.is_some() || !self.done.is_empty()
+        !(self.running.is_empty() && self.interrupted.is_empty() && self.done.is_empty())
     }
     /// Indexes of steps that succeeded and were not taken back, in the order in which they were done.
     pub fn standing_steps(&self) -> Vec<u32> {
@@ -187,6 +187,23 @@ impl Attempt {
         }
         standing
     }
+    /// Indexes of steps that may have changed something and were not taken back: those that stand and those that
+    /// failed half way, in the order in which they ended.
+    pub fn begun_steps(&self) -> Vec<u32> {
+        let mut begun: Vec<u32> = Vec::new();
+        for done in &self.done {
+            let taken_back = done.undo && done.outcome == StepOutcome::Succeeded;
+            if taken_back || !done.undo && done.outcome.began() {
+                begun.retain(|step| *step != done.step);
+            }
+            if !done.undo && done.outcome.began() {
+                begun.push(done.step);
+            }
+        }
+        let steps = &self.planned.plan.steps;
+        begun.retain(|step| steps.get(*step as usize).is_some_and(|plan| !plan.action.is_harmless()));
+        begun
+    }
     /// Tries of a step so far.
     pub fn tries(&self, step: u32, undo: bool) -> u32 {
         self.done.iter().filter(|d| d.step == step && d.undo == undo).count() as u32
@@ -194,8 +211,9 @@ impl Attempt {
 
     /// Tries of a step whose outcome a crash hid.
     pub fn lost_tries(&self, step: u32, undo: bool) -> u32 {
-        let lost = self.interrupted.as_ref().map(|r| &r.intended);
+        let lost = self.interrupted.iter().map(|r| &r.intended);
         lost.filter(|i| i.step == step && i.undo == undo)
+            .max_by_key(|i| i.try_no)
             .map_or(0, |i| i.try_no - self.tries(step, undo).min(i.try_no))
     }
 
@@ -203,7 +221,7 @@ impl Attempt {
     pub fn next(&self, event: &Event) -> Result<AttemptState, Illegal> {
         use AttemptState as S;
         let state = self.state;
-        let step_running = self.running.is_some();
+        let step_running = !self.running.is_empty();
         let next = match (state, event) {
             (S::Preconditions, Event::PreconditionsChecked(c)) if c.phase == Phase::BeforeLock => {
                 if c.hold {
@@ -223,7 +241,7 @@ impl Attempt {
             (S::Locking, Event::LockGranted(_)) => self.after_lock(),
             (S::Locking, Event::LockRefused(_)) => S::Locking,
             (S::Ready, Event::StepIntended(i)) if !i.undo => S::Executing,
-            (S::Executing, Event::StepIntended(i)) if !i.undo && !step_running => S::Executing,
+            (S::Executing, Event::StepIntended(i)) if !i.undo && self.may_run_beside(i.step) => S::Executing,
             (S::Undoing, Event::StepIntended(i)) if i.undo && !step_running => S::Undoing,
             (S::Executing | S::Undoing, Event::StepStarted(s)) if self.is_running(s.intent) => state,
             (S::Executing | S::Undoing, Event::StepFinished(f)) if self.is_running(f.intent) => state,
@@ -269,7 +287,18 @@ impl Attempt {
     }
 
     fn is_running(&self, intent: Seq) -> bool {
-        self.running.as_ref().is_some_and(|r| r.intent == intent)
+        self.running.contains_key(&intent)
+    }
+
+    /// Whether a step may begin beside those that run: only another one of their group.
+    fn may_run_beside(&self, step: u32) -> bool {
+        let plan = &self.planned.plan;
+        let group = plan.group_of(step).map(|group| group.first);
+        self.running.values().all(|running| {
+            let other = &running.intended;
+            let theirs = plan.group_of(other.step).map(|group| group.first);
+            group.is_some() && theirs == group && other.step != step && !other.undo
+        })
     }
 
     fn illegal<T>(&self, event: &Event) -> Result<T, Illegal> {
@@ -292,10 +321,11 @@ impl Attempt {
             }
             Event::StepIntended(intended) => {
                 let intended = intended.clone();
-                self.running = Some(RunningStep { intent: seq, intended, pid: None, start_ticks: None });
+                let running = RunningStep { intent: seq, intended, pid: None, start_ticks: None };
+                self.running.insert(seq, running);
             }
             Event::StepStarted(started) => {
-                if let Some(running) = &mut self.running {
+                if let Some(running) = self.running.get_mut(&started.intent) {
                     (running.pid, running.start_ticks) = (Some(started.pid), Some(started.start_ticks));
                 }
             }
@@ -328,7 +358,7 @@ impl Attempt {
             Event::AttemptResumed(resumed) => self.resume(resumed.resumption),
             Event::AttemptEnded(ended) => {
                 self.ended = Some((ended.outcome, ended.reason.clone()));
-                self.running = None;
+                self.running.clear();
             }
             _ => {}
         }
@@ -341,10 +371,10 @@ impl Attempt {
     }
 
     fn finish_step(&mut self, finished: &StepFinished, seq: Seq) {
-        let Some(running) = self.running.take() else { return };
+        let Some(running) = self.running.remove(&finished.intent) else { return };
         let (undo, try_no) = (running.intended.undo, running.intended.try_no);
         // The step that a crash had hidden has an outcome after all.
-        self.interrupted.take_if(|lost| lost.intended.step == finished.step && lost.intended.undo == undo);
+        self.interrupted.retain(|lost| lost.intended.step != finished.step || lost.intended.undo != undo);
         if undo {
             self.undo_queue.retain(|step| *step != finished.step);
             if finished.outcome != StepOutcome::Succeeded {
@@ -364,6 +394,81 @@ impl Attempt {
         if resumption == Resumption::StartAgain {
             self.preconditions = None;
         }
-        self.interrupted = self.running.take().or(self.interrupted.take());
+        let running = std::mem::take(&mut self.running);
+        if !running.is_empty() {
+            // One that had been lost before and was not reached again is lost still.
+            let again: Vec<(u32, bool)> =
+                running.values().map(|r| (r.intended.step, r.intended.undo)).collect();
+            self.interrupted.retain(|lost| !again.contains(&(lost.intended.step, lost.intended.undo)));
+            self.interrupted.extend(running.into_values());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::plan::{ActionPlan, GroupPlan, Plan, StepPlan, WaitPlan};
+
+    /// Two groups of two steps each, and one step alone.
+    fn attempt() -> Attempt {
+        let step = |n: u32| {
+            serde_json::from_value::<StepPlan>(serde_json::json!({
+                "id": n.to_string(), "action": ActionPlan::Wait(WaitPlan::For(crate::base::time::Span::from_secs(1))),
+                "timeout": "2s", "retries": 0, "retry_delay": "0ms", "idempotent": true, "undo": null,
+                "undo_when_unknown": false, "irreversible": null
+            }))
+            .expect("a step")
+        };
+        let group = |first: u32| GroupPlan {
+            id: first.to_string(),
+            first,
+            per_target: 1,
+            targets: vec!["a".into(), "b".into()],
+            canary: 0,
+            at_once: 2,
+            stop_percent: 0,
+        };
+        let probe = serde_json::json!({"look": {"process": {"service": "web"}}, "timeout": "1s"});
+        let mut plan: Plan = serde_json::from_value(serde_json::json!({
+            "preconditions": [], "locks": ["web"], "steps": [], "escalation": [], "runtime": "1m",
+            "verification": {"probe": probe, "settle": "0ms", "successes": 1, "every": "1s", "within": "1s",
+                             "watch": "0ms", "watch_every": "1s"}
+        }))
+        .expect("a plan");
+        plan.steps = (0..5).map(step).collect();
+        plan.groups = vec![group(0), group(2)];
+        let planned = AttemptPlanned {
+            attempt: AttemptId(uuid::Uuid::nil()),
+            runbook: "r".into(),
+            digest: crate::base::digest::FileDigest::of(b"r"),
+            signer: "s".into(),
+            proposal: "p".into(),
+            approvers: Vec::new(),
+            catalog: 1,
+            relies_on: Vec::new(),
+            target: "web".into(),
+            dry_run: false,
+            plan,
+        };
+        Attempt { state: AttemptState::Ready, ..Attempt::new(planned, 1, 0) }
+    }
+
+    fn intended(step: u32) -> Event {
+        let (attempt, action) = (AttemptId(uuid::Uuid::nil()), crate::base::digest::FileDigest::of(b"a"));
+        let undo = false;
+        StepIntended { attempt, step, undo, try_no: 1, action, lock: 1, token: 1, deadline_elapsed_ms: 9 }
+            .into()
+    }
+
+    #[test]
+    fn steps_run_beside_each_other_only_within_their_group() {
+        for (first, second, may) in
+            [(0, 1, true), (1, 0, true), (0, 0, false), (0, 2, false), (4, 0, false), (1, 4, false)]
+        {
+            let mut attempt = attempt();
+            attempt.apply(&intended(first), 2, 0).expect("the first");
+            assert_eq!(attempt.apply(&intended(second), 3, 0).is_ok(), may, "{first} and {second}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::base::ids::Seq;
 pub struct NoticeQueued {
     /// Which channel.
     pub channel: String,
-    /// Stable word for what it is about: `escalation`, `attempt_ended`, `frozen`, `tainted`, `trust`, `healed`.
+    /// Stable word for what it is about: `escalation`, `attempt_ended`, `frozen`, `tainted`, `trust`, `healed`, `step`.
     pub topic: String,
     /// What it says.
     pub text: String,

@@ -62,6 +62,77 @@ pub enum StepOutcome {
     WouldNotDie,
     /// The hand refused: a check failed immediately before (lock no longer held, proof expired).
     Refused(String),
+    /// A step that is no program did not do what it should.
+    Failed {
+        /// What kind of failure.
+        failure: Failure,
+        /// What was tried and what came of it.
+        why: String,
+        /// Something may have been changed. False: it is certain that nothing was.
+        began: bool,
+    },
+}
+
+impl StepOutcome {
+    /// What kind of failure it is; none for a success and for what is never tried again whatever a runbook says.
+    pub fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Succeeded | Self::WouldNotDie | Self::Refused(_) => None,
+            Self::Exited(_) => Some(Failure::Exit),
+            Self::Signalled(_) => Some(Failure::Signal),
+            Self::TimedOut => Some(Failure::Timeout),
+            Self::NotStarted(_) => Some(Failure::NotStarted),
+            Self::Failed { failure: Failure::Cancelled, .. } => None,
+            Self::Failed { failure, .. } => Some(*failure),
+        }
+    }
+
+    /// Whether something may have been changed; false only where it is certain that nothing was.
+    pub fn began(&self) -> bool {
+        match self {
+            Self::NotStarted(_) | Self::Refused(_) => false,
+            Self::Failed { began, .. } => *began,
+            _ => true,
+        }
+    }
+}
+
+/// Kinds of failure, as a runbook's `retry.on` names them.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// A program ended with an exit code that means no success.
+    Exit,
+    /// A signal ended a program.
+    Signal,
+    /// It ran into its timeout.
+    Timeout,
+    /// It could not be started.
+    NotStarted,
+    /// No connection came about: nothing was sent.
+    Connect,
+    /// The connection broke, or what came over it was no answer.
+    Transport,
+    /// An answer from 400 to 499.
+    #[serde(rename = "http_4xx")]
+    Http4xx,
+    /// An answer from 500 to 599.
+    #[serde(rename = "http_5xx")]
+    Http5xx,
+    /// Another answer that was not expected.
+    HttpStatus,
+    /// What was waited for did not become healthy in time.
+    NotHealthy,
+    /// No process is there to be signalled.
+    NoProcess,
+    /// More processes are there than declared.
+    ManyProcesses,
+    /// A file is not there, is in the way, or could not be worked on.
+    File,
+    /// It was asked to end. Never tried again.
+    Cancelled,
 }
 
 /// A step is over.

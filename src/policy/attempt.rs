@@ -135,10 +135,12 @@ fn proceed(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) {
         (AttemptState::Ready, Some(Resumption::Verify)) => verification::start(desk, id, cause, false),
         (AttemptState::Ready, Some(Resumption::VerifyFirst)) => verification::start(desk, id, cause, true),
         (AttemptState::Ready, Some(Resumption::StepAgain)) => {
-            let step = attempt.interrupted.as_ref().map_or(0, |r| r.intended.step);
-            steps::intend(desk, id, cause, step);
+            let again: Vec<u32> = attempt.interrupted.iter().map(|r| r.intended.step).collect();
+            for step in again {
+                steps::intend(desk, id, cause, step);
+            }
         }
-        (AttemptState::Ready, _) => steps::intend(desk, id, cause, 0),
+        (AttemptState::Ready, _) => steps::go_to(desk, id, cause, 0),
         _ => {}
     }
 }

@@ -138,10 +138,8 @@ pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
             preconditions(a, incident, Phase::UnderLock, record.seq, now)
         }
         (Event::StepIntended(intended), Some(a)) => {
-            let delay = match (intended.try_no, a.planned.plan.steps.get(intended.step as usize)) {
-                (2.., Some(step)) => step.retry_delay.ms(),
-                _ => 0,
-            };
+            let step = a.planned.plan.steps.get(intended.step as usize);
+            let delay = step.map_or(0, |step| step.pause_ms(a.id(), intended.step, intended.try_no));
             vec![Effect::RunStep {
                 incident: incident.id,
                 intent: record.seq,

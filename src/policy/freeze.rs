@@ -9,16 +9,20 @@ use crate::event::attempt::{AttemptFrozen, AttemptThawed, Outcome, UndoStarted};
 /// The look after an unknown outcome did not say healthy.
 pub(super) fn undo_or_freeze(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) {
     let Some(found) = desk.attempt(id) else { return };
-    let Some(interrupted) = &found.interrupted else { return };
-    let step = interrupted.intended.step;
-    let safe =
-        found.planned.plan.steps.get(step as usize).is_some_and(|s| s.undo_when_unknown && s.undo.is_some());
-    let name = found.planned.plan.steps.get(step as usize).map_or_else(String::new, |s| s.id.clone());
-    let reason = format!("a crash hid the outcome of step `{name}`, and the target is not healthy");
+    let unknown: Vec<u32> = found.interrupted.iter().map(|r| r.intended.step).collect();
+    let plans: Vec<_> = unknown.iter().filter_map(|s| found.planned.plan.steps.get(*s as usize)).collect();
+    if plans.is_empty() {
+        return;
+    }
+    let safe = plans.iter().all(|s| s.undo_when_unknown && s.undo.is_some());
+    let names: Vec<&str> = plans.iter().map(|s| s.id.as_str()).collect();
+    let names = names.join("`, `");
+    let reason = format!("a crash hid the outcome of step `{names}`, and the target is not healthy");
     if safe && found.lock.is_some() {
-        let mut steps: Vec<u32> = found.standing_steps();
+        let mut steps: Vec<u32> = found.begun_steps();
+        steps.retain(|s| !unknown.contains(s));
         steps.retain(|s| found.planned.plan.steps.get(*s as usize).is_some_and(|p| p.undo.is_some()));
-        steps.push(step);
+        steps.extend(unknown);
         steps.reverse();
         let undo = UndoStarted { attempt: found.id(), reason, steps };
         if let Some(seq) = desk.record(id, cause, undo) {

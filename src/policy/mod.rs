@@ -7,6 +7,7 @@ mod desk;
 mod effects;
 mod escalation;
 mod freeze;
+mod group;
 mod held;
 mod input;
 mod intake;

@@ -5,13 +5,15 @@ use super::desk::{Answer, Desk};
 use super::input::LeftOvers;
 use super::{attempt, freeze, held, notices, settle};
 use crate::base::ids::{IncidentId, Seq};
+use crate::base::limits::SUMMARY_BYTES_MAX;
+use crate::base::text::clip;
 use crate::context::{Attempt, AttemptState, IncidentState};
 use crate::event::Event;
 use crate::event::attempt::{AttemptResumed, Outcome, Resumption};
 use crate::event::incident::{EscalationHeld, IncidentHeld, WatchObserved};
 use crate::event::notice::NoticeFailed;
 use crate::event::process::LeftoversDealtWith;
-use crate::event::step::{LeftOverFate, TargetTainted};
+use crate::event::step::{LeftOverFate, StepIntended, TargetTainted};
 use crate::event::verification::{Observation, Verdict};
 
 /// Left-over processes were dealt with, services adopted or found gone.
@@ -119,9 +121,10 @@ fn resume(desk: &mut Desk<'_>, id: IncidentId) {
 /// What is done with an attempt that a crash interrupted, and why.
 fn judge(a: &Attempt) -> (Resumption, String) {
     let again = a.resumed > 0;
-    let interrupted = a.running.as_ref().or(a.interrupted.as_ref());
-    match (a.state, interrupted) {
-        (AttemptState::Undoing, Some(running)) if running.intended.undo => {
+    let running: Vec<_> = a.running.values().chain(&a.interrupted).map(|r| &r.intended).collect();
+    let undo_lost = running.iter().any(|intended| intended.undo);
+    match (a.state, running.first()) {
+        (AttemptState::Undoing, Some(_)) if undo_lost => {
             (Resumption::GiveUp, "a crash hid the outcome of an undo, which is never repeated".into())
         }
         (AttemptState::Undoing, _) => (Resumption::UndoOn, "the undo goes on where it was".into()),
@@ -130,17 +133,16 @@ fn judge(a: &Attempt) -> (Resumption, String) {
         }
         (_, None) if a.done.is_empty() => (Resumption::StartAgain, "no step had been intended".into()),
         (_, None) => (Resumption::Verify, "the last step has its outcome".into()),
-        (_, Some(running)) => {
-            let step = a.planned.plan.steps.get(running.intended.step as usize);
-            let name = step.map_or("?", |s| s.id.as_str());
-            match step {
-                Some(s) if s.idempotent && !again => {
-                    (Resumption::StepAgain, format!("step `{name}` has no outcome and is idempotent"))
-                }
-                _ => (
-                    Resumption::VerifyFirst,
-                    format!("step `{name}` has no outcome and must not be repeated"),
-                ),
+        (_, Some(_)) => {
+            let step = |i: &&StepIntended| a.planned.plan.steps.get(i.step as usize);
+            let repeatable = running.iter().all(|i| step(i).is_some_and(|s| s.idempotent));
+            let names: Vec<&str> = running.iter().map(|i| step(i).map_or("?", |s| s.id.as_str())).collect();
+            let names = clip(&names.join("`, `"), SUMMARY_BYTES_MAX / 2).to_owned();
+            if repeatable && !again {
+                (Resumption::StepAgain, format!("step `{names}` has no outcome and is idempotent"))
+            } else {
+                let reason = format!("step `{names}` has no outcome and must not be repeated");
+                (Resumption::VerifyFirst, reason)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Steps and their undo: intended one after another, tried again where that is safe, taken back in reverse (RM-45).
 
 use super::desk::{Answer, Desk};
-use super::{attempt, notices, verification};
+use super::{attempt, group, notices, verification};
 use crate::base::ids::{IncidentId, Seq};
 use crate::base::text::clip;
 use crate::context::{Attempt, AttemptState};
@@ -22,6 +22,9 @@ pub(super) fn started(desk: &mut Desk<'_>, id: IncidentId, started: StepStarted)
 pub(super) fn finished(desk: &mut Desk<'_>, id: IncidentId, finished: StepFinished) -> Answer {
     let Some(intended) = running(desk, id, finished.intent) else { return Answer::Nothing };
     let (step, outcome, intent) = (finished.step, finished.outcome.clone(), finished.intent);
+    if outcome == StepOutcome::Succeeded {
+        tell_people(desk, id, &intended, intent);
+    }
     let Some(seq) = desk.record(id, intent, finished) else { return Answer::Nothing };
     match (outcome, intended.undo) {
         (StepOutcome::WouldNotDie, _) => would_not_die(desk, id, seq, step),
@@ -32,9 +35,20 @@ pub(super) fn finished(desk: &mut Desk<'_>, id: IncidentId, finished: StepFinish
     Answer::Recorded(seq)
 }
 
+/// The step `notify`: its hand has only checked its permit. The notice is queued before the step has its outcome, so
+/// that a crash between the two tells people twice rather than never.
+fn tell_people(desk: &mut Desk<'_>, id: IncidentId, intended: &StepIntended, cause: Seq) {
+    let Some(attempt) = desk.attempt(id) else { return };
+    let Some(plan) = attempt.planned.plan.steps.get(intended.step as usize) else { return };
+    let action = if intended.undo { plan.undo.as_ref() } else { Some(&plan.action) };
+    if let Some(ActionPlan::Notify(notify)) = action {
+        let (channel, message) = (notify.channel.clone(), notify.message.clone());
+        notices::queue_on(desk, &channel, Some(id), cause, "step", message);
+    }
+}
+
 fn running(desk: &Desk<'_>, id: IncidentId, intent: Seq) -> Option<StepIntended> {
-    let running = desk.attempt(id)?.running.as_ref()?;
-    (running.intent == intent).then(|| running.intended.clone())
+    desk.attempt(id)?.running.get(&intent).map(|running| running.intended.clone())
 }
 
 /// Intends a step; its effect runs it once the entry is durable.
@@ -42,7 +56,10 @@ pub(super) fn intend(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, step: u32)
     let Some(attempt) = desk.attempt(id) else { return };
     if runtime_is_over(attempt, desk.now()) {
         let reason = format!("its runtime of {} is over before step {step}", attempt.planned.plan.runtime);
-        begin_undo(desk, id, cause, None, Outcome::AbortedDeadline, reason);
+        // Whoever still runs ends first, and leads here again.
+        if attempt.running.is_empty() {
+            begin_undo(desk, id, cause, Outcome::AbortedDeadline, reason);
+        }
         return;
     }
     let Some(plan) = attempt.planned.plan.steps.get(step as usize) else { return };
@@ -63,7 +80,7 @@ fn record_intent(
     let Some(lock) = attempt.lock else { return };
     let plan = &attempt.planned.plan.steps[step as usize];
     let try_no = attempt.tries(step, undo) + attempt.lost_tries(step, undo) + 1;
-    let delay = if try_no > 1 { plan.retry_delay.ms() } else { 0 };
+    let delay = plan.pause_ms(attempt.id(), step, try_no);
     let intended = StepIntended {
         attempt: attempt.id(),
         step,
@@ -83,10 +100,26 @@ fn runtime_is_over(attempt: &Attempt, now: u64) -> bool {
     now > since + attempt.planned.plan.runtime.ms()
 }
 
+/// Goes on with a step of the plan, or with the group that it belongs to.
+pub(super) fn go_to(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, step: u32) {
+    match desk.attempt(id).is_some_and(|a| a.planned.plan.group_of(step).is_some()) {
+        true => group::go_on(desk, id, cause, step),
+        false => intend(desk, id, cause, step),
+    }
+}
+
+fn in_group(desk: &Desk<'_>, id: IncidentId, step: u32) -> bool {
+    desk.attempt(id).is_some_and(|a| a.planned.plan.group_of(step).is_some())
+}
+
 fn after_success(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, step: u32) {
+    if in_group(desk, id, step) {
+        group::go_on(desk, id, cause, step);
+        return;
+    }
     let steps = desk.attempt(id).map_or(0, |a| a.planned.plan.steps.len() as u32);
     if step + 1 < steps {
-        intend(desk, id, cause, step + 1);
+        go_to(desk, id, cause, step + 1);
     } else {
         verification::start(desk, id, cause, false);
     }
@@ -105,38 +138,35 @@ fn after_failure(
         intend(desk, id, cause, intended.step);
         return;
     }
+    if in_group(desk, id, intended.step) {
+        group::go_on(desk, id, cause, intended.step);
+        return;
+    }
+    let Some(attempt) = desk.attempt(id) else { return };
+    let Some(plan) = attempt.planned.plan.steps.get(intended.step as usize) else { return };
     let reason = format!("step `{}` {}", plan.id, describe(outcome));
     let outcome_of_attempt = match outcome {
         StepOutcome::TimedOut => Outcome::AbortedDeadline,
         _ => Outcome::FailedPartial,
     };
-    let began = !matches!(outcome, StepOutcome::NotStarted(_) | StepOutcome::Refused(_));
-    begin_undo(desk, id, cause, began.then_some(intended.step), outcome_of_attempt, reason);
+    begin_undo(desk, id, cause, outcome_of_attempt, reason);
 }
 
 /// A step that is not idempotent is tried again only where it is certain that it did not begin.
 fn may_retry(plan: &StepPlan, try_no: u32, outcome: &StepOutcome) -> bool {
-    let safe = plan.idempotent || matches!(outcome, StepOutcome::NotStarted(_));
-    safe && try_no <= plan.retries && !matches!(outcome, StepOutcome::Refused(_))
+    let safe = plan.idempotent || !outcome.began();
+    safe && try_no <= plan.retries && plan.retries_on(outcome)
 }
 
-/// Takes back what stands, last first; `half_done` is a step that began and did not succeed.
-pub(super) fn begin_undo(
-    desk: &mut Desk<'_>,
-    id: IncidentId,
-    cause: Seq,
-    half_done: Option<u32>,
-    outcome: Outcome,
-    reason: String,
-) {
+/// Takes back what stands or was left half done, last first.
+pub(super) fn begin_undo(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, outcome: Outcome, reason: String) {
     let Some(attempt) = desk.attempt(id) else { return };
-    let standing = attempt.standing_steps();
-    let began = half_done.is_some() || !standing.is_empty();
+    let mut queue = attempt.begun_steps();
+    let began = !queue.is_empty();
     let has_undo =
         |step: &u32| attempt.planned.plan.steps.get(*step as usize).is_some_and(|s| s.undo.is_some());
-    let mut queue: Vec<u32> = standing.into_iter().chain(half_done).filter(has_undo).collect();
+    queue.retain(has_undo);
     queue.reverse();
-    queue.dedup();
     if queue.is_empty() || attempt.lock.is_none() {
         let outcome = if began { outcome } else { before_mutation(outcome) };
         attempt::end(desk, id, cause, outcome, reason);
@@ -178,9 +208,16 @@ fn would_not_die(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, step: u32) {
     let Some(attempt) = desk.attempt(id) else { return };
     let target = attempt.planned.target.clone();
     let reason = format!("a process of step {step} would not die");
-    if let Some(seq) = desk.record(id, cause, TargetTainted { target, reason: reason.clone() }) {
+    let one = attempt.planned.plan.group_of(step).and_then(|group| group.target_of(step));
+    let also = one.filter(|one| *one != target).map(str::to_owned);
+    for target in std::iter::once(target).chain(also) {
+        let tainted = TargetTainted { target, reason: reason.clone() };
+        let Some(seq) = desk.record(id, cause, tainted) else { return };
         notices::queue(desk, Some(id), seq, "tainted", reason.clone());
-        attempt::end(desk, id, seq, Outcome::AbortedDeadline, reason);
+    }
+    // Others of its group keep the lock until they have ended too.
+    if !group::others_run(desk, id) {
+        attempt::end(desk, id, cause, Outcome::AbortedDeadline, reason);
     }
 }
 
@@ -194,5 +231,6 @@ pub(super) fn describe(outcome: &StepOutcome) -> String {
         StepOutcome::NotStarted(why) => format!("could not be started: {}", clip(why, 300)),
         StepOutcome::WouldNotDie => "would not die".into(),
         StepOutcome::Refused(why) => format!("was refused: {}", clip(why, 300)),
+        StepOutcome::Failed { why, .. } => format!("failed: {}", clip(why, 300)),
     }
 }

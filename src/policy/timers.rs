@@ -39,15 +39,15 @@ fn deadline(world: &World, a: &Attempt) -> u64 {
     match a.state {
         AttemptState::Preconditions | AttemptState::Locked => since + world.config.preconditions_timeout.ms(),
         AttemptState::Locking => since + world.config.lock_timeout.ms(),
-        AttemptState::Executing | AttemptState::Undoing => match &a.running {
-            Some(running) => {
+        AttemptState::Executing | AttemptState::Undoing => {
+            let each = a.running.values().map(|running| {
+                let step = a.planned.plan.steps.get(running.intended.step as usize);
+                let timeout = step.map_or(0, |step| step.timeout.ms());
                 let intended = running.intended.deadline_elapsed_ms;
-                let timeout =
-                    a.planned.plan.steps.get(running.intended.step as usize).map_or(0, |s| s.timeout.ms());
                 intended + timeout * (KILL_AT_TIMEOUT_PERCENT - 100) / 100 + GRACE_MS
-            }
-            None => since + GRACE_MS,
-        },
+            });
+            each.min().unwrap_or(since + GRACE_MS)
+        }
         AttemptState::Verifying => {
             let until = a.verification.as_ref().map_or(since, |v| v.until_elapsed_ms);
             let plan = &a.planned.plan.verification;
@@ -97,7 +97,7 @@ fn out_of_time(desk: &mut Desk<'_>, id: IncidentId) {
         }
         _ => {
             let reason = format!("ran out of time {}", describe(state));
-            steps::begin_undo(desk, id, cause, None, Outcome::AbortedDeadline, reason);
+            steps::begin_undo(desk, id, cause, Outcome::AbortedDeadline, reason);
         }
     }
 }

@@ -86,7 +86,7 @@ fn concluded_with(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, verdict: Verd
         (_, true) => freeze::undo_or_freeze(desk, id, cause),
         (Verdict::Failed, false) => {
             let reason = "verification failed: the target is still bad".into();
-            steps::begin_undo(desk, id, cause, None, Outcome::Failed, reason);
+            steps::begin_undo(desk, id, cause, Outcome::Failed, reason);
         }
         (Verdict::Unknown, false) => {
             let reason = "verification could not tell whether it helped".into();

@@ -28,6 +28,7 @@ use crate::context::World;
 use crate::coordination::MachineLock;
 use crate::event::content::TrustRestored;
 use crate::event::process::ProcessStarted;
+use crate::event::verification::{Observation, Verdict};
 use crate::journal::{self, Clock, IntentJournal, SystemClock};
 use crate::policy::Input;
 use crate::runbook::{Trust, loader};
@@ -299,6 +300,7 @@ fn bodies(
 ) -> Result<Bodies, Error> {
     let attempts = AttemptIndex::default();
     let watch_slot: Arc<std::sync::OnceLock<Arc<Watch>>> = Arc::default();
+    let eyes_slot: Arc<std::sync::OnceLock<Eyes>> = Arc::default();
     let nudged = Arc::clone(&watch_slot);
     let tell = observers::hands_tell(journal.clone(), turn.clone(), attempts.clone(), move |service| {
         if let Some(watch) = nudged.get() {
@@ -310,6 +312,7 @@ fn bodies(
         node,
         services_dir: parts.state.join("services"),
         redact,
+        look: look_with(Arc::clone(&eyes_slot), parts.runtime.clone()),
     };
     let hands = Hands::new(hands_options, tell)?;
     let supervisor = hands.clone();
@@ -318,6 +321,8 @@ fn bodies(
         None => ServiceSeen::DoesNotRun,
     };
     let eyes = Eyes::new(Arc::new(services), redact)?;
+    // Set once, here, before anything runs.
+    let _ = eyes_slot.set(eyes.clone());
     let (reports, turn) = (journal.clone(), turn.clone());
     let tell = move |report| {
         if let Some(input) = observers::sentinel_input(&reports, report) {
@@ -329,6 +334,18 @@ fn bodies(
     // Set once, here.
     let _ = watch_slot.set(Arc::clone(&watch));
     Ok((hands, eyes, watch, attempts))
+}
+
+/// How a step that waits looks: with the same eyes as everybody else, which know of services only through the hands.
+fn look_with(eyes: Arc<std::sync::OnceLock<Eyes>>, runtime: tokio::runtime::Handle) -> action::Look {
+    Arc::new(move |probe| match eyes.get() {
+        Some(eyes) => runtime.block_on(eyes.look(probe)),
+        None => Observation {
+            verdict: Verdict::Unknown,
+            evidence: "there are no eyes yet".to_owned(),
+            values: Default::default(),
+        },
+    })
 }
 
 /// What the journal knows each sentinel to have published last.

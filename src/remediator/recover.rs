@@ -57,11 +57,11 @@ fn end_steps(
     for incident in world.incidents.values() {
         for attempt in &incident.attempts {
             incidents.insert(attempt.id(), incident.id);
-            if let Some(running) = &attempt.running
-                && let (Some(pid), Some(start_ticks)) = (running.pid, running.start_ticks)
-            {
-                let (attempt, step) = (attempt.id(), running.intended.step);
-                open_steps.push(StepStarted { attempt, step, intent: running.intent, pid, start_ticks });
+            for running in attempt.running.values() {
+                if let (Some(pid), Some(start_ticks)) = (running.pid, running.start_ticks) {
+                    let (attempt, step) = (attempt.id(), running.intended.step);
+                    open_steps.push(StepStarted { attempt, step, intent: running.intent, pid, start_ticks });
+                }
             }
         }
     }
@@ -72,7 +72,7 @@ fn end_steps(
         .filter_map(|(id, s)| s.pid.map(|pid| (id.clone(), Running { pid, start_ticks: s.start_ticks })));
     let is_finished = |mark: &StepMark| {
         let attempt = incidents.get(&mark.attempt).and_then(|i| world.attempt(*i, mark.attempt));
-        attempt.is_some_and(|a| a.running.as_ref().is_none_or(|r| r.intended.step != mark.step))
+        attempt.is_some_and(|a| a.running.values().all(|r| r.intended.step != mark.step))
     };
     let known = Known {
         node,

@@ -21,6 +21,7 @@ pub mod proposals;
 pub mod revoked;
 pub mod schema;
 pub mod shipped;
+mod steps;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use crate::event::degradation::DegradationSeen;
 
 /// Names that may stand between `${` and `}`; attributes are `attributes.NAME`.
-pub const NAMES: [&str; 5] = ["target", "subsystem", "code", "home", "attributes.NAME"];
+pub const NAMES: [&str; 6] = ["target", "subsystem", "code", "home", "attributes.NAME", "each"];
+
+/// The target of a step that is done for several.
+const EACH: &str = "each";
 
 /// A placeholder that cannot be read or filled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +59,7 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, PlaceholderError> {
         }
         parts.push(match &tail[2..end] {
             "home" => Part::Home,
-            name @ ("target" | "subsystem" | "code") => Part::Event(name),
+            name @ ("target" | "subsystem" | "code" | EACH) => Part::Event(name),
             name if is_attribute(name) => Part::Event(name),
             name => return Err(PlaceholderError::UnknownName(crate::base::text::clip(name, 64).to_owned())),
         });
@@ -77,8 +80,10 @@ fn is_attribute(name: &str) -> bool {
 /// Which placeholders a text may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allowed {
-    /// All of them: texts of a runbook.
+    /// All but `${each}`: texts of a runbook.
     All,
+    /// All of them: texts of a step that is done for several targets.
+    Each,
     /// `${home}` only: texts of services and sentinels, which stand for themselves.
     HomeOnly,
     /// None at all.
@@ -94,7 +99,9 @@ pub fn check(text: &str, allowed: Allowed) -> Result<(), PlaceholderError> {
             Part::Event(name) => name,
         };
         let why = match allowed {
-            Allowed::All => continue,
+            Allowed::Each => continue,
+            Allowed::All if name != EACH => continue,
+            Allowed::All => "only a step with `targets` has it",
             Allowed::HomeOnly if name == "home" => continue,
             Allowed::HomeOnly => "there is no degradation here; only ${home} may be used",
             Allowed::Nothing => "no placeholder may stand here",
@@ -160,20 +167,28 @@ impl Place {
 pub struct Values<'a> {
     home: &'a str,
     event: Option<&'a DegradationSeen>,
+    each: Option<String>,
 }
 
 impl<'a> Values<'a> {
     /// For a degradation.
     pub fn of_event(home: &'a str, event: &'a DegradationSeen) -> Self {
-        Self { home, event: Some(event) }
+        Self { home, event: Some(event), each: None }
     }
     /// Without one.
     pub fn of_home(home: &'a str) -> Self {
-        Self { home, event: None }
+        Self { home, event: None, each: None }
+    }
+    /// The same for one of several targets.
+    pub fn for_each(&self, target: &str) -> Self {
+        Self { each: Some(target.to_owned()), ..self.clone() }
     }
 
-    fn value(&self, name: &str) -> Result<&'a str, PlaceholderError> {
+    fn value(&self, name: &str) -> Result<&str, PlaceholderError> {
         let none = |why| PlaceholderError::NoValue { name: name.to_owned(), why };
+        if name == EACH {
+            return self.each.as_deref().ok_or_else(|| none("only a step with `targets` has it"));
+        }
         let event = self.event.ok_or_else(|| none("there is no degradation here"))?;
         let value = match name {
             "target" => &event.target,

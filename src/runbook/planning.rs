@@ -4,18 +4,19 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::limits::{ARG_BYTES_MAX, PLAN_BYTES_MAX};
+use crate::base::limits::{ARG_BYTES_MAX, GROUP_TARGETS_MAX, PLAN_BYTES_MAX};
+use crate::base::time::Span;
 use crate::event::content::Standing;
 use crate::event::degradation::DegradationSeen;
 use crate::event::plan::{
-    ActionPlan, HttpLook, LookPlan, Plan, PreconditionPlan, ProbePlan, ProcessLook, RunPlan, RungPlan,
-    SentinelPlan, ServicePlan, ServiceVerb, StepPlan, VerificationPlan,
+    ActionPlan, GroupPlan, HttpLook, LookPlan, Plan, PreconditionPlan, ProbePlan, ProcessLook, RetryPlan,
+    RunPlan, RungPlan, SentinelPlan, ServicePlan, ServiceVerb, StepPlan, VerificationPlan,
 };
 
 use super::catalog::{Catalog, Entry};
 use super::model::{
-    Action, Kind, Precondition, Probe, ProbeLook, ProcessProbe, Run, Runbook, Rung, Service, Step,
-    Verification,
+    Action, Kind, Precondition, Probe, ProbeLook, ProcessProbe, Retry, Run, Runbook, Rung, Service, Step,
+    Targets, Verification,
 };
 use super::placeholder::{Place, PlaceholderError, Values};
 
@@ -47,6 +48,14 @@ pub enum PlanError {
         service: String,
         /// Why, with the mend.
         reason: String,
+    },
+    /// Its targets are none, too many, or not different ones.
+    #[error("{what}: {problem}; an empty list never means all")]
+    Targets {
+        /// Where in the runbook.
+        what: String,
+        /// What is wrong.
+        problem: String,
     },
     /// What comes out is too large for an entry.
     #[error("{what}: {size} bytes, at most {max}")]
@@ -139,7 +148,7 @@ impl Catalog {
     }
 }
 
-struct Resolver<'a> {
+pub(super) struct Resolver<'a> {
     catalog: &'a Catalog,
     values: Values<'a>,
     plan_for: PlanFor,
@@ -153,14 +162,19 @@ impl<'a> Resolver<'a> {
             verification.ok_or_else(|| PlanError::NotARunbook(format!("runbook/{}", runbook.id)))?;
         let locks: Result<BTreeSet<_>, _> =
             runbook.locks.iter().map(|lock| self.fill("locks", lock, Place::Lock)).collect();
+        let mut drawn = Drawn { locks: locks?, ..Drawn::default() };
+        for step in &runbook.steps {
+            self.draw(step, &mut drawn)?;
+        }
         let plan = Plan {
             preconditions: runbook
                 .preconditions
                 .iter()
                 .map(|p| self.precondition(p))
                 .collect::<Result<_, _>>()?,
-            locks: locks?.into_iter().collect(),
-            steps: runbook.steps.iter().map(|step| self.step(step)).collect::<Result<_, _>>()?,
+            locks: drawn.locks.into_iter().collect(),
+            steps: drawn.steps,
+            groups: drawn.groups,
             verification: self.verification(verification)?,
             escalation: self.escalation(runbook)?,
             runtime: runbook.limits().runtime,
@@ -172,7 +186,7 @@ impl<'a> Resolver<'a> {
         Ok(Resolved { plan, relies_on: self.relies_on.into_iter().collect() })
     }
 
-    fn fill(&self, what: &str, text: &str, place: Place) -> Result<String, PlanError> {
+    pub(super) fn fill(&self, what: &str, text: &str, place: Place) -> Result<String, PlanError> {
         let filled = self.values.fill(text, place);
         let filled = filled.map_err(|source| PlanError::Placeholder { what: what.to_owned(), source })?;
         if filled.len() > ARG_BYTES_MAX {
@@ -188,19 +202,91 @@ impl<'a> Resolver<'a> {
         Ok(PreconditionPlan { id: condition.id.clone(), probe, expect: condition.expect.clone() })
     }
 
-    fn step(&mut self, step: &Step) -> Result<StepPlan, PlanError> {
-        let what = format!("step {}", step.id);
+    /// A step, or one for each of its targets.
+    fn draw(&mut self, step: &Step, drawn: &mut Drawn) -> Result<(), PlanError> {
+        let Some(targets) = &step.targets else {
+            drawn.steps.push(self.step(step, step.id.clone())?);
+            return Ok(());
+        };
+        let what = format!("targets of step {}", step.id);
+        let mut names = Vec::new();
+        for text in &targets.list {
+            let name = self.fill(&what, text, Place::Name)?;
+            if names.contains(&name) {
+                return Err(PlanError::Targets { what, problem: format!("`{name}` stands there twice") });
+            }
+            names.push(name);
+        }
+        if names.is_empty() || names.len() > GROUP_TARGETS_MAX {
+            let problem = format!("{} targets; 1 to {GROUP_TARGETS_MAX} are allowed", names.len());
+            return Err(PlanError::Targets { what, problem });
+        }
+        let first = drawn.steps.len() as u32;
+        let outer = self.values.clone();
+        for name in &names {
+            self.values = outer.for_each(name);
+            let done = self.one_of(step, targets, name, drawn);
+            self.values = outer.clone();
+            done?;
+        }
+        drawn.groups.push(GroupPlan {
+            id: step.id.clone(),
+            first,
+            per_target: 1 + u32::from(targets.check.is_some()),
+            targets: names,
+            canary: targets.canary,
+            at_once: targets.at_once,
+            stop_percent: targets.stop_percent,
+        });
+        Ok(())
+    }
+
+    fn one_of(
+        &mut self,
+        step: &Step,
+        targets: &Targets,
+        name: &str,
+        drawn: &mut Drawn,
+    ) -> Result<(), PlanError> {
+        let id = format!("{}[{name}]", step.id);
+        drawn.locks.insert(self.fill(&format!("lock of step {id}"), &targets.lock, Place::Lock)?);
+        drawn.steps.push(self.step(step, id.clone())?);
+        let Some(check) = &targets.check else { return Ok(()) };
+        let id = format!("{id}/check");
+        let action = ActionPlan::Wait(check.resolve(self, &format!("step {id}"))?);
+        let timeout =
+            Span::from_ms(check.within.ms() + check.probe.timeout.unwrap_or(Probe::TIMEOUT).ms() + 1_000);
+        drawn.steps.push(StepPlan {
+            id,
+            action,
+            timeout,
+            retries: 0,
+            retry_delay: Span::default(),
+            retry: None,
+            idempotent: true,
+            undo: None,
+            undo_when_unknown: false,
+            irreversible: None,
+        });
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step, id: String) -> Result<StepPlan, PlanError> {
+        let what = format!("step {id}");
+        let action = self.action(&what, step.action())?;
         let undo = match &step.undo {
-            None => None,
             Some(undo) => Some(self.action(&format!("undo of {what}"), undo.action())?),
+            None if step.irreversible.is_some() => None,
+            None => action.natural_undo(),
         };
         Ok(StepPlan {
-            id: step.id.clone(),
-            action: self.action(&what, step.action())?,
+            id,
             timeout: step.timeout,
             retries: step.retry.as_ref().map_or(0, |retry| retry.times),
             retry_delay: step.retry.as_ref().map(|retry| retry.delay).unwrap_or_default(),
-            idempotent: step.idempotent,
+            retry: step.retry.as_ref().and_then(retry_plan),
+            idempotent: step.idempotent || action.is_harmless(),
+            action,
             undo,
             undo_when_unknown: step.undo_when_unknown,
             irreversible: step.irreversible.clone(),
@@ -209,17 +295,12 @@ impl<'a> Resolver<'a> {
 
     fn action(&mut self, what: &str, action: Option<Action<'_>>) -> Result<ActionPlan, PlanError> {
         match action {
-            Some(Action::Run(run)) => self.run(what, run).map(ActionPlan::Run),
-            Some(Action::Service(step)) => {
-                let (verb, text) = step.parts();
-                let id = self.fill(what, text, Place::Name)?;
-                self.service(what, &id, verb).map(ActionPlan::Service)
-            }
+            Some(action) => action.spelling().resolve(self, what),
             None => Err(PlanError::NotARunbook(what.to_owned())),
         }
     }
 
-    fn run(&self, what: &str, run: &Run) -> Result<RunPlan, PlanError> {
+    pub(super) fn run(&self, what: &str, run: &Run) -> Result<RunPlan, PlanError> {
         let argv: Result<_, _> = run.argv.iter().map(|text| self.fill(what, text, Place::Argument)).collect();
         let env = run.env.iter();
         let env: Result<_, _> =
@@ -248,7 +329,12 @@ impl<'a> Resolver<'a> {
         Ok((service, entry))
     }
 
-    fn service(&mut self, what: &str, id: &str, verb: ServiceVerb) -> Result<ServicePlan, PlanError> {
+    pub(super) fn service(
+        &mut self,
+        what: &str,
+        id: &str,
+        verb: ServiceVerb,
+    ) -> Result<ServicePlan, PlanError> {
         let (service, entry) = self.service_entry(what, id)?;
         let run = Run {
             argv: service.argv.clone(),
@@ -263,7 +349,7 @@ impl<'a> Resolver<'a> {
         Ok(ServicePlan { verb, service: service_id, digest, start, stop_timeout })
     }
 
-    fn probe(&mut self, what: &str, probe: &Probe) -> Result<ProbePlan, PlanError> {
+    pub(super) fn probe(&mut self, what: &str, probe: &Probe) -> Result<ProbePlan, PlanError> {
         let look = match probe.look() {
             Some(ProbeLook::Service(text)) => {
                 let id = self.fill(what, text, Place::Name)?;
@@ -296,7 +382,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn process(&mut self, what: &str, probe: &ProcessProbe) -> Result<ProcessLook, PlanError> {
+    pub(super) fn process(&mut self, what: &str, probe: &ProcessProbe) -> Result<ProcessLook, PlanError> {
         match probe {
             ProcessProbe::Service(text) => {
                 let id = self.fill(what, text, Place::Name)?;
@@ -337,4 +423,23 @@ impl<'a> Resolver<'a> {
         };
         rungs.iter().map(rung).collect()
     }
+}
+
+/// What the steps of a runbook come to.
+#[derive(Default)]
+struct Drawn {
+    locks: BTreeSet<String>,
+    steps: Vec<StepPlan>,
+    groups: Vec<GroupPlan>,
+}
+
+/// None where the pause stays what it is and every failure is tried again.
+fn retry_plan(retry: &Retry) -> Option<RetryPlan> {
+    let plain = retry.factor == 1 && retry.jitter_percent == 0 && retry.on.is_empty();
+    (!plain).then(|| RetryPlan {
+        factor: retry.factor,
+        max_delay: retry.max_delay,
+        jitter_percent: retry.jitter_percent,
+        on: retry.on.clone(),
+    })
 }

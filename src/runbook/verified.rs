@@ -271,9 +271,18 @@ fn within(proposal: &Proposal, content: &Content) -> Result<(), String> {
             return Err(format!("its proposal does not argue for steps of the kind {kind:?}").to_lowercase());
         }
     }
-    let target = runbook.matcher.target.as_deref().unwrap_or("*");
-    if !may.targets.iter().any(|allowed| lies_within(target, allowed)) {
-        return Err(format!("its proposal does not argue for the targets `{target}`"));
+    let matched = runbook.matcher.target.as_deref().unwrap_or("*");
+    let listed = runbook.steps.iter().filter_map(|step| step.targets.as_ref()).flat_map(|t| &t.list);
+    // What an event will say cannot be told here: it may be anything.
+    let listed = listed.map(|text| match text.as_str() {
+        "${target}" => matched,
+        text if text.contains("${") => "*",
+        text => text,
+    });
+    for target in std::iter::once(matched).chain(listed) {
+        if !may.targets.iter().any(|allowed| lies_within(target, allowed)) {
+            return Err(format!("its proposal does not argue for the targets `{target}`"));
+        }
     }
     Ok(())
 }

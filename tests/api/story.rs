@@ -94,6 +94,7 @@ fn plan() -> Plan {
         timeout: Span::from_secs(5),
         retries: 0,
         retry_delay: Span::from_secs(1),
+        retry: None,
         idempotent: true,
         undo: None,
         undo_when_unknown: false,
@@ -112,6 +113,7 @@ fn plan() -> Plan {
     Plan {
         preconditions: Vec::new(),
         locks: vec!["service/web".into()],
+        groups: Vec::new(),
         steps: vec![step],
         verification,
         escalation: Vec::new(),

@@ -519,4 +519,56 @@ pub const GUARDS: &[Guard] = &[
         ),
         &["--test", "faults", "--", "two", "--count", "1"],
     ),
+    guard(
+        "limit",
+        "a file step follows no symbolic link",
+        (
+            "src/action/root.rs",
+            "ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS",
+            "ResolveFlags::empty()",
+        ),
+        &["--lib", "action::file::tests::no_name_and_no_link_leads_out_of_the_root"],
+    ),
+    guard(
+        "limit",
+        "more processes than declared are not signalled",
+        ("src/action/signal.rs", "if found.len() > plan.at_most as usize {", "if found.is_empty() {"),
+        &["--lib", "action::signal::tests::nobody_is_signalled_when_nobody_or_more_than_declared_are_there"],
+    ),
+    guard(
+        "limit",
+        "remediator does not signal itself",
+        ("src/action/signal.rs", "if pid == rustix::process::getpid() {", "if pid == Pid::INIT {"),
+        &["--lib", "action::signal::tests::process_one_and_remediator_itself_are_never_signalled"],
+    ),
+    guard(
+        "no repetition",
+        "only the failures that are named are tried again",
+        (
+            "src/policy/steps.rs",
+            "safe && try_no <= plan.retries && plan.retries_on(outcome)",
+            "safe && try_no <= plan.retries",
+        ),
+        &["--lib", "policy::tests::lives::failures_are_tried_again_by_their_kind"],
+    ),
+    guard(
+        "limit",
+        "a canary that fails lets nothing further begin",
+        (
+            "src/policy/group.rs",
+            "let stopped = canary_failed || too_many || would_not_die;",
+            "let stopped = too_many || would_not_die;",
+        ),
+        &["--lib", "policy::tests::groups::a_canary_that_fails_stops_everything_whatever_may_fail"],
+    ),
+    guard(
+        "no repetition",
+        "steps run beside each other only within their group",
+        (
+            "src/context/attempt.rs",
+            "group.is_some() && theirs == group && other.step != step && !other.undo",
+            "true",
+        ),
+        &["--lib", "context::attempt::tests::steps_run_beside_each_other_only_within_their_group"],
+    ),
 ];

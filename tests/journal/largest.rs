@@ -88,6 +88,7 @@ fn plan() -> Plan {
         timeout: Span::from_ms(INTEGER),
         retries: u32::MAX,
         retry_delay: Span::from_ms(INTEGER),
+        retry: None,
         idempotent: false,
         undo: None,
         undo_when_unknown: false,
@@ -97,6 +98,7 @@ fn plan() -> Plan {
         preconditions: Vec::new(),
         locks: vec![name(); 8],
         steps: vec![step(0)],
+        groups: Vec::new(),
         verification: VerificationPlan {
             probe: probe(),
             settle: Span::from_ms(INTEGER),

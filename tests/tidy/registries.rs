@@ -12,9 +12,12 @@ const NOT_EVENTS: &[&str] = &["DegradationReport", "ReportError", "SentinelPlan"
 /// second column names files that belong to the folder but are no members of its list.
 const LISTS: &[(&str, &[&str])] = &[
     ("src/cli", &["client", "exit", "home", "nearest", "out", "reader", "signing", "statement"]),
-    ("src/policy", &["freeze", "held", "limits", "settle"]),
+    ("src/policy", &["freeze", "group", "held", "limits", "settle"]),
     ("src/runbook/checks", &[]),
-    ("src/action", &["group", "leftovers", "output", "permit", "sandbox", "supervisor", "table"]),
+    (
+        "src/action",
+        &["group", "leftovers", "output", "pace", "permit", "root", "sandbox", "supervisor", "table"],
+    ),
     ("src/sentinel", &["hysteresis", "watch"]),
     ("src/notify", &[]),
     ("src/api/routes", &[]),

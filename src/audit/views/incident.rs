@@ -15,7 +15,7 @@ use crate::context::{Attempt, AttemptState, Escalation, IncidentState, Remediati
 use crate::event::attempt::{AttemptPlanned, Outcome, PreconditionsChecked, Resumption, UndoOutcome};
 use crate::event::degradation::{Severity, Source};
 use crate::event::incident::{Candidate, IncidentClosed, IncidentHeld};
-use crate::event::plan::{ActionPlan, ServiceVerb};
+use crate::event::plan::ActionPlan;
 use crate::event::step::StepOutcome;
 use crate::event::verification::{Observation, Verdict};
 use crate::event::{Cause, Event, Record};
@@ -365,8 +365,8 @@ fn attempt(attempt: &Attempt) -> AttemptView {
 
 fn step(attempt: &Attempt, index: u32, id: &str, action: &ActionPlan) -> StepView {
     let at = |r: &&crate::context::RunningStep| r.intended.step == index;
-    let running = attempt.running.as_ref().filter(at);
-    let interrupted = attempt.interrupted.as_ref().filter(at);
+    let running = attempt.running.values().find(at);
+    let interrupted = attempt.interrupted.iter().find(at);
     let last = attempt.done.iter().rev().find(|d| d.step == index);
     let state = match (running, last, interrupted) {
         (Some(_), _, _) => "running",
@@ -380,26 +380,12 @@ fn step(attempt: &Attempt, index: u32, id: &str, action: &ActionPlan) -> StepVie
     let seq = unfinished.map(|r| r.intent).max(last.map(|d| d.seq));
     StepView {
         id: id.to_owned(),
-        action: one_line(action),
+        action: action.say(),
         state: state.into(),
         tries: attempt.tries(index, false) + u32::from(unfinished.is_some_and(|r| !r.intended.undo)),
         outcome: last.map(|d| d.outcome.clone()),
         took_ms: last.map(|d| d.took_ms),
         seq,
-    }
-}
-
-fn one_line(action: &ActionPlan) -> String {
-    match action {
-        ActionPlan::Run(run) => format!("run {}", run.argv.join(" ")),
-        ActionPlan::Service(service) => {
-            let verb = match service.verb {
-                ServiceVerb::Start => "start",
-                ServiceVerb::Stop => "stop",
-                ServiceVerb::Restart => "restart",
-            };
-            format!("{verb} service {}", service.service)
-        }
     }
 }
 

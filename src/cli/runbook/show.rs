@@ -6,7 +6,7 @@ use super::recorded::Recorded;
 use super::{folder, view};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
-use crate::runbook::model::{Action, Probe, ProbeLook, ProcessProbe, Step, Verification};
+use crate::runbook::model::{Probe, ProbeLook, ProcessProbe, Step, Verification};
 use crate::runbook::{Catalog, Entry, Kind, Runbook};
 
 /// Arguments.
@@ -98,11 +98,11 @@ fn resolve(runbook: &Runbook) -> Resolved {
     let (matcher, proof) = (&runbook.matcher, &runbook.verification);
     let steps = runbook.steps.iter().map(|step: &Step| ResolvedStep {
         id: step.id.clone(),
-        does: step.action().map(|a| does(&a)).unwrap_or_default(),
+        does: step.action().map(|a| a.say()).unwrap_or_default(),
         timeout: step.timeout.to_string(),
         retries: step.retry.as_ref().map_or(0, |r| r.times),
-        idempotent: step.idempotent,
-        undo: step.undo.as_ref().and_then(|u| u.action()).map(|a| does(&a)),
+        idempotent: step.may_repeat(),
+        undo: step.undo.as_ref().and_then(|u| u.action()).map(|a| a.say()),
         irreversible: step.irreversible.clone(),
     });
     Resolved {
@@ -129,16 +129,6 @@ fn resolve(runbook: &Runbook) -> Resolved {
             .iter()
             .map(|r| format!("{}: {}: {}", r.after, r.channel, r.message))
             .collect(),
-    }
-}
-
-fn does(action: &Action<'_>) -> String {
-    match action {
-        Action::Run(run) => format!("run {}", serde_json::to_string(&run.argv).unwrap_or_default()),
-        Action::Service(step) => {
-            let (verb, service) = step.parts();
-            format!("{} {service}", out::word(&verb))
-        }
     }
 }
 

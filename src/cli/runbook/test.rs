@@ -179,6 +179,7 @@ fn action(action: &ActionPlan) -> Result<String, Failure> {
     Ok(match action {
         ActionPlan::Run(run) => format!("run {} in {}", json(&run.argv)?, run.cwd),
         ActionPlan::Service(s) => format!("{} {} = {}", out::word(&s.verb), s.service, json(&s.start.argv)?),
+        other => format!("{}: {}", out::line(&other.say()), json(other)?),
     })
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::{FilePlan, HttpPlan, NotifyPlan, SignalPlan, WaitPlan};
 use crate::base::digest::FileDigest;
 use crate::base::time::Span;
 
@@ -15,12 +16,58 @@ pub enum ActionPlan {
     Run(RunPlan),
     /// Start, stop or restart a supervised service.
     Service(ServicePlan),
+    /// Send a request.
+    Http(HttpPlan),
+    /// Send a signal to a process.
+    Signal(SignalPlan),
+    /// Let time pass, or wait for something.
+    Wait(WaitPlan),
+    /// Work on files below one folder.
+    File(FilePlan),
+    /// Tell people.
+    Notify(NotifyPlan),
 }
 
 impl ActionPlan {
     /// Digest of exactly what will be done: SHA-256 of its canonical JSON.
     pub fn digest(&self) -> FileDigest {
         FileDigest::of(serde_json::to_string(self).unwrap_or_default().as_bytes())
+    }
+
+    /// It changes nothing that could be taken back, so doing it twice is as good as once.
+    pub fn is_harmless(&self) -> bool {
+        matches!(self, Self::Wait(_) | Self::Notify(_))
+    }
+
+    /// What takes it back where its runbook says nothing: only where that is certain to be the exact opposite.
+    pub fn natural_undo(&self) -> Option<Self> {
+        match self {
+            Self::File(plan) => {
+                plan.work.natural_undo().map(|work| Self::File(FilePlan { work, ..plan.clone() }))
+            }
+            _ => None,
+        }
+    }
+
+    /// One line for people.
+    pub fn say(&self) -> String {
+        match self {
+            Self::Run(run) => format!("run {}", run.argv.join(" ")),
+            Self::Service(service) => {
+                let verb = match service.verb {
+                    ServiceVerb::Start => "start",
+                    ServiceVerb::Stop => "stop",
+                    ServiceVerb::Restart => "restart",
+                };
+                format!("{verb} service {}", service.service)
+            }
+            Self::Http(http) => format!("{} {}", http.method.word(), http.url),
+            Self::Signal(signal) => format!("send {} to {}", signal.send.word(), signal.to.say()),
+            Self::Wait(WaitPlan::For(span)) => format!("wait {span}"),
+            Self::Wait(WaitPlan::Until { within, .. }) => format!("wait until healthy, at most {within}"),
+            Self::File(file) => format!("{} below {}", file.work.say(), file.root),
+            Self::Notify(notify) => format!("tell {}: {}", notify.channel, notify.message),
+        }
     }
 }
 

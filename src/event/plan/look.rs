@@ -37,6 +37,17 @@ pub enum ProcessLook {
     Name(String),
 }
 
+impl ProcessLook {
+    /// A few words for people.
+    pub fn say(&self) -> String {
+        match self {
+            Self::Service(service) => format!("service {service}"),
+            Self::PidFile(file) => format!("the process of {file}"),
+            Self::Name(name) => format!("processes named {name}"),
+        }
+    }
+}
+
 /// Which answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,12 +2,18 @@
 //! Recovery after a crash uses the plan in the journal, never the current file.
 
 mod action;
+mod group;
 mod look;
+mod retry;
+mod work;
 
 use serde::{Deserialize, Serialize};
 
 pub use action::{ActionPlan, Rlimits, RunPlan, ServicePlan, ServiceVerb};
+pub use group::GroupPlan;
 pub use look::{HttpLook, LookPlan, ProbePlan, ProcessLook};
+pub use retry::RetryPlan;
+pub use work::{FilePlan, FileWork, HttpMethod, HttpPlan, NotifyPlan, SignalName, SignalPlan, WaitPlan};
 
 use crate::base::digest::FileDigest;
 use crate::base::time::Span;
@@ -22,6 +28,9 @@ pub struct Plan {
     pub locks: Vec<String>,
     /// Steps in order.
     pub steps: Vec<StepPlan>,
+    /// Steps that are done for several targets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupPlan>,
     /// How success is told.
     pub verification: VerificationPlan,
     /// Who is told when it does not help, and when.
@@ -56,6 +65,9 @@ pub struct StepPlan {
     pub retries: u32,
     /// Pause before a retry.
     pub retry_delay: Span,
+    /// How the pause grows, and which failures are tried again. None = it stays, and all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPlan>,
     /// Running it twice is as good as once.
     pub idempotent: bool,
     /// What takes it back.

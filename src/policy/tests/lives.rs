@@ -144,3 +144,164 @@ fn a_sentinel_that_is_lost_is_itself_a_degradation() {
     assert_eq!((first.subsystem.as_str(), first.code.as_str()), ("remediator", "SENTINEL_LOST"));
     assert_eq!(play.incident().state, IncidentState::Escalated, "and it is loud");
 }
+
+/// One step of each kind that starts no program.
+fn kinds() -> Vec<StepPlan> {
+    let file = |work| FilePlan { root: "/srv/app".into(), work, max_bytes: 10, max_files: 1 };
+    let there = FileWork::Restore { from: "good".into(), to: "data".into() };
+    let http = HttpPlan {
+        method: HttpMethod::Post,
+        url: "http://127.0.0.1:1/".into(),
+        headers: BTreeMap::new(),
+        body: None,
+        expect_status: vec![200],
+        max_body: 0,
+        redirects: 0,
+    };
+    let signal = SignalPlan { send: SignalName::Hup, to: ProcessLook::Service("web".into()), at_most: 1 };
+    let notify = NotifyPlan { channel: "log".into(), message: "look at web".into() };
+    let actions = [
+        ActionPlan::Http(http),
+        ActionPlan::Signal(signal),
+        ActionPlan::Wait(WaitPlan::For(Span::from_secs(1))),
+        ActionPlan::File(file(there)),
+        ActionPlan::Notify(notify),
+    ];
+    let planned = actions.into_iter().enumerate().map(|(n, action)| StepPlan {
+        idempotent: action.is_harmless(),
+        undo: action.natural_undo(),
+        action,
+        ..step(&format!("s{n}"), false, false)
+    });
+    planned.collect()
+}
+
+#[test]
+fn a_crash_at_every_entry_repeats_no_step_of_any_kind_that_must_not_be() {
+    super::recovery::crash_everywhere(
+        || Play::new(shelf(plan(kinds(), false))),
+        |play, cut| {
+            let mut tries = BTreeMap::new();
+            play.ran.iter().for_each(|(step, _)| *tries.entry(*step).or_insert(0) += 1);
+            for (step, times) in tries {
+                let most = if matches!(step, 2 | 4) { 2 } else { 1 };
+                assert!(times <= most, "cut at {cut}: step {step} ran {times} times: {:?}", play.kinds());
+            }
+            assert!(play.incident().is_closed(), "cut at {cut}: {:?}", play.kinds());
+        },
+    );
+}
+
+#[test]
+fn a_crash_at_every_entry_takes_back_at_most_once_what_is_known_how_to() {
+    super::recovery::crash_everywhere(
+        || {
+            let mut play = Play::new(shelf(plan(kinds(), false)));
+            play.look = Verdict::Failed;
+            play
+        },
+        |play, cut| {
+            let undone = play.records.iter().filter_map(|r| match &r.event {
+                Event::StepIntended(i) if i.undo => Some((i.attempt, i.step)),
+                _ => None,
+            });
+            let undone: Vec<_> = undone.collect();
+            assert!(undone.iter().all(|(_, step)| *step == 3), "cut at {cut}: {undone:?}");
+            let attempts: std::collections::BTreeSet<_> = undone.iter().collect();
+            assert_eq!(attempts.len(), undone.len(), "cut at {cut}: {undone:?}");
+        },
+    );
+}
+
+#[test]
+fn a_notice_of_a_step_is_queued_before_the_step_has_its_outcome_and_delivered() {
+    let mut play = Play::new(shelf(plan(kinds().split_off(4), false)));
+    play.report();
+    play.run(1_000);
+    let kinds = play.kinds();
+    let queued = kinds.iter().position(|kind| *kind == "notice.queued").expect("queued");
+    assert_eq!(kinds[queued + 1], "step.finished");
+    let told = |r: &Record| matches!(&r.event, Event::NoticeQueued(n) if n.topic == "step" && n.text == "look at web");
+    assert!(told(&play.records[queued]));
+    assert_eq!(play.count("notice.delivered"), play.count("notice.queued"));
+}
+
+#[test]
+fn a_crash_at_every_entry_tells_people_at_least_once() {
+    super::recovery::crash_everywhere(
+        || Play::new(shelf(plan(kinds().split_off(4), false))),
+        |play, cut| {
+            let told = |r: &&Record| matches!(&r.event, Event::NoticeQueued(n) if n.topic == "step");
+            assert!(play.records.iter().filter(told).count() >= 1, "cut at {cut}");
+            assert!(play.world.outbox.waiting.is_empty(), "cut at {cut}: everything is delivered");
+        },
+    );
+}
+
+fn failed(failure: Failure, began: bool) -> StepOutcome {
+    StepOutcome::Failed { failure, why: "x".into(), began }
+}
+
+#[test]
+fn failures_are_tried_again_by_their_kind() {
+    let on = |on: &[Failure]| {
+        Some(RetryPlan { factor: 1, max_delay: Span::from_secs(9), jitter_percent: 0, on: on.to_vec() })
+    };
+    let cases = [
+        (StepOutcome::Exited(1), on(&[Failure::Exit]), 2),
+        (StepOutcome::Exited(1), on(&[Failure::Timeout]), 1),
+        (StepOutcome::TimedOut, on(&[Failure::Timeout]), 2),
+        (failed(Failure::Http5xx, true), on(&[Failure::Http5xx, Failure::Connect]), 2),
+        (failed(Failure::Http4xx, true), on(&[Failure::Http5xx, Failure::Connect]), 1),
+        (failed(Failure::Connect, false), None, 2),
+        (failed(Failure::Cancelled, true), None, 1),
+        (StepOutcome::Refused("no".into()), None, 1),
+    ];
+    for (outcome, retry, runs) in cases {
+        let retried = StepPlan { retries: 1, retry, ..step("a", true, false) };
+        let mut play = Play::new(shelf(plan(vec![retried], false)));
+        play.steps = [outcome.clone()].into();
+        play.report();
+        play.run(1_000);
+        assert_eq!(play.ran.len(), runs, "{outcome:?}");
+    }
+    // What certainly changed nothing may be tried again though it must not be repeated.
+    for (began, runs) in [(false, 2), (true, 1)] {
+        let retried = StepPlan { retries: 1, ..step("a", false, false) };
+        let mut play = Play::new(shelf(plan(vec![retried], false)));
+        play.steps = [failed(Failure::Connect, began)].into();
+        play.report();
+        play.run(1_000);
+        assert_eq!(play.ran.len(), runs, "began: {began}");
+    }
+}
+
+#[test]
+fn pauses_before_retries_grow_up_to_a_cap_with_jitter_that_a_replay_repeats() {
+    let attempt = crate::base::ids::AttemptId(Uuid::from_u128(7));
+    let retry = |jitter_percent| {
+        let (factor, max_delay) = (3, Span::from_secs(10));
+        StepPlan {
+            retries: 5,
+            retry_delay: Span::from_secs(1),
+            retry: Some(RetryPlan { factor, max_delay, jitter_percent, on: Vec::new() }),
+            ..step("a", true, false)
+        }
+    };
+    let pauses = |plan: &StepPlan, step| (1..=5).map(|n| plan.pause_ms(attempt, step, n)).collect::<Vec<_>>();
+    assert_eq!(pauses(&retry(0), 0), [0, 1_000, 3_000, 9_000, 10_000]);
+    let (jittered, again) = (pauses(&retry(50), 0), pauses(&retry(50), 0));
+    assert_eq!(jittered, again);
+    for (n, (with, without)) in jittered.iter().zip(pauses(&retry(0), 0)).enumerate() {
+        assert!(*with <= without && *with >= without / 2, "try {}: {with} of {without}", n + 1);
+    }
+    assert_ne!(jittered, pauses(&retry(50), 1), "steps side by side do not come at once");
+
+    let mut play = Play::new(shelf(plan(vec![retry(0)], false)));
+    play.steps = (0..4).map(|_| StepOutcome::Exited(1)).collect();
+    play.report();
+    for (ms, ran) in [(900, 1), (200, 2), (2_500, 2), (600, 3), (9_000, 4)] {
+        play.run(ms);
+        assert_eq!(play.ran.len(), ran, "after {ms} ms more");
+    }
+}

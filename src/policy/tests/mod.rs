@@ -1,5 +1,6 @@
 //! Decisions against a small catalog, hands and eyes played by a script. No I/O, no real time.
 
+mod groups;
 mod limits;
 mod lives;
 mod recovery;
@@ -22,7 +23,7 @@ use crate::event::incident::Closure;
 use crate::event::lock::{LockBreakOrdered, LockBroken};
 use crate::event::plan::*;
 use crate::event::process::ProcessStarted;
-use crate::event::step::{StepFinished, StepOutcome, TargetCleared};
+use crate::event::step::{Failure, StepFinished, StepOutcome, TargetCleared};
 use crate::event::verification::{Observation, Verdict};
 use crate::event::{Event, Record};
 
@@ -70,6 +71,7 @@ fn step(id: &str, idempotent: bool, undo: bool) -> StepPlan {
         timeout: Span::from_secs(10),
         retries: 0,
         retry_delay: Span::from_ms(0),
+        retry: None,
         idempotent,
         undo: undo.then(|| run("undo")),
         undo_when_unknown: false,
@@ -84,6 +86,7 @@ fn plan(steps: Vec<StepPlan>, preconditions: bool) -> Plan {
         preconditions: if preconditions { vec![precondition] } else { Vec::new() },
         locks: vec!["service/web".into()],
         steps,
+        groups: Vec::new(),
         verification: VerificationPlan {
             probe: probe(),
             settle: Span::from_ms(0),

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The recorded story up to each entry, a crash, and the rest: every prefix must end somewhere sensible.
-fn crash_everywhere(make: impl Fn() -> Play, check: impl Fn(&Play, usize)) {
+pub(super) fn crash_everywhere(make: impl Fn() -> Play, check: impl Fn(&Play, usize)) {
     let mut whole = make();
     whole.report();
     whole.run(400_000);
@@ -14,8 +14,11 @@ fn crash_everywhere(make: impl Fn() -> Play, check: impl Fn(&Play, usize)) {
         play.at = whole.records[cut - 1].at;
         play.steps.clear();
         play.looks.clear();
-        let intended = |r: &Record| matches!(&r.event, Event::StepIntended(i) if !i.undo);
-        play.ran = play.records.iter().filter(|r| intended(r)).map(|_| (0, false)).collect();
+        let ran = |r: &Record| match &r.event {
+            Event::StepIntended(i) if !i.undo => Some((i.step, false)),
+            _ => None,
+        };
+        play.ran = play.records.iter().filter_map(ran).collect();
         play.crash();
         play.run(400_000);
         check(&play, cut);

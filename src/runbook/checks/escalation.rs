@@ -1,4 +1,4 @@
-//! Rungs tell somebody something, on a channel that exists.
+//! Rungs and `notify` steps tell somebody something, on a channel that exists.
 
 use super::Lint;
 use crate::base::limits::SUMMARY_BYTES_MAX;
@@ -13,13 +13,20 @@ pub fn check(lint: &mut Lint) {
         lint.report("escalation", "more than 16 rungs", "keep the ones that reach somebody");
     }
     for (index, rung) in runbook.escalation.iter().enumerate() {
-        if !CHANNELS.contains(&rung.channel.as_str()) {
+        lint.telling(&format!("escalation[{index}]"), &rung.channel, &rung.message);
+    }
+}
+
+impl Lint<'_> {
+    /// Checks a channel and what is told on it, wherever a file says that.
+    pub(in crate::runbook) fn telling(&mut self, path: &str, channel: &str, message: &str) {
+        if !CHANNELS.contains(&channel) {
             let help = format!("known: {}", CHANNELS.join(", "));
-            lint.report(&format!("escalation[{index}].channel"), "there is no such channel", help);
+            self.report(&format!("{path}.channel"), "there is no such channel", help);
         }
-        if rung.message.trim().is_empty() || rung.message.len() > SUMMARY_BYTES_MAX {
+        if message.trim().is_empty() || message.len() > SUMMARY_BYTES_MAX {
             let help = format!("1 to {SUMMARY_BYTES_MAX} bytes");
-            lint.report(&format!("escalation[{index}].message"), "the message is empty or too long", help);
+            self.report(&format!("{path}.message"), "the message is empty or too long", help);
         }
     }
 }

@@ -16,10 +16,11 @@ mod run;
 mod secrets;
 mod sentinel;
 mod steps;
+mod targets;
 mod undo;
 mod verification;
 
-use super::model::{Content, Kind, Probe, Run, Runbook, Sentinel, Service};
+use super::model::{Action, Content, Kind, Probe, Run, Runbook, Sentinel, Service, Step};
 use super::problem::{Problem, Source, likely};
 use super::yaml::{self, Positions};
 
@@ -31,6 +32,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("ids", ids::check),
     ("matcher", matcher::check),
     ("steps", steps::check),
+    ("targets", targets::check),
     ("run", run::check),
     ("undo", undo::check),
     ("limits", limits::check),
@@ -74,7 +76,7 @@ impl<'a> Lint<'a> {
         }
     }
     /// Reports a problem at a value's path with what mends it.
-    fn report(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+    pub(super) fn report(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let problem = self.source.problem(self.positions.of(path), self.check, message.into());
         self.found.push(problem.with_help(help));
     }
@@ -97,13 +99,34 @@ impl<'a> Lint<'a> {
                 let verification =
                     runbook.verification.iter().map(|v| ("verification.probe".to_owned(), &v.probe));
                 let conditions = runbook.preconditions.iter().enumerate();
+                let waits = actions(runbook).into_iter().filter_map(|(path, _, action)| {
+                    action.spelling().probe().map(|(key, probe)| (format!("{path}.{key}"), probe))
+                });
+                let checked = runbook.steps.iter().enumerate().filter_map(|(index, step)| {
+                    let until = step.targets.as_ref()?.check.as_ref()?;
+                    Some((format!("steps[{index}].targets.check.probe"), &until.probe))
+                });
                 conditions
                     .map(|(i, p)| (format!("preconditions[{i}].probe"), &p.probe))
+                    .chain(waits)
+                    .chain(checked)
                     .chain(verification)
                     .collect()
             }
         }
     }
+}
+
+/// Everything that a runbook's steps do or undo, with its path and its step.
+fn actions(runbook: &Runbook) -> Vec<(String, &Step, Action<'_>)> {
+    let mut found = Vec::new();
+    for (index, step) in runbook.steps.iter().enumerate() {
+        let undo = step.undo.as_ref().and_then(|undo| undo.action());
+        for (at, action) in [("", step.action()), (".undo", undo)] {
+            found.extend(action.map(|a| (format!("steps[{index}]{at}.{}", a.word()), step, a)));
+        }
+    }
+    found
 }
 
 /// A file that could not be accepted, with as much of its name as could be read.

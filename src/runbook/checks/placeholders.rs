@@ -1,28 +1,35 @@
 //! Placeholders are known ones and stand only where they are resolved.
 
 use super::Lint;
-use crate::runbook::model::{Action, Probe, ProbeLook, ProcessProbe, Run};
+use crate::runbook::model::{Probe, ProbeLook, ProcessProbe, Step};
 use crate::runbook::placeholder::{Allowed, check as check_text};
+use crate::runbook::steps::Texts;
 
 /// The check.
 pub fn check(lint: &mut Lint) {
     let allowed = if lint.runbook().is_some() { Allowed::All } else { Allowed::HomeOnly };
     let mut texts: Vec<(String, &str, Allowed)> = Vec::new();
-    for (path, run) in lint.runs() {
-        run_texts(&path, run, allowed, &mut texts);
-    }
     for (path, probe) in lint.probes() {
+        let several = |(index, step): (usize, &Step)| {
+            step.targets.is_some() && path.starts_with(&format!("steps[{index}]."))
+        };
+        let mut steps = lint.runbook().into_iter().flat_map(|runbook| runbook.steps.iter().enumerate());
+        let allowed = if steps.any(several) { Allowed::Each } else { allowed };
         probe_texts(&path, probe, allowed, &mut texts);
     }
     if let Some(runbook) = lint.runbook() {
-        for (index, step) in runbook.steps.iter().enumerate() {
-            for (path, action) in
-                [("service", step.action()), ("undo.service", step.undo.as_ref().and_then(|u| u.action()))]
-            {
-                if let Some(Action::Service(service)) = action {
-                    texts.push((format!("steps[{index}].{path}"), service.parts().1, allowed));
-                }
-            }
+        for (path, step, action) in super::actions(runbook) {
+            let mut found = Texts::new(if step.targets.is_some() { Allowed::Each } else { allowed });
+            action.spelling().texts(&path, &mut found);
+            texts.extend(found.into_found());
+        }
+        for (index, targets) in
+            runbook.steps.iter().enumerate().filter_map(|(i, s)| Some((i, s.targets.as_ref()?)))
+        {
+            let at = format!("steps[{index}].targets");
+            texts.push((format!("{at}.lock"), &targets.lock, Allowed::Each));
+            let list = targets.list.iter().enumerate();
+            texts.extend(list.map(|(i, name)| (format!("{at}.list[{i}]"), name.as_str(), allowed)));
         }
         let locks = runbook.locks.iter().enumerate();
         texts.extend(locks.map(|(i, lock)| (format!("locks[{i}]"), lock.as_str(), allowed)));
@@ -52,13 +59,6 @@ pub fn check(lint: &mut Lint) {
             lint.report(&path, error.to_string(), "correct the placeholder, or write the text out");
         }
     }
-}
-
-fn run_texts<'a>(path: &str, run: &'a Run, allowed: Allowed, out: &mut Vec<(String, &'a str, Allowed)>) {
-    let argv = run.argv.iter().enumerate();
-    out.extend(argv.map(|(i, text)| (format!("{path}.argv[{i}]"), text.as_str(), allowed)));
-    out.extend(run.env.iter().map(|(name, text)| (format!("{path}.env.{name}"), text.as_str(), allowed)));
-    out.push((format!("{path}.cwd"), &run.cwd, allowed));
 }
 
 fn probe_texts<'a>(

@@ -19,7 +19,8 @@ pub fn check(lint: &mut Lint) {
             let message = format!("step `{}` has an undo and says that there is none", step.id);
             lint.report(&format!("{path}.undo"), message, "keep `undo` or `irreversible`");
         }
-        if !step.idempotent && step.undo.is_none() && reason.is_none() {
+        let natural = step.action().is_some_and(|action| action.spelling().has_natural_undo());
+        if !step.may_repeat() && step.undo.is_none() && !natural && reason.is_none() {
             let message =
                 format!("step `{}` may not be repeated, and nothing says how it is taken back", step.id);
             lint.report(
@@ -28,7 +29,7 @@ pub fn check(lint: &mut Lint) {
                 "write `undo: …`, or `irreversible: WHY`, or `idempotent: true` if it is",
             );
         }
-        if step.undo_when_unknown && step.undo.is_none() {
+        if step.undo_when_unknown && step.undo.is_none() && (!natural || reason.is_some()) {
             let help = "write the undo, or leave `undo_when_unknown` out";
             lint.report(&format!("{path}.undo_when_unknown"), "there is no undo", help);
         }

@@ -9,6 +9,7 @@ mod sentinel;
 mod service;
 mod step;
 
+pub use super::steps::{Run, ServiceStep};
 pub use probe::{HttpProbe, Probe, ProbeLook, ProcessProbe};
 pub use proposal::{May, Proposal};
 pub use runbook::{
@@ -16,7 +17,12 @@ pub use runbook::{
 };
 pub use sentinel::{Report, Sentinel};
 pub use service::Service;
-pub use step::{Action, Retry, Run, ServiceStep, Step, StepKind, Undo};
+pub use step::{Action, Retry, Step, StepKind, Targets, Undo};
+
+/// Working directory of programs that name none.
+pub(super) fn home() -> String {
+    "${home}".to_owned()
+}
 
 use std::borrow::Cow;
 

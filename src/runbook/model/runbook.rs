@@ -78,7 +78,10 @@ impl Runbook {
     }
     /// Whether every step can be repeated safely or taken back: what the solo policy asks for.
     pub fn is_reversible(&self) -> bool {
-        self.steps.iter().all(|s| s.irreversible.is_none() && (s.idempotent || s.undo.is_some()))
+        self.steps.iter().all(|s| {
+            let natural = s.action().is_some_and(|action| action.spelling().has_natural_undo());
+            s.irreversible.is_none() && (s.may_repeat() || s.undo.is_some() || natural)
+        })
     }
 }
 

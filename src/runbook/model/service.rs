@@ -38,7 +38,7 @@ pub struct Service {
     #[serde(default)]
     pub env_pass: Vec<String>,
     /// Working directory. Default `${home}`.
-    #[serde(default = "super::step::home")]
+    #[serde(default = "super::home")]
     pub cwd: String,
     /// Bounds that the kernel keeps.
     #[serde(default)]
