@@ -208,7 +208,10 @@ impl Play {
             Effect::Deliver { notice, .. } => {
                 self.input(Input::NoticeTried { notice, failure: None });
             }
-            Effect::StopWatch { .. } | Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => {}
+            Effect::StopWatch { .. }
+            | Effect::ReleaseLocks { .. }
+            | Effect::BreakLock { .. }
+            | Effect::ForgetEdge { .. } => {}
         }
     }
 
