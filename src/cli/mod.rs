@@ -2,7 +2,9 @@
 //! stderr. Not for: what the commands show (audit) or do (the layers below).
 
 mod audit;
+mod backup;
 mod client;
+mod completions;
 mod config;
 mod demo;
 mod demo_service;
@@ -16,11 +18,14 @@ mod incident;
 mod incidents;
 mod init;
 mod journal;
+mod key;
 mod lock;
+mod man;
 mod nearest;
 mod out;
 mod pause;
 mod reader;
+mod restore;
 mod resume;
 mod runbook;
 mod serve;
@@ -28,6 +33,7 @@ mod signing;
 mod statement;
 mod status;
 mod target;
+mod uninstall;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -128,10 +134,22 @@ commands! {
     Config => config,
     /// Who holds which lock, and taking one away.
     Lock => lock,
+    /// The keys that sign the journal.
+    Key => key,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
+    Backup => backup,
+    Restore => restore,
+    Uninstall => uninstall,
+    Completions => completions,
+    Man => man,
     #[command(name = "__demo-service", hide = true)]
     DemoService => demo_service,
+}
+
+/// The whole command line, for completions and manual pages.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// Reads the command line, runs the command, says what went wrong.

@@ -42,6 +42,28 @@ pub struct Resumed {
     pub statement: SignedStatement,
 }
 
+/// Someone who may ordered a new key for the journal. The key itself is in `journal.key_rotated`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRotationOrdered {
+    /// The principal whose `control@remediator` signature was accepted.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The signed statement.
+    pub statement: SignedStatement,
+}
+
+/// The journal keeps the key that it has.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRotationRefused {
+    /// Who wanted another, as far as known.
+    pub by: String,
+    /// Why not.
+    pub reason: String,
+}
+
 /// A statement that somebody with the role `control@remediator` signed. It is good once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

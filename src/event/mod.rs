@@ -124,6 +124,8 @@ registry! {
     "control.paused" 1 control::Paused,
     "control.drain_started" 1 control::DrainStarted,
     "control.drained" 1 control::Drained,
+    "control.key_rotation_ordered" 1 control::KeyRotationOrdered,
+    "control.key_rotation_refused" 1 control::KeyRotationRefused,
     "control.resumed" 1 control::Resumed,
     "degradation.seen" 1 degradation::DegradationSeen,
     "degradation.recovered" 1 degradation::DegradationRecovered,

@@ -89,6 +89,8 @@ pub enum Effect {
         /// The last token that this journal knows.
         floor: u64,
     },
+    /// Give the journal another key: the turn does it itself, as it owns the journal's end.
+    RotateKey,
     /// Run the step that this entry intended.
     RunStep {
         /// Which incident.
@@ -188,6 +190,7 @@ fn outside_incidents(world: &World, record: &Record) -> Vec<Effect> {
             Some(at) => vec![Effect::Deliver { notice: failed.notice, not_before_elapsed_ms: at }],
             None => Vec::new(),
         },
+        Event::KeyRotationOrdered(_) => vec![Effect::RotateKey],
         Event::LockBreakOrdered(ordered) => {
             let floor = world.machine.tokens.get(&ordered.resource).copied().unwrap_or(0);
             vec![Effect::BreakLock { resource: ordered.resource.clone(), token: ordered.token, floor }]

@@ -4,7 +4,7 @@ use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, IncidentId, Seq};
 use crate::event::Event;
 use crate::event::content::{CatalogLoaded, ConfigLoaded, TrustChanged, TrustRefused, TrustRestored};
-use crate::event::control::{DrainStarted, Paused, Resumed, SignedStatement};
+use crate::event::control::{DrainStarted, KeyRotationOrdered, Paused, Resumed, SignedStatement};
 use crate::event::degradation::{DegradationRecovered, DegradationRefused, DegradationSeen};
 use crate::event::lock::{LockBreakFailed, LockBreakOrdered, LockBroken};
 use crate::event::process::{ProcessStarted, ProcessStopped};
@@ -98,6 +98,10 @@ pub enum Input {
     BreakOrdered(LockBreakOrdered),
     /// What came of that.
     LockBreakEnded(Result<LockBroken, LockBreakFailed>),
+    /// Someone who may orders another key for the journal.
+    KeyRotationOrdered(KeyRotationOrdered),
+    /// Another key could not be had.
+    KeyRotationFailed(String),
     /// Someone who may resumed.
     Resumed(Resumed),
     /// Someone who may ends the freeze of an incident's attempt.

@@ -33,6 +33,7 @@ pub use runbooks::{Offer, OfferLimits, OfferStanding, Planned, Runbooks};
 pub use timers::next_timer;
 
 use crate::context::World;
+use crate::event::control::KeyRotationRefused;
 use desk::Desk;
 
 /// Decides one input against the world and advances the world by the events decided.
@@ -71,6 +72,10 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         Input::Sentinel(event) => machine::sentinel(&mut desk, *event),
         Input::Paused(paused) => desk.note(None, None, paused),
         Input::DrainStarted(started) => desk.note(None, None, started),
+        Input::KeyRotationOrdered(ordered) => people::key_ordered(&mut desk, ordered),
+        Input::KeyRotationFailed(reason) => {
+            desk.note(None, None, KeyRotationRefused { by: "remediator".into(), reason })
+        }
         Input::BreakOrdered(ordered) => people::break_ordered(&mut desk, ordered),
         Input::LockBreakEnded(ended) => people::break_ended(&mut desk, ended),
         Input::Resumed(resumed) => people::resumed(&mut desk, resumed),

@@ -3,9 +3,10 @@
 use super::desk::{Answer, Desk};
 use super::{attempt, held, settle};
 use crate::base::ids::IncidentId;
+use crate::base::limits::KEY_ROTATIONS_PER_DAY_MAX;
 use crate::context::IncidentState;
 use crate::event::attempt::{AttemptThawed, Outcome};
-use crate::event::control::{Drained, Resumed, SignedStatement};
+use crate::event::control::{Drained, KeyRotationOrdered, KeyRotationRefused, Resumed, SignedStatement};
 use crate::event::incident::Closure;
 use crate::event::lock::{LockBreakFailed, LockBreakOrdered, LockBroken};
 use crate::event::step::TargetCleared;
@@ -39,6 +40,21 @@ pub(super) fn break_ordered(desk: &mut Desk<'_>, ordered: LockBreakOrdered) -> A
     }
     let granted = desk.world.machine.locks.held.get(&ordered.resource).map(|held| held.seq);
     desk.note(None, granted, ordered)
+}
+
+/// Someone who may wants another key for the journal. Bounded (RM-25), and a refusal is on record.
+pub(super) fn key_ordered(desk: &mut Desk<'_>, ordered: KeyRotationOrdered) -> Answer {
+    if used(desk, &ordered.statement) {
+        return Answer::Nothing;
+    }
+    let (now, since) = (desk.now(), desk.world.control.key.since);
+    let made = desk.world.control.key.rotations(now);
+    if made >= KEY_ROTATIONS_PER_DAY_MAX {
+        let reason = format!("{made} rotations within 24h, {KEY_ROTATIONS_PER_DAY_MAX} are allowed");
+        let refused = KeyRotationRefused { by: ordered.by, reason };
+        return desk.put(None, Some(since), refused.into()).map_or(Answer::Nothing, Answer::TooSoon);
+    }
+    desk.note(None, Some(since), ordered)
 }
 
 /// What came of it.

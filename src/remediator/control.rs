@@ -6,7 +6,7 @@ use super::handle::Rejection;
 use crate::base::digest::FileDigest;
 use crate::base::ids::NodeId;
 use crate::base::limits::{INTEGER_MAX, NAME_BYTES_MAX};
-use crate::event::control::{Resumed, SignedStatement};
+use crate::event::control::{KeyRotationOrdered, Resumed, SignedStatement};
 use crate::event::lock::LockBreakOrdered;
 use crate::event::step::TargetCleared;
 use crate::journal::Clock as _;
@@ -44,6 +44,8 @@ pub enum Control {
     Clear,
     /// Take a lock from whoever holds it; the subject is `RESOURCE#TOKEN`.
     Break,
+    /// Give the journal another key.
+    RotateKey,
 }
 
 impl Control {
@@ -54,6 +56,7 @@ impl Control {
             Self::Thaw => "thaw",
             Self::Clear => "clear",
             Self::Break => "break",
+            Self::RotateKey => "rotate-key",
         }
     }
 }
@@ -102,6 +105,7 @@ fn input(
     };
     Ok(match control {
         Control::Resume => Input::Resumed(Resumed { by, reason, statement }),
+        Control::RotateKey => Input::KeyRotationOrdered(KeyRotationOrdered { by, reason, statement }),
         Control::Clear => {
             Input::Cleared(TargetCleared { target: subject("a target")?, by, reason, statement })
         }

@@ -124,7 +124,8 @@ impl Dispatcher {
             Effect::ForgetEdge { subsystem, code, target } => {
                 self.sentinels.forget_edge(&subsystem, &code, &target);
             }
-            Effect::RunStep { .. } => {}
+            // The turn's own, or done above.
+            Effect::RotateKey | Effect::RunStep { .. } => {}
         }
     }
 

@@ -135,7 +135,7 @@ impl Handle {
         match ask(running, Input::Reported(Box::new(seen))).await? {
             Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
             Answer::Full => Err(Rejection::Full { retry_after_s: 30 }),
-            Answer::Nothing | Answer::Recorded(_) => Err(Rejection::Refused {
+            Answer::Nothing | Answer::Recorded(_) | Answer::TooSoon(_) => Err(Rejection::Refused {
                 code: "NOT_RECORDED",
                 reason: "the report was not recorded; this is a defect, please report it".into(),
             }),
@@ -178,6 +178,10 @@ impl Handle {
                     "nothing was there to {}, or this statement was used before: sign a new one",
                     control.word()
                 ),
+            }),
+            Answer::TooSoon(seq) => Err(Rejection::Refused {
+                code: "TOO_SOON",
+                reason: format!("that was done too often of late: entry {seq} says how often it may be"),
             }),
             answer => recorded(answer),
         }

@@ -21,6 +21,7 @@ mod shutdown;
 mod snapshots;
 pub mod spool;
 mod starts;
+mod systemd;
 mod turn;
 
 pub use bootstrap::{Face, Options, serve};

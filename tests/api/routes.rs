@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fake::serve;
 
-const GUARDED: [(&str, &str); 16] = [
+const GUARDED: [(&str, &str); 17] = [
     ("POST", "/v1/degradations"),
     ("GET", "/v1/receipts/0190a5a0-0000-7000-8000-000000000000"),
     ("GET", "/v1/incidents"),
@@ -19,6 +19,7 @@ const GUARDED: [(&str, &str); 16] = [
     ("GET", "/v1/locks"),
     ("POST", "/v1/control/drain"),
     ("POST", "/v1/control/break"),
+    ("POST", "/v1/control/rotate-key"),
     ("POST", "/v1/control/resume"),
     ("POST", "/v1/control/thaw"),
     ("POST", "/v1/control/clear"),

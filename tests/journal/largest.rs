@@ -180,6 +180,8 @@ fn of_the_process_and_its_content() -> Vec<Event> {
         TrustRestored { files: map(3, &digest()) }.into(),
         Paused { by: name(), reason: line() }.into(),
         DrainStarted { by: name(), reason: line() }.into(),
+        KeyRotationOrdered { by: name(), reason: line(), statement: statement() }.into(),
+        KeyRotationRefused { by: name(), reason: line() }.into(),
         Drained { started: INTEGER }.into(),
         LockBreakOrdered {
             resource: name(),

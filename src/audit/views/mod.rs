@@ -17,7 +17,9 @@ pub use incidents::{IncidentFilter, IncidentList, IncidentSummary};
 pub use locks::{BreakView, LockState, LockView, LocksView};
 pub use page::{EntryView, Page};
 pub use receipt::ReceiptView;
-pub use status::{CatalogView, ContentView, DrainView, HeadView, PausedView, StatusView, TrustView};
+pub use status::{
+    CatalogView, ContentView, DrainView, HeadView, KeyRefusedView, KeyView, PausedView, StatusView, TrustView,
+};
 
 /// Version of every view's JSON.
 pub(super) const V: u32 = 1;

@@ -9,8 +9,11 @@ use crate::audit::entries::{Error, Health};
 use crate::audit::projection::Audit;
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::{NodeId, Seq};
+use crate::base::sign::KeyId;
 use crate::base::time::rfc3339;
-use crate::context::{Alarm, Control, Drain, Frozen, SentinelState, ServiceState, Tainted, Trust, World};
+use crate::context::{
+    Alarm, Control, Drain, Frozen, SentinelState, ServiceState, SigningKey, Tainted, Trust, World,
+};
 use crate::event::content::Standing;
 
 /// How things are now.
@@ -33,6 +36,9 @@ pub struct StatusView {
     /// A drain in force.
     #[serde(default)]
     pub draining: Option<DrainView>,
+    /// The journal's key.
+    #[serde(default)]
+    pub key: Option<KeyView>,
     /// Why it runs observe-only.
     pub observe_only: Option<String>,
     /// Trust files in force.
@@ -96,6 +102,26 @@ pub struct DrainView {
     pub drained: Option<Seq>,
 }
 
+/// The journal's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyView {
+    /// Its id.
+    pub id: KeyId,
+    /// The entry that brought it into force.
+    pub since: Seq,
+    /// The last order for another one that came to nothing, if none has succeeded since.
+    pub refused: Option<KeyRefusedView>,
+}
+
+/// An order for another key that came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRefusedView {
+    /// The entry that says so.
+    pub seq: Seq,
+    /// Why.
+    pub reason: String,
+}
+
 /// Trust files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrustView {
@@ -151,6 +177,7 @@ impl Audit {
             stopped_cleanly: world.stopped_cleanly,
             paused: paused(&world.control),
             draining: draining(&world),
+            key: key(&world.control.key),
             observe_only: world.observe_only.clone(),
             trust: trust(&world.trust),
             catalog: catalog(&world),
@@ -180,6 +207,11 @@ fn paused(control: &Control) -> Option<PausedView> {
 fn draining(world: &World) -> Option<DrainView> {
     let Drain { by, reason, seq, drained } = world.control.drain.clone()?;
     Some(DrainView { by, reason, seq, running: world.active_attempts(), drained })
+}
+
+fn key(key: &SigningKey) -> Option<KeyView> {
+    let refused = key.refused.clone().map(|(seq, reason)| KeyRefusedView { seq, reason });
+    key.id.map(|id| KeyView { id, since: key.since, refused })
 }
 
 fn trust(trust: &Trust) -> TrustView {

@@ -128,6 +128,43 @@ fn a_broken_lock_is_known_its_token_has_grown_and_its_statement_is_good_once() {
 }
 
 #[test]
+fn a_key_is_rotated_three_times_a_day_and_a_refusal_is_on_record() {
+    let mut play = Play::new(shelf(plan(Vec::new(), false)));
+    let order = |play: &mut Play, n: u32| {
+        play.input(Input::KeyRotationOrdered(KeyRotationOrdered {
+            by: "ann".into(),
+            reason: "lost a backup".into(),
+            statement: SignedStatement { digest: FileDigest::of(b"s"), nonce: format!("n{n}") },
+        }))
+    };
+    for n in 0..3 {
+        assert!(matches!(order(&mut play, n), Answer::Recorded(_)), "{n}");
+        // The turn appends this one itself.
+        let record = Record {
+            seq: play.world.next_seq,
+            at: play.at,
+            boot: BootId(Uuid::from_u128(1)),
+            node: NodeId(Uuid::nil()),
+            incident: None,
+            cause: None,
+            event: KeyRotated {
+                public_key: JournalKey::from_seed(&[n as u8 + 1; 32]).public(),
+                retires: JournalKey::from_seed(&[9; 32]).id(),
+                possession: String::new(),
+            }
+            .into(),
+        };
+        play.world.apply(&record);
+        play.records.push(record);
+    }
+    assert_eq!(order(&mut play, 2), Answer::Nothing, "a statement is good once");
+    assert!(matches!(order(&mut play, 3), Answer::TooSoon(_)));
+    assert_eq!(play.count("control.key_rotation_refused"), 1);
+    play.pass(25 * 3_600_000);
+    assert!(matches!(order(&mut play, 4), Answer::Recorded(_)));
+}
+
+#[test]
 fn a_nearly_full_disk_begins_nothing_new_and_goes_on_by_itself() {
     let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
     play.space_low = true;
