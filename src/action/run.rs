@@ -221,11 +221,13 @@ fn drain(reader: &mut Option<std::io::PipeReader>, output: &mut Capture) {
 #[cfg(test)]
 mod tests {
     use crate::action::testing::{Bench, run_plan, sh, until};
-    use crate::action::{HandReport, Hands};
+    use crate::action::{HandReport, Hands, Permit};
     use crate::base::limits::STEP_OUTPUT_BYTES_MAX;
+    use crate::base::time::Span;
     use crate::coordination::LockProof;
     use crate::event::plan::{ActionPlan, RunPlan};
     use crate::event::step::{StepOutcome, StepStarted};
+    use crate::journal::proof::Committed;
 
     use super::super::table::{self, Seen};
 
@@ -260,6 +262,28 @@ mod tests {
         assert_eq!((done.attempt, done.step, done.intent), (bench.attempt, 0, 9));
         let started = started(&bench);
         assert!(started.pid > 1 && started.start_ticks > 0 && started.intent == 9);
+    }
+
+    #[test]
+    fn steps_under_one_lock_run_beside_each_other() {
+        let bench = Bench::new();
+        let dir = bench.dir.path().to_str().unwrap();
+        for (seq, own, other) in [(9, "a", "b"), (10, "b", "a")] {
+            // Each ends only when the other has begun.
+            let action = ActionPlan::Run(sh(&format!(
+                "cd {dir}; : > {own}; until [ -e {other} ]; do sleep 0.01; done"
+            )));
+            let intent = Committed::for_tests(seq, bench.intent(&action));
+            bench.hands.run(Permit::for_tests(intent, action, Span::from_secs(20), &bench.lock));
+        }
+        until("both have ended", || {
+            let told = bench.told.lock().unwrap();
+            let ended = told.iter().filter_map(|report| match report {
+                HandReport::StepFinished(finished) => Some(&finished.outcome),
+                _ => None,
+            });
+            ended.filter(|outcome| **outcome == StepOutcome::Succeeded).count() == 2
+        });
     }
 
     #[test]

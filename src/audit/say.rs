@@ -32,7 +32,7 @@ pub fn say(event: &Event) -> String {
         E::IncidentEscalated(_) | E::EscalationHeld(_) | E::WatchObserved(_) | E::IncidentRelapsed(_) => {
             incident(event)
         }
-        E::IncidentClosed(_) => incident(event),
+        E::IncidentClosed(_) | E::RerunOrdered(_) => incident(event),
         E::AttemptPlanned(_) | E::PreconditionsChecked(_) | E::AttemptResumed(_) | E::UndoStarted(_) => {
             attempt(event)
         }
@@ -179,6 +179,15 @@ fn incident(event: &Event) -> String {
         }
         Event::WatchObserved(e) => format!("regression watch, look {}: {}", e.looks, seen(&e.observation)),
         Event::IncidentRelapsed(e) => format!("relapsed {} after the healing: {}", e.after, e.evidence),
+        Event::RerunOrdered(e) => format!(
+            "{} ordered `{}` again from step `{}` ({} stand, {} inputs differ): {}",
+            e.by,
+            e.runbook,
+            e.from,
+            e.skips,
+            e.differences.len(),
+            e.reason
+        ),
         Event::IncidentClosed(e) => format!("closed, {}: {}", closure(e.closure), e.evidence),
         _ => String::new(),
     }

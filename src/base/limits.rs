@@ -99,6 +99,8 @@ pub const OUTPUT_DRAIN_MS_MAX: u64 = 200;
 pub const EVIDENCE_BYTES_MAX: usize = 512;
 /// Body of an http look that is read and searched.
 pub const LOOK_BODY_BYTES_MAX: usize = 64 * 1024;
+/// Inputs that are told to differ when an attempt is ordered again: with two sides each they fit one entry.
+pub const DIFFERENCES_MAX: usize = 32;
 /// Targets of one step: each is a step of the plan and a lock of its own.
 pub const GROUP_TARGETS_MAX: usize = 32;
 /// Body of a request that an `http` step sends: with the rest of its plan it must fit an entry.

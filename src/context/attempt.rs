@@ -449,6 +449,7 @@ mod tests {
             relies_on: Vec::new(),
             target: "web".into(),
             dry_run: false,
+            skips: 0,
             plan,
         };
         Attempt { state: AttemptState::Ready, ..Attempt::new(planned, 1, 0) }

@@ -94,6 +94,7 @@ impl Control {
             Event::KeyRotationOrdered(ordered) => self.use_up(&ordered.statement.nonce, now),
             Event::KeyRotationRefused(refused) => self.key.refused = Some((seq, refused.reason.clone())),
             Event::LockBreakOrdered(ordered) => self.use_up(&ordered.statement.nonce, now),
+            Event::RerunOrdered(ordered) => self.use_up(&ordered.statement.nonce, now),
             Event::TargetCleared(cleared) => self.use_up(&cleared.statement.nonce, now),
             Event::AttemptThawed(thawed) => {
                 if let Some(statement) = &thawed.statement {

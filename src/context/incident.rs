@@ -184,7 +184,7 @@ impl RemediationContext {
             (_, Event::DegradationSeen(_) | Event::DegradationRecovered(_) | Event::TargetTainted(_)) => {
                 state
             }
-            (S::Open | S::Held | S::Escalated, Event::IncidentMatched(_)) => state,
+            (S::Open | S::Held | S::Escalated, Event::IncidentMatched(_) | Event::RerunOrdered(_)) => state,
             (S::Open | S::Held | S::Escalated, Event::AttemptPlanned(_)) => S::Remediating,
             (S::Open | S::Held | S::Escalated, Event::IncidentHeld(_)) => S::Held,
             (S::Open | S::Held | S::Escalated, Event::IncidentEscalated(_)) => S::Escalated,

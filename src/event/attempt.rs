@@ -32,8 +32,15 @@ pub struct AttemptPlanned {
     pub target: String,
     /// Plan only, nothing is run (observe-only).
     pub dry_run: bool,
+    /// Steps that an earlier attempt did and that are not done again: the first one is the one behind them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skips: u32,
     /// What will be done.
     pub plan: Plan,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Where in the attempt preconditions were looked at (RM-8).

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
-use crate::base::ids::{Fingerprint, Seq};
+use crate::base::ids::{AttemptId, Fingerprint, Seq};
 use crate::base::time::Span;
 
 use super::verification::Observation;
@@ -124,6 +124,41 @@ pub struct IncidentRelapsed {
     pub evidence: String,
     /// How long after the healing.
     pub after: Span,
+}
+
+/// A person who may ordered a failed attempt again, from the step at which it failed. The attempt that follows is
+/// planned from what is in force now; what differs from before stands here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RerunOrdered {
+    /// The attempt that had failed.
+    pub of: AttemptId,
+    /// Its runbook.
+    pub runbook: String,
+    /// Id of the step that is begun with.
+    pub from: String,
+    /// Steps before it, which stand and are not done again.
+    pub skips: u32,
+    /// The principal who signed the statement.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The signed statement.
+    pub statement: super::control::SignedStatement,
+    /// What is different from the failed attempt.
+    pub differences: Vec<InputDifference>,
+}
+
+/// One input that is not what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputDifference {
+    /// Which: `runbook`, `catalog`, `locks`, `verification`, `relies_on`, or `step ID`.
+    pub what: String,
+    /// As it was; none = it was not there.
+    pub before: Option<String>,
+    /// As it is; none = it is gone.
+    pub now: Option<String>,
 }
 
 /// How an incident ended.

@@ -138,6 +138,7 @@ registry! {
     "incident.escalation_held" 1 incident::EscalationHeld,
     "incident.watched" 1 incident::WatchObserved,
     "incident.relapsed" 1 incident::IncidentRelapsed,
+    "incident.rerun_ordered" 1 incident::RerunOrdered,
     "incident.closed" 1 incident::IncidentClosed,
     "attempt.planned" 1 attempt::AttemptPlanned,
     "attempt.preconditions_checked" 1 attempt::PreconditionsChecked,

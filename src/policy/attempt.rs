@@ -140,7 +140,7 @@ fn proceed(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) {
                 steps::intend(desk, id, cause, step);
             }
         }
-        (AttemptState::Ready, _) => steps::go_to(desk, id, cause, 0),
+        (AttemptState::Ready, _) => steps::go_to(desk, id, cause, attempt.planned.skips),
         _ => {}
     }
 }

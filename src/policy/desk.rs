@@ -43,6 +43,8 @@ pub enum Answer {
     Full,
     /// A rule does not allow it now; this entry says why.
     TooSoon(Seq),
+    /// It cannot be done now, and why.
+    NotNow(&'static str),
 }
 
 /// A decision: what happened, what follows, what is answered.

@@ -104,6 +104,19 @@ pub enum Input {
     KeyRotationFailed(String),
     /// Someone who may resumed.
     Resumed(Resumed),
+    /// Someone who may orders a failed attempt again.
+    Rerun {
+        /// Which incident.
+        incident: IncidentId,
+        /// The step to begin with; none = the first one that does not stand.
+        from: Option<String>,
+        /// The principal.
+        by: String,
+        /// Why.
+        reason: String,
+        /// What was signed.
+        statement: SignedStatement,
+    },
     /// Someone who may ends the freeze of an incident's attempt.
     Thawed {
         /// Which incident.

@@ -16,6 +16,7 @@ mod machine;
 mod notices;
 mod people;
 mod recovery;
+mod rerun;
 mod runbooks;
 mod settle;
 mod steps;
@@ -79,6 +80,9 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         Input::BreakOrdered(ordered) => people::break_ordered(&mut desk, ordered),
         Input::LockBreakEnded(ended) => people::break_ended(&mut desk, ended),
         Input::Resumed(resumed) => people::resumed(&mut desk, resumed),
+        Input::Rerun { incident, from, by, reason, statement } => {
+            rerun::ordered(&mut desk, incident, from.as_deref(), by, reason, statement)
+        }
         Input::Thawed { incident, by, reason, statement } => {
             people::thawed(&mut desk, incident, by, reason, statement)
         }

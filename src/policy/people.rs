@@ -118,6 +118,6 @@ pub(super) fn closed(desk: &mut Desk<'_>, id: IncidentId, by: &str, reason: &str
     Answer::Recorded(next)
 }
 
-fn used(desk: &Desk<'_>, statement: &SignedStatement) -> bool {
+pub(super) fn used(desk: &Desk<'_>, statement: &SignedStatement) -> bool {
     desk.world.control.nonces.contains_key(&statement.nonce)
 }

@@ -210,6 +210,7 @@ fn act(desk: &mut Desk<'_>, id: IncidentId, matched: Seq, runbook: String, plann
         relies_on: planned.relies_on,
         target: incident.signal.first.target.clone(),
         dry_run,
+        skips: 0,
         plan: planned.plan,
     };
     if let Some(seq) = desk.record(id, matched, event) {

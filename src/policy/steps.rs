@@ -210,10 +210,12 @@ fn would_not_die(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, step: u32) {
     let reason = format!("a process of step {step} would not die");
     let one = attempt.planned.plan.group_of(step).and_then(|group| group.target_of(step));
     let also = one.filter(|one| *one != target).map(str::to_owned);
+    let mut cause = cause;
     for target in std::iter::once(target).chain(also) {
         let tainted = TargetTainted { target, reason: reason.clone() };
         let Some(seq) = desk.record(id, cause, tainted) else { return };
         notices::queue(desk, Some(id), seq, "tainted", reason.clone());
+        cause = seq;
     }
     // Others of its group keep the lock until they have ended too.
     if !group::others_run(desk, id) {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::handle::Rejection;
 use crate::base::digest::FileDigest;
-use crate::base::ids::NodeId;
+use crate::base::ids::{IncidentId, NodeId};
 use crate::base::limits::{INTEGER_MAX, NAME_BYTES_MAX};
 use crate::event::control::{KeyRotationOrdered, Resumed, SignedStatement};
 use crate::event::lock::LockBreakOrdered;
@@ -46,6 +46,8 @@ pub enum Control {
     Break,
     /// Give the journal another key.
     RotateKey,
+    /// Run a failed attempt again; the subject is the incident's id, and after a `/` the step to begin with.
+    Rerun,
 }
 
 impl Control {
@@ -57,6 +59,7 @@ impl Control {
             Self::Clear => "clear",
             Self::Break => "break",
             Self::RotateKey => "rotate-key",
+            Self::Rerun => "rerun",
         }
     }
 }
@@ -119,12 +122,23 @@ fn input(
             Input::BreakOrdered(LockBreakOrdered { resource, token, by, reason, statement })
         }
         Control::Thaw => {
-            let incident = subject("an incident")?.parse().map_err(|e| {
-                refused("STATEMENT_UNREADABLE", format!("`subject` is not the id of an incident: {e}"))
-            })?;
+            let incident = incident(&subject("an incident")?)?;
             Input::Thawed { incident, by, reason, statement }
         }
+        Control::Rerun => {
+            let subject = subject("an incident")?;
+            let (id, from) = match subject.split_once('/') {
+                Some((id, step)) => (id, Some(step.to_owned())),
+                None => (subject.as_str(), None),
+            };
+            Input::Rerun { incident: incident(id)?, from, by, reason, statement }
+        }
     })
+}
+
+fn incident(id: &str) -> Result<IncidentId, Rejection> {
+    id.parse()
+        .map_err(|e| refused("STATEMENT_UNREADABLE", format!("`subject` is not the id of an incident: {e}")))
 }
 
 /// What is recorded of a statement stands in one entry.

@@ -135,10 +135,12 @@ impl Handle {
         match ask(running, Input::Reported(Box::new(seen))).await? {
             Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
             Answer::Full => Err(Rejection::Full { retry_after_s: 30 }),
-            Answer::Nothing | Answer::Recorded(_) | Answer::TooSoon(_) => Err(Rejection::Refused {
-                code: "NOT_RECORDED",
-                reason: "the report was not recorded; this is a defect, please report it".into(),
-            }),
+            Answer::Nothing | Answer::Recorded(_) | Answer::TooSoon(_) | Answer::NotNow(_) => {
+                Err(Rejection::Refused {
+                    code: "NOT_RECORDED",
+                    reason: "the report was not recorded; this is a defect, please report it".into(),
+                })
+            }
         }
     }
 
@@ -183,6 +185,7 @@ impl Handle {
                 code: "TOO_SOON",
                 reason: format!("that was done too often of late: entry {seq} says how often it may be"),
             }),
+            Answer::NotNow(why) => Err(Rejection::Refused { code: "NOT_NOW", reason: why.into() }),
             answer => recorded(answer),
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fake::serve;
 
-const GUARDED: [(&str, &str); 17] = [
+const GUARDED: [(&str, &str); 18] = [
     ("POST", "/v1/degradations"),
     ("GET", "/v1/receipts/0190a5a0-0000-7000-8000-000000000000"),
     ("GET", "/v1/incidents"),
@@ -23,6 +23,7 @@ const GUARDED: [(&str, &str); 17] = [
     ("POST", "/v1/control/resume"),
     ("POST", "/v1/control/thaw"),
     ("POST", "/v1/control/clear"),
+    ("POST", "/v1/control/rerun"),
     ("POST", "/v1/incidents/0190a5a0-0000-8000-8000-000000000000/close"),
 ];
 

@@ -169,6 +169,7 @@ fn attempt(memory: &Memory, id: IncidentId, cause: Seq) -> (Seq, Seq) {
         relies_on: Vec::new(),
         target: "web".into(),
         dry_run: false,
+        skips: 0,
         plan: plan(),
     };
     let push = |cause: Seq, event: remediator::event::Event| memory.push(Some(id), Some(cause), event).seq;

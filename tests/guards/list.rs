@@ -528,13 +528,13 @@ pub const GUARDS: &[Guard] = &[
     guard(
         "no repetition",
         "a crash repeats only what is idempotent",
-        ("src/policy/recovery.rs", "Some(s) if s.idempotent && !again => {", "Some(s) if !again => {"),
+        ("src/policy/recovery.rs", "if repeatable && !again {", "if !again {"),
         &["--lib", "policy::tests::recovery::a_crash_at_every_entry_runs_a_non_idempotent_step_at_most_once"],
     ),
     guard(
         "no repetition",
         "a failed step is tried again only when it is idempotent",
-        ("src/policy/steps.rs", "let safe = plan.idempotent || matches!(", "let safe = true || matches!("),
+        ("src/policy/steps.rs", "let safe = plan.idempotent ||", "let safe = true ||"),
         &["--lib", "policy::tests::lives::retries_are_for_idempotent_steps_only"],
     ),
     guard(
@@ -542,8 +542,8 @@ pub const GUARDS: &[Guard] = &[
         "an undo is never repeated",
         (
             "src/policy/recovery.rs",
-            "(AttemptState::Undoing, Some(running)) if running.intended.undo => {",
-            "(AttemptState::Undoing, Some(running)) if running.intended.undo && running.intent == 0 => {",
+            "(AttemptState::Undoing, Some(_)) if undo_lost => {",
+            "(AttemptState::Undoing, Some(_)) if undo_lost && a.resumed > 99 => {",
         ),
         &["--lib", "policy::tests::recovery::a_crash_at_every_entry_takes_a_step_back_at_most_once"],
     ),
@@ -621,5 +621,17 @@ pub const GUARDS: &[Guard] = &[
             "true",
         ),
         &["--lib", "context::attempt::tests::steps_run_beside_each_other_only_within_their_group"],
+    ),
+    guard(
+        "approval",
+        "an attempt is not ordered again with a statement that was used",
+        ("src/policy/rerun.rs", "if people::used(desk, &statement) {", "if desk.incident(id).is_none() {"),
+        &["--lib", "policy::tests::reruns::it_needs_rest_a_live_runbook_and_a_statement_that_was_not_used"],
+    ),
+    guard(
+        "no repetition",
+        "a step that was taken back is not skipped when its attempt runs again",
+        ("src/policy/rerun.rs", "false if index > most => {", "false if most > index => {"),
+        &["--lib", "policy::tests::reruns::what_was_taken_back_or_changed_is_done_again_and_never_skipped"],
     ),
 ];

@@ -292,6 +292,20 @@ fn of_incidents() -> Vec<Event> {
         EscalationHeld { rung: u32::MAX, observation: observation(), next_elapsed_ms: INTEGER }.into(),
         WatchObserved { observation: observation(), looks: u32::MAX }.into(),
         IncidentRelapsed { evidence: sentence(), after: Span::from_ms(INTEGER) }.into(),
+        RerunOrdered {
+            of: attempt(),
+            runbook: id(),
+            from: name(),
+            skips: u32::MAX,
+            by: name(),
+            reason: line(),
+            statement: statement(),
+            differences: vec![
+                InputDifference { what: name(), before: Some(text(128)), now: Some(text(128)) };
+                l::DIFFERENCES_MAX
+            ],
+        }
+        .into(),
         IncidentClosed {
             closure: Closure::HealedOutcomeUnknown,
             evidence: sentence(),
@@ -320,6 +334,7 @@ fn of_attempts() -> Vec<Event> {
             relies_on: vec![format!("sentinel/{} {}", id(), digest()); 32],
             target: name(),
             dry_run: false,
+            skips: 0,
             plan: plan(),
         }
         .into(),
@@ -331,7 +346,7 @@ fn of_attempts() -> Vec<Event> {
         }
         .into(),
         AttemptResumed { attempt: attempt(), resumption: Resumption::VerifyFirst, reason: line() }.into(),
-        UndoStarted { attempt: attempt(), reason: sentence(), steps: vec![u32::MAX; l::STEPS_MAX] }.into(),
+        UndoStarted { attempt: attempt(), reason: sentence(), steps: vec![u32::MAX; 256] }.into(),
         AttemptFrozen { attempt: attempt(), reason: sentence(), until_elapsed_ms: INTEGER }.into(),
         AttemptThawed { attempt: attempt(), by: name(), reason: line(), statement: Some(statement()) }.into(),
         AttemptEnded {

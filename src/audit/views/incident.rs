@@ -374,6 +374,7 @@ fn step(attempt: &Attempt, index: u32, id: &str, action: &ActionPlan) -> StepVie
         (None, Some(done), _) if done.undo => "taken_back",
         (None, Some(_), _) => "done",
         (None, None, Some(_)) => "unknown",
+        (None, None, None) if index < attempt.planned.skips => "skipped",
         (None, None, None) => "waiting",
     };
     let unfinished = running.or(interrupted);

@@ -2,6 +2,7 @@
 
 mod close;
 pub(super) mod named;
+mod rerun;
 mod show;
 mod thaw;
 
@@ -11,7 +12,7 @@ use clap::Subcommand;
 
 use super::{Global, Outcome};
 
-/// Look at one incident, close it, or thaw its attempt.
+/// Look at one incident, close it, thaw its attempt or run it again.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -22,6 +23,7 @@ pub struct Args {
 enum Command {
     Show(show::Args),
     Close(close::Args),
+    Rerun(rerun::Args),
     Thaw(thaw::Args),
 }
 
@@ -30,6 +32,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     match args.command {
         Command::Show(args) => show::run(args, global),
         Command::Close(args) => close::run(args, global),
+        Command::Rerun(args) => rerun::run(args, global),
         Command::Thaw(args) => thaw::run(args, global),
     }
 }

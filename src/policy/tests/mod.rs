@@ -4,6 +4,7 @@ mod groups;
 mod limits;
 mod lives;
 mod recovery;
+mod reruns;
 
 use std::collections::{BTreeMap, VecDeque};
 
