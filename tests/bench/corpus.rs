@@ -215,7 +215,7 @@ impl Play {
 
     fn run_step(&mut self, incident: IncidentId, intent: Seq) {
         let Some(attempt) = self.world.incident(incident).and_then(|i| i.attempt()) else { return };
-        let (attempt, step) = (attempt.id(), attempt.running.as_ref().map_or(0, |r| r.intended.step));
+        let (attempt, step) = (attempt.id(), attempt.running.values().next().map_or(0, |r| r.intended.step));
         let started = StepStarted { attempt, step, intent, pid: 4711, start_ticks: 123_456 };
         self.input(Input::StepStarted { incident, started });
         let output = OutsideText::Text("service web: restarted, process 4711\n".into());
@@ -294,6 +294,7 @@ fn plan() -> Plan {
         timeout: Span::from_secs(20),
         retries: 1,
         retry_delay: Span::from_secs(1),
+        retry: None,
         idempotent: true,
         undo: None,
         undo_when_unknown: false,
@@ -306,6 +307,7 @@ fn plan() -> Plan {
             step("drain", ["/usr/bin/webctl", "drain", "web"]),
             step("restart", ["/usr/bin/webctl", "restart", "web"]),
         ],
+        groups: Vec::new(),
         verification: VerificationPlan {
             probe,
             settle: Span::from_ms(0),

@@ -12,6 +12,7 @@ const NOT_EVENTS: &[&str] = &["DegradationReport", "ReportError", "SentinelPlan"
 /// second column names files that belong to the folder but are no members of its list.
 const LISTS: &[(&str, &[&str])] = &[
     ("src/cli", &["client", "exit", "home", "nearest", "out", "reader", "signing", "statement"]),
+    ("src/cli/doctor", &[]),
     ("src/policy", &["freeze", "group", "held", "limits", "settle"]),
     ("src/runbook/checks", &[]),
     (
