@@ -3,6 +3,7 @@
 
 mod group;
 pub mod leftovers;
+mod look;
 mod output;
 mod permit;
 mod run;
@@ -28,6 +29,7 @@ use crate::event::plan::ActionPlan;
 use crate::event::service::{ServiceExited, ServiceStarted};
 use crate::event::step::{StepFinished, StepOutcome, StepStarted};
 
+pub use look::ProbePrograms;
 pub use permit::{Basis, Permit, Refusal};
 pub use sandbox::{StepProgram, step_main};
 pub use supervisor::{Adoption, Running, Supervisor};

@@ -1,7 +1,7 @@
 //! What /proc says of processes: identity (pid and start time), state, group, and the marks in the environment
 //! that say which step or service a process belongs to. Reads only.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use procfs::ProcError;
@@ -127,7 +127,19 @@ impl StepMark {
 /// While a process goes from one program to the next (execve) the kernel shows no environment for an instant. It is
 /// looked at again then: nobody may pass for unmarked because of the moment he was looked at.
 pub(super) fn marks(pid: i32) -> Option<Marks> {
-    let environ = (0..BETWEEN_PROGRAMS_LOOKS).find_map(|look| {
+    let environ = environ(pid)?;
+    let text = |name: &str| environ.get(OsStr::new(name)).and_then(|value| value.to_str());
+    let step = StepMark::parse(text(STEP_MARK)?)?;
+    Some(Marks { step, service: text(SERVICE_MARK).map(str::to_owned) })
+}
+
+/// One mark of a process, as it stands there.
+pub(super) fn mark(pid: i32, name: &str) -> Option<String> {
+    environ(pid)?.get(OsStr::new(name)).and_then(|value| value.to_str()).map(str::to_owned)
+}
+
+fn environ(pid: i32) -> Option<std::collections::HashMap<OsString, OsString>> {
+    (0..BETWEEN_PROGRAMS_LOOKS).find_map(|look| {
         if look > 0 {
             super::group::pause(BETWEEN_PROGRAMS_PAUSE);
         }
@@ -136,10 +148,7 @@ pub(super) fn marks(pid: i32) -> Option<Marks> {
             Ok(environ) if environ.is_empty() && is_between_programs(&process) => None,
             read => Some(read.ok()),
         }
-    })??;
-    let text = |name: &str| environ.get(OsStr::new(name)).and_then(|value| value.to_str());
-    let step = StepMark::parse(text(STEP_MARK)?)?;
-    Some(Marks { step, service: text(SERVICE_MARK).map(str::to_owned) })
+    })?
 }
 
 /// Whether an environment that was read as empty is not so: where it stands in memory is set late in execve, and

@@ -18,6 +18,7 @@ mod pause;
 mod reader;
 mod resume;
 mod runbook;
+mod sentinel;
 mod serve;
 mod signing;
 mod statement;
@@ -119,6 +120,7 @@ commands! {
     Target => target,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
+    Sentinel => sentinel,
     #[command(name = "__demo-service", hide = true)]
     DemoService => demo_service,
 }

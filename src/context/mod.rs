@@ -14,7 +14,7 @@ pub use attempt::{Attempt, AttemptState, RunningStep};
 pub use clock::ElapsedClock;
 pub use history::History;
 pub use incident::{Escalation, IncidentState, RemediationContext, Signal};
-pub use machine::{Frozen, Machine, SentinelState, ServiceState, Tainted};
+pub use machine::{Frozen, Grant, Machine, SentinelState, ServiceState, Tainted};
 pub use outbox::{Notice, Outbox};
 pub use senders::Senders;
 pub use world::{Alarm, Control, FOLD_VERSION, Trust, World};

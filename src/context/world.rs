@@ -270,6 +270,7 @@ impl World {
                     self.senders.remember(&seen.source.to_string(), id, seen.receipt, seq, now);
                 }
             }
+            Event::SentinelGranted(granted) => self.control.use_up(&granted.statement.nonce, now),
             Event::TargetCleared(cleared) => self.control.use_up(&cleared.statement.nonce, now),
             Event::AttemptThawed(thawed) => {
                 if let Some(statement) = &thawed.statement {

@@ -14,8 +14,9 @@ const LISTS: &[(&str, &[&str])] = &[
     ("src/cli", &["client", "exit", "home", "out", "reader", "signing", "statement"]),
     ("src/policy", &["freeze", "held", "limits", "settle"]),
     ("src/runbook/checks", &[]),
-    ("src/action", &["group", "leftovers", "output", "permit", "sandbox", "supervisor", "table"]),
-    ("src/sentinel", &["hysteresis", "watch"]),
+    ("src/action", &["group", "leftovers", "output", "look", "permit", "sandbox", "supervisor", "table"]),
+    ("src/runbook/probe", &[]),
+    ("src/sentinel", &["blocking", "hysteresis", "kept", "live", "rhythm", "watch"]),
     ("src/notify", &[]),
     ("src/api/routes", &[]),
 ];

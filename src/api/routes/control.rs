@@ -23,6 +23,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/v1/control/resume", signed(Control::Resume))
         .route("/v1/control/thaw", signed(Control::Thaw))
         .route("/v1/control/clear", signed(Control::Clear))
+        .route("/v1/control/grant", signed(Control::Grant))
         .route("/v1/incidents/{id}/close", post(close))
 }
 

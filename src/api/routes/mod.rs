@@ -7,6 +7,7 @@ mod explain;
 mod health;
 mod incidents;
 mod receipts;
+mod sentinels;
 mod status;
 
 use axum::Router;
@@ -28,6 +29,7 @@ pub(super) fn guarded() -> Router<Api> {
         .merge(status::routes())
         .merge(audit::routes())
         .merge(control::routes())
+        .merge(sentinels::routes())
 }
 
 /// Routes that do not.

@@ -5,6 +5,7 @@ mod incident;
 mod incidents;
 mod page;
 mod receipt;
+mod sentinels;
 mod status;
 
 pub use explain::{AuthorityView, DecisionView, ExplainView, HoldView, LimitView, LinkView};

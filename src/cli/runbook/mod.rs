@@ -1,10 +1,10 @@
 //! `remediator runbook …`: what authors and approvers do with content files. One file per verb, one line each below.
 
 mod approve;
-mod folder;
+pub(super) mod folder;
 mod lint;
 mod list;
-mod recorded;
+pub(super) mod recorded;
 mod show;
 mod sign;
 mod test;

@@ -7,7 +7,10 @@ mod look;
 use serde::{Deserialize, Serialize};
 
 pub use action::{ActionPlan, Rlimits, RunPlan, ServicePlan, ServiceVerb};
-pub use look::{HttpLook, LookPlan, ProbePlan, ProcessLook};
+pub use look::{
+    DiskLook, FdLook, FileLook, GrowthLook, HeartbeatLook, HttpLook, LogLook, LogWords, LookPlan, MemoryLook,
+    ProbePlan, ProcessLook, SetpointLook, TcpLook,
+};
 
 use crate::base::digest::FileDigest;
 use crate::base::time::Span;
