@@ -72,7 +72,7 @@ pub enum BeatRefused {
 
 impl Beats {
     /// From now on these are expected, and nobody else. Who was expected before goes on.
-    pub(super) fn expect<'a>(&self, plans: impl Iterator<Item = &'a SentinelPlan>, now: Instant) {
+    pub(super) fn await_these<'a>(&self, plans: impl Iterator<Item = &'a SentinelPlan>, now: Instant) {
         let mut expected = self.lock();
         let mut before = std::mem::take(&mut *expected);
         for plan in plans {
@@ -197,7 +197,7 @@ mod tests {
         let (beats, start) = (Beats::default(), hour());
         let at = |secs| start + Duration::from_secs(secs);
         assert_eq!(verdict(&beats, start), Verdict::Unknown, "not expected");
-        beats.expect([expecting("job")].iter(), start);
+        beats.await_these([expecting("job")].iter(), start);
         assert_eq!(verdict(&beats, at(60)), Verdict::Unknown, "has its time");
         assert_eq!(verdict(&beats, at(61)), Verdict::Failed);
         let heard = beats.beat("backup", WALL_MS, WALL_MS, at(70));
@@ -208,10 +208,10 @@ mod tests {
         let late = beats.beat("backup", WALL_MS + 90_000, WALL_MS + 90_000, at(160));
         assert_eq!(late, Ok(Heard { edge: true, age_ms: 0 }), "it was missed in between");
         // Another start, as after a reload: who is still expected goes on.
-        beats.expect([expecting("job"), expecting("db")].iter(), at(200));
+        beats.await_these([expecting("job"), expecting("db")].iter(), at(200));
         assert_eq!(verdict(&beats, at(220)), Verdict::Healthy);
         assert_eq!(beats.subsystems("backup").map(|all| all.len()), Some(2));
-        beats.expect([].iter(), at(201));
+        beats.await_these([].iter(), at(201));
         assert_eq!(beats.subsystems("backup"), None);
     }
 
@@ -219,7 +219,7 @@ mod tests {
     fn replayed_delayed_and_future_beats_do_not_make_anybody_live() {
         let (beats, start) = (Beats::default(), hour());
         let at = |secs| start + Duration::from_secs(secs);
-        beats.expect([expecting("job")].iter(), start);
+        beats.await_these([expecting("job")].iter(), start);
         assert!(beats.beat("backup", WALL_MS, WALL_MS, start).is_ok());
         let again = beats.beat("backup", WALL_MS, WALL_MS + 50_000, at(50));
         assert_eq!(again, Err(BeatRefused::Replayed { at_ms: WALL_MS, last_ms: WALL_MS }));
@@ -232,7 +232,7 @@ mod tests {
         assert!(matches!(beats.beat("other", 1, 1, start), Err(BeatRefused::NotExpected(_))));
         // Recorded before a restart of the daemon, sent again after it: it is as old as it says.
         let fresh = Beats::default();
-        fresh.expect([expecting("job")].iter(), start);
+        fresh.await_these([expecting("job")].iter(), start);
         assert_eq!(
             fresh.beat("backup", WALL_MS, WALL_MS + 100_000, at(1)),
             Ok(Heard { edge: false, age_ms: 100_000 })

@@ -130,7 +130,7 @@ impl Watch {
     /// edge; a new one starts from its edge in `edges` (what the journal knows it to have published last).
     pub fn set(&self, plans: Vec<SentinelPlan>, edges: &BTreeMap<String, LastEdge>) {
         let mut sentinels = self.sentinels();
-        self.beats.expect(plans.iter(), Instant::now());
+        self.beats.await_these(plans.iter(), Instant::now());
         let mut before = std::mem::take(&mut *sentinels);
         for plan in plans {
             let id = plan.id.clone();

@@ -8,3 +8,4 @@ mod journal;
 mod reading;
 mod runbook;
 mod sandbox;
+mod sentinel;

@@ -161,7 +161,7 @@ probes! {
     /// Has a process file descriptors left?
     fd: Fd(FdProbe),
     /// What does a program say? It prints one JSON object: docs/sentinels.md.
-    run: Run(Run),
+    run: Run(run::RunProbe),
     /// Did somebody say in time that he lives?
     heartbeat: Heartbeat(HeartbeatProbe),
     /// Does a log hold certain words? Only in sentinels: what it says is free text.

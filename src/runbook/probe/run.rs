@@ -5,6 +5,9 @@ use crate::event::plan::LookPlan;
 use crate::runbook::model::Run;
 use crate::runbook::planning::PlanError;
 
+/// As a step writes it.
+pub type RunProbe = Run;
+
 impl Spelling for Run {
     fn texts(&self) -> Vec<(String, &str, Filled)> {
         let argv = self.argv.iter().enumerate();
