@@ -45,6 +45,13 @@ fn entries(sandbox: &Sandbox, kind: &str, words: &str) -> usize {
     entries.filter(|e| e["kind"] == kind && e["data"].to_string().contains(words)).count()
 }
 
+/// What the daemon answers to a beat; `at` is for the shell to read.
+fn beat(sandbox: &Sandbox, token: &str, at: &str) -> String {
+    let url = format!("http://{}/v1/heartbeats/job", sandbox.address());
+    let script = format!("curl -s -H 'Authorization: Bearer {token}' -d '{{\"at_ms\":'{at}'}}' {url}");
+    sandbox.shell(&script).ends(0).stdout
+}
+
 /// What the sentinel sees just now, while it is at work.
 fn live(sandbox: &Sandbox) -> Option<Value> {
     let list: Value = serde_json::from_str(&asked(sandbox, "/v1/sentinels")).ok()?;
@@ -103,20 +110,15 @@ fn heartbeats_are_few_entries_replays_do_not_count_and_a_restart_kills_nobody() 
         sandbox.run(&args).ends(0).stdout.trim().to_owned()
     };
     let (own, other) = (grant("job", "own"), grant("stranger", "other"));
-    let beat = |token: &str, at: &str| {
-        let url = format!("http://{}/v1/heartbeats/job", sandbox.address());
-        let script = format!("curl -s -H 'Authorization: Bearer {token}' -d '{{\"at_ms\":'{at}'}}' {url}");
-        sandbox.shell(&script).ends(0).stdout
-    };
-    let first = beat(&own, "$(date +%s%3N)");
+    let first = beat(&sandbox, &own, "$(date +%s%3N)");
     assert!(first.contains("\"counted\":true"), "{first}");
     for _ in 0..10 {
-        assert!(beat(&own, "$(date +%s%3N)").contains("\"counted\":true"));
+        assert!(beat(&sandbox, &own, "$(date +%s%3N)").contains("\"counted\":true"));
     }
-    assert!(beat(&own, "1000").contains("HEARTBEAT_REPLAYED"), "older than what has counted");
-    assert!(beat(&own, "$(( $(date +%s%3N) + 600000 ))").contains("HEARTBEAT_AHEAD"));
-    assert!(beat(&other, "$(date +%s%3N)").contains("OUTSIDE_GRANT"));
-    assert!(beat("rmdp_nobody", "1").contains("BAD_TOKEN"));
+    assert!(beat(&sandbox, &own, "1000").contains("HEARTBEAT_REPLAYED"), "older than what has counted");
+    assert!(beat(&sandbox, &own, "$(( $(date +%s%3N) + 600000 ))").contains("HEARTBEAT_AHEAD"));
+    assert!(beat(&sandbox, &other, "$(date +%s%3N)").contains("OUTSIDE_GRANT"));
+    assert!(beat(&sandbox, "rmdp_nobody", "1").contains("BAD_TOKEN"));
     assert_eq!(entries(&sandbox, "sentinel.heartbeat_heard", "job"), 1, "an edge, not an entry per beat");
     assert_eq!(entries(&sandbox, "degradation.refused", "OUTSIDE_GRANT"), 1, "kept as evidence");
     comes("it is seen", || live(&sandbox).is_some_and(|s| s["verdict"] == "healthy"));
@@ -127,7 +129,7 @@ fn heartbeats_are_few_entries_replays_do_not_count_and_a_restart_kills_nobody() 
     sandbox.serve();
     comes("it has its time anew", || live(&sandbox).is_some_and(|s| s["verdict"] == "unknown"));
     assert_eq!(entries(&sandbox, "degradation.seen", "JOB_SILENT"), 0);
-    let again = beat(&own, "$(date +%s%3N)");
+    let again = beat(&sandbox, &own, "$(date +%s%3N)");
     assert!(again.contains("\"counted\":true"), "the grant is still in force: {again}");
 }
 
