@@ -8,11 +8,14 @@ pub mod memory;
 mod offline;
 mod projection;
 mod say;
+mod tail;
 pub mod views;
 
+pub use crate::context::IncidentState;
 pub use entries::{Entries, Error, Head, Health};
 pub use projection::Audit;
 pub use say::say;
+pub use tail::Tail;
 pub use views::{
     EntryView, ExplainView, IncidentFilter, IncidentList, IncidentSummary, IncidentView, Page, ReceiptView,
     StatusView,

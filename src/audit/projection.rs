@@ -113,6 +113,10 @@ impl Audit {
         lock(&self.inner.recent).seqs.get(&receipt).copied()
     }
 
+    pub(super) fn shared_entries(&self) -> Arc<dyn Entries> {
+        Arc::clone(&self.inner.entries)
+    }
+
     pub(super) fn entries(&self) -> &dyn Entries {
         &*self.inner.entries
     }

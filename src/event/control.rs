@@ -1,9 +1,10 @@
 //! What people told the remediator to do. Less power needs only a token, more needs a signature.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// No new attempt starts from here on; running ones finish.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Paused {
     /// Who (`person:NAME`, or `file:state/PAUSED`).
@@ -13,7 +14,7 @@ pub struct Paused {
 }
 
 /// Attempts may start again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resumed {
     /// The principal whose `control@remediator` signature was accepted.
@@ -25,7 +26,7 @@ pub struct Resumed {
 }
 
 /// A statement that somebody with the role `control@remediator` signed. It is good once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignedStatement {
     /// Digest of its bytes.

@@ -1,5 +1,6 @@
 //! Steps as they happened, leftovers of a crash, tainted targets.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
@@ -7,7 +8,7 @@ use crate::base::ids::{AttemptId, Seq};
 use crate::base::text::OutsideText;
 
 /// A step is about to be done. Durable before anything is done (invariant 1).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepIntended {
     /// The attempt.
@@ -29,7 +30,7 @@ pub struct StepIntended {
 }
 
 /// The process of a step exists.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepStarted {
     /// The attempt.
@@ -45,7 +46,7 @@ pub struct StepStarted {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum StepOutcome {
     /// It did what it should, as far as it can tell itself.
@@ -65,7 +66,7 @@ pub enum StepOutcome {
 }
 
 /// A step is over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepFinished {
     /// The attempt.
@@ -85,7 +86,7 @@ pub struct StepFinished {
 }
 
 /// What became of a process that a crashed daemon had left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LeftOverFate {
     /// Its group was ended and the exit confirmed.
@@ -99,7 +100,7 @@ pub enum LeftOverFate {
 }
 
 /// A step's process outlived the daemon that had started it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepLeftOver {
     /// The attempt.
@@ -113,7 +114,7 @@ pub struct StepLeftOver {
 }
 
 /// Something unknown may still be acting on this target: no attempt until a person clears it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetTainted {
     /// The target.
@@ -123,7 +124,7 @@ pub struct TargetTainted {
 }
 
 /// The target may be acted upon again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetCleared {
     /// The target.

@@ -1,43 +1,69 @@
 //! What people say: less power needs a token (pause, closing an incident), more power a signature (RM-44).
 
 use axum::Extension;
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::routing::{MethodRouter, post};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{Recorded, body, json};
+use super::{Operation, Recorded, Routes, body, json};
 use crate::base::limits::SUMMARY_BYTES_MAX;
 use crate::remediator::Control;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/v1/control/pause", post(pause))
-        .route("/v1/control/resume", signed(Control::Resume))
-        .route("/v1/control/thaw", signed(Control::Thaw))
-        .route("/v1/control/clear", signed(Control::Clear))
-        .route("/v1/incidents/{id}/close", post(close))
+pub(super) fn routes() -> Routes {
+    let of_pause = Operation::new("From the answer on no new attempt starts")
+        .more("Less power needs a token only.")
+        .body::<Reason>()
+        .answers::<Recorded>(200, "It is durable")
+        .for_people()
+        .decides();
+    let of_close = Operation::new("A person says that an incident is over")
+        .path::<String>("id", "The incident: one that is open, held or escalated")
+        .body::<Reason>()
+        .answers::<Recorded>(200, "It is durable")
+        .problem(&[problem::NOT_FOUND])
+        .refusal(409, &["NOT_AT_REST"])
+        .for_people()
+        .decides();
+    Routes::new("Controls")
+        .post("/v1/control/pause", pause, of_pause)
+        .post("/v1/incidents/{id}/close", close, of_close)
+        .merge(signed("/v1/control/resume", Control::Resume, "Attempts may start again"))
+        .merge(signed("/v1/control/thaw", Control::Thaw, "Ends the freeze of an incident's attempt"))
+        .merge(signed("/v1/control/clear", Control::Clear, "Ends the taint of a target"))
 }
 
+/// Why a statement does not count.
+const REFUSALS: &[&str] = &[
+    "SIGNATURE_WRONG",
+    "STATEMENT_UNREADABLE",
+    "STATEMENT_OTHER_NODE",
+    "STATEMENT_EXPIRED",
+    "TRUST_UNREADABLE",
+    "NOT_RECORDED",
+];
+
 /// The body of a pause, or of closing an incident.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Reason {
+    /// Why, in 1 to 512 bytes.
     reason: String,
 }
 
 /// The body of what gives power back: the statement's bytes and an armored `control@remediator` signature of them.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Signed {
+    /// Padded base64 of the statement's bytes.
     statement: String,
+    /// Armored SSH signature of those bytes for `control@remediator`.
     signature: String,
 }
 
@@ -79,8 +105,20 @@ async fn close(
     json(&Recorded { v: 1, seq })
 }
 
-fn signed(control: Control) -> MethodRouter<Api> {
-    post(move |api, bearer, bytes| give_back(control, api, bearer, bytes))
+fn signed(path: &'static str, control: Control, summary: &'static str) -> Routes {
+    let about = Operation::new(summary)
+        .more("More power needs a statement with a `control@remediator` signature; it is good once and for an hour.")
+        .body::<Signed>()
+        .answers::<Recorded>(200, "It is durable")
+        .refusal(403, REFUSALS)
+        .refusal(409, &["NOTHING_TO_DO"])
+        .for_people()
+        .decides();
+    Routes::new("Controls").post(
+        path,
+        move |api, bearer, bytes| give_back(control, api, bearer, bytes),
+        about,
+    )
 }
 
 async fn give_back(

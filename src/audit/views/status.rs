@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::V;
@@ -14,7 +15,7 @@ use crate::context::{Alarm, Control, Frozen, SentinelState, ServiceState, Tainte
 use crate::event::content::Standing;
 
 /// How things are now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusView {
     /// Version of this shape.
     pub v: u32,
@@ -57,7 +58,7 @@ pub struct StatusView {
 }
 
 /// The last entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeadView {
     /// Its seq.
     pub seq: Seq,
@@ -68,7 +69,7 @@ pub struct HeadView {
 }
 
 /// A pause in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PausedView {
     /// Who.
     pub by: String,
@@ -79,7 +80,7 @@ pub struct PausedView {
 }
 
 /// Trust files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TrustView {
     /// Name → digest in force.
     pub files: BTreeMap<String, FileDigest>,
@@ -88,7 +89,7 @@ pub struct TrustView {
 }
 
 /// What the content folder holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CatalogView {
     /// The entry that loaded it.
     pub seq: Option<Seq>,
@@ -105,7 +106,7 @@ pub struct CatalogView {
 }
 
 /// One content file that is not live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContentView {
     /// `kind/id`, or its path when it has no readable id.
     pub content: String,
