@@ -6,6 +6,7 @@ mod connections;
 mod daemon;
 mod document;
 mod guard;
+mod metrics;
 mod operation;
 mod problem;
 mod routes;
@@ -31,6 +32,7 @@ struct Api {
     daemon: Arc<dyn Daemon>,
     tokens: Arc<Tokens>,
     stream: Arc<stream::Hub>,
+    requests: Arc<metrics::Requests>,
 }
 
 impl Api {
@@ -82,7 +84,7 @@ fn router(api: Api) -> Router {
         .layer(axum::extract::DefaultBodyLimit::max(crate::base::limits::REQUEST_BYTES_MAX))
         .layer(axum::middleware::from_fn(guard::text_path))
         .layer(axum::middleware::from_fn(guard::size))
-        .layer(axum::middleware::from_fn(guard::bounds))
+        .layer(axum::middleware::from_fn_with_state(api.clone(), guard::bounds))
         .with_state(api)
 }
 
@@ -94,7 +96,12 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let stream = Arc::new(stream::Hub::new());
-    let api = Api { daemon: Arc::new(daemon), tokens: Arc::new(tokens), stream: Arc::clone(&stream) };
+    let api = Api {
+        daemon: Arc::new(daemon),
+        tokens: Arc::new(tokens),
+        stream: Arc::clone(&stream),
+        requests: Arc::default(),
+    };
     let shutdown = async move {
         shutdown.await;
         // A stream ends when it is told to; the server waits for every answer that is under way.

@@ -8,6 +8,7 @@ mod demo_service;
 mod emit;
 mod exit;
 mod explain;
+mod follow;
 mod home;
 mod incident;
 mod incidents;
@@ -18,6 +19,7 @@ mod pause;
 mod reader;
 mod resume;
 mod runbook;
+mod schema;
 mod serve;
 mod signing;
 mod statement;
@@ -117,6 +119,7 @@ commands! {
     Pause => pause,
     Resume => resume,
     Target => target,
+    Schema => schema,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
     #[command(name = "__demo-service", hide = true)]

@@ -3,6 +3,7 @@
 mod document;
 mod fake;
 mod journal;
+mod metrics;
 mod routes;
 mod story;
 mod stream;

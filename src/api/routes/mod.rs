@@ -8,6 +8,7 @@ mod document;
 mod explain;
 mod health;
 mod incidents;
+mod metrics;
 mod receipts;
 mod status;
 mod stream;
@@ -30,6 +31,7 @@ pub(super) fn guarded() -> Routes {
         .merge(status::routes())
         .merge(audit::routes())
         .merge(stream::routes())
+        .merge(metrics::routes())
         .merge(control::routes())
 }
 

@@ -113,6 +113,11 @@ impl Hub {
     pub fn stop(&self) {
         self.shared.state.send_modify(|state| state.stopping = true);
     }
+
+    /// Streams that are open.
+    pub fn readers(&self) -> usize {
+        self.shared.readers()
+    }
 }
 
 impl Shared {
