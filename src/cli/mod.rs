@@ -25,6 +25,7 @@ mod signing;
 mod statement;
 mod status;
 mod target;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -110,6 +111,7 @@ commands! {
     /// See it work: a real service, really broken, healed and proved. Needs nothing.
     Demo => demo,
     Status => status,
+    Watch => watch,
     Incidents => incidents,
     Incident => incident,
     Explain => explain,
