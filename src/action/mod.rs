@@ -5,6 +5,7 @@ mod group;
 pub mod leftovers;
 mod output;
 mod permit;
+mod program;
 mod run;
 mod sandbox;
 mod service;
@@ -29,6 +30,7 @@ use crate::event::service::{ServiceExited, ServiceStarted};
 use crate::event::step::{StepFinished, StepOutcome, StepStarted};
 
 pub use permit::{Basis, Permit, Refusal};
+pub use program::{Program, ProgramEnd, run_program};
 pub use sandbox::{StepProgram, step_main};
 pub use supervisor::{Adoption, Running, Supervisor};
 pub use table::{SERVICE_MARK, STEP_MARK, StepMark};

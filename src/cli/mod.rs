@@ -13,6 +13,7 @@ mod incident;
 mod incidents;
 mod init;
 mod journal;
+mod notify;
 mod out;
 mod pause;
 mod reader;
@@ -112,6 +113,7 @@ commands! {
     Incident => incident,
     Explain => explain,
     Emit => emit,
+    Notify => notify,
     Audit => audit,
     Journal => journal,
     Pause => pause,

@@ -15,7 +15,7 @@ pub use clock::ElapsedClock;
 pub use history::History;
 pub use incident::{Escalation, IncidentState, RemediationContext, Signal};
 pub use machine::{Frozen, Machine, SentinelState, ServiceState, Tainted};
-pub use outbox::{Notice, Outbox};
+pub use outbox::{ESCALATION, Notice, Outbox, Undelivered};
 pub use senders::Senders;
 pub use world::{Alarm, Control, FOLD_VERSION, Trust, World};
 

@@ -29,6 +29,7 @@ use crate::coordination::MachineLock;
 use crate::event::content::TrustRestored;
 use crate::event::process::ProcessStarted;
 use crate::journal::{self, Clock, IntentJournal, SystemClock};
+use crate::notify::{self, Channels, Secrets};
 use crate::policy::Input;
 use crate::runbook::{Trust, loader};
 use crate::sentinel::{Eyes, LastEdge, ServiceSeen, Watch};
@@ -176,6 +177,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let eyes_and_hands = bodies(parts, &journal, node, &turn_in)?;
     let (hands, eyes, watch, attempts) = eyes_and_hands;
     let looks = Looks::new(eyes, turn_in.clone(), parts.runtime.clone());
+    let channels = channels(parts)?;
     let dispatcher = Dispatcher::new(
         node,
         turn_in.clone(),
@@ -185,6 +187,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         parts.runtime.clone(),
         attempts,
         Arc::clone(&watch),
+        channels.clone(),
     );
     let nothing = Arc::new(CatalogRunbooks::nothing());
     let mut turn = Turn::new(
@@ -202,7 +205,15 @@ fn run(parts: &Parts) -> Result<(), Error> {
         started(&opened, observe_only),
         Input::ConfigLoaded(parts.config.decisions.clone()),
     ])?;
-    let running = Running { node, journal: journal.clone(), audit, turn: turn_in.clone(), state: turn_state };
+    let running = Running {
+        node,
+        journal: journal.clone(),
+        audit,
+        turn: turn_in.clone(),
+        state: turn_state,
+        channels,
+        ingest: Arc::new(parts.config.ingest.clone()),
+    };
     parts.handle.set_running(running);
     let content = step(parts, "trust", || trust(parts, &mut turn))?;
     let content = step(parts, "runbooks", || runbooks(parts, &mut turn, content))?;
@@ -329,6 +340,19 @@ fn bodies(
     // Set once, here.
     let _ = watch_slot.set(Arc::clone(&watch));
     Ok((hands, eyes, watch, attempts))
+}
+
+/// The channels of the configuration. Programs are started by the hands' sandbox, whoever asks.
+fn channels(parts: &Parts) -> Result<Channels, Error> {
+    let step = action::StepProgram::this_one().map_err(system("find this program's own file"))?;
+    let run = move |program: notify::Program| {
+        let notify::Program { argv, env, stdin, timeout } = program;
+        let end = action::run_program(&step, action::Program { argv, env, stdin, timeout }, redact);
+        notify::Ran { code: end.code, said: end.said }
+    };
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    let secrets = Secrets::of(&parts.state, credentials);
+    Ok(Channels::new(parts.config.channels.clone(), secrets, Arc::new(run))?)
 }
 
 /// What the journal knows each sentinel to have published last.

@@ -7,7 +7,7 @@ use crossbeam_channel::TrySendError;
 use tokio::sync::oneshot;
 
 use super::control::{self, Control};
-use super::inbox::Message;
+use super::inbox;
 use super::intake;
 use super::readiness::{Progress, Readiness};
 use super::turn::TurnState;
@@ -15,7 +15,10 @@ use crate::audit::Audit;
 use crate::base::ids::{IncidentId, NodeId, Receipt, Seq};
 use crate::event::control::Paused;
 use crate::event::degradation::{DegradationRefused, DegradationReport, ReportError, Source};
+use crate::event::notice::{Delivery, NoticeQueued};
+use crate::ingest::{Mappings, Recovery};
 use crate::journal::IntentJournal;
+use crate::notify::{Channels, Message};
 use crate::policy::{Answer, Input};
 
 /// A report that is durable.
@@ -90,8 +93,19 @@ pub(super) struct Running {
     pub node: NodeId,
     pub journal: IntentJournal,
     pub audit: Audit,
-    pub turn: crossbeam_channel::Sender<Message>,
+    pub turn: crossbeam_channel::Sender<inbox::Message>,
     pub state: Arc<TurnState>,
+    pub channels: Channels,
+    pub ingest: Arc<Mappings>,
+}
+
+/// What came of a test of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelTested {
+    /// The entry that queued the test.
+    pub seq: Seq,
+    /// What the receiver said, or why there is none.
+    pub answer: Delivery,
 }
 
 const RETRY_AFTER_S: u64 = 2;
@@ -131,7 +145,8 @@ impl Handle {
         if running.journal.space() == crate::journal::Space::ReserveOnly {
             return Err(Rejection::ReserveOnly { retry_after_s: 30 });
         }
-        let seen = intake::accept(&running.journal, report, source)?;
+        let mut seen = intake::accept(&running.journal, report, source)?;
+        seen.actionable = !running.ingest.is_free_text(&seen.source);
         match ask(running, Input::Reported(Box::new(seen))).await? {
             Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
             Answer::Full => Err(Rejection::Full { retry_after_s: 30 }),
@@ -140,6 +155,24 @@ impl Handle {
                 reason: "the report was not recorded; this is a defect, please report it".into(),
             }),
         }
+    }
+
+    /// Takes in that a trouble is over, in the name of a verified source; durable when it returns.
+    pub async fn recover(&self, recovery: Recovery, source: Source) -> Result<Accepted, Rejection> {
+        let running = self.ready()?;
+        let recovered = intake::recovery(recovery, source);
+        match ask(running, Input::Recovered(recovered)).await? {
+            Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
+            _ => Err(Rejection::Refused {
+                code: "NOT_RECORDED",
+                reason: "the recovery was not recorded".into(),
+            }),
+        }
+    }
+
+    /// How what other programs send becomes reports.
+    pub fn ingest(&self) -> Result<Arc<Mappings>, Rejection> {
+        Ok(Arc::clone(&self.running()?.ingest))
     }
 
     /// Keeps refused input as evidence.
@@ -189,6 +222,29 @@ impl Handle {
         }
     }
 
+    /// Every channel with its kind.
+    pub fn channels(&self) -> Result<Vec<(String, String)>, Rejection> {
+        let names = self.running()?.channels.names();
+        Ok(names.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect())
+    }
+
+    /// Sends a test through a channel now, tried once, and waits for what comes of it. Both are entries.
+    pub async fn test_channel(&self, channel: String, by: String) -> Result<ChannelTested, Rejection> {
+        let running = self.ready()?;
+        if !running.channels.names().any(|(name, _)| name == channel) {
+            return Err(Rejection::Refused {
+                code: "NO_SUCH_CHANNEL",
+                reason: format!("there is no channel `{channel}` in remediator.yaml"),
+            });
+        }
+        let queued = NoticeQueued::test(&channel, &by);
+        let seq = recorded(ask(running, Input::NoticeTest(queued.clone())).await?)?;
+        let message = Message { node: running.node, notice: seq, incident: None, queued };
+        let answer = running.channels.deliver(&message).await;
+        ask(running, Input::NoticeTried { notice: seq, answer: answer.clone() }).await?;
+        Ok(ChannelTested { seq, answer })
+    }
+
     /// How far the bootstrap has come.
     pub fn readiness(&self) -> Readiness {
         self.shared.progress.read()
@@ -206,7 +262,7 @@ impl Handle {
 /// Puts an input before the turn and waits until its decision is durable.
 pub(super) async fn ask(running: &Running, input: Input) -> Result<Answer, Rejection> {
     let (reply, answer) = oneshot::channel();
-    match running.turn.try_send(Message::asking(input, reply)) {
+    match running.turn.try_send(inbox::Message::asking(input, reply)) {
         Ok(()) => {}
         Err(TrySendError::Full(_)) => return Err(Rejection::Full { retry_after_s: RETRY_AFTER_S }),
         Err(TrySendError::Disconnected(_)) => return Err(gone(running)),

@@ -64,7 +64,7 @@ fn each_check_finds_its_problem_on_its_line() {
         ("count >= 1", "cuont >= 1", "expressions", 7),
         ("count >= 1", "count >= 1.5", "expressions", 7),
         ("priority: 10", "locks: [\"a b\"]", "locks", 8),
-        ("channel: log", "channel: pager", "escalation", 24),
+        ("channel: log", "channel: Pager", "escalation", 24),
         ("LANG: C", "DB_PASSWORD: hunter2", "secrets", 15),
         ("kind: runbook", "kind: runbok", "yaml", 3),
         ("kind: runbook\n", "", "yaml", 1),

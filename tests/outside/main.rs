@@ -1,0 +1,9 @@
+//! What the daemon tells others and is told by them: channels with real receivers, ingest with real senders.
+
+mod alertmanager;
+mod channels;
+mod ingest;
+mod receiver;
+#[path = "../cli/sandbox.rs"]
+#[expect(dead_code, reason = "the sandbox of the command line has more than is needed here")]
+mod sandbox;
