@@ -1,7 +1,7 @@
 //! What /proc says of processes: identity (pid and start time), state, group, and the marks in the environment
 //! that say which step or service a process belongs to. Reads only.
 
-use std::ffi::OsStr;
+use std::io::Read as _;
 use std::time::Duration;
 
 use procfs::ProcError;
@@ -14,10 +14,12 @@ pub const STEP_MARK: &str = "REMEDIATOR_STEP";
 /// Environment variable that marks, besides, every process of a supervised service: `node/service`.
 pub const SERVICE_MARK: &str = "REMEDIATOR_SERVICE";
 
-/// How often a process that shows no environment though it has one is looked at, and the pause between: an execve
-/// takes well under a millisecond, on a machine without a free core some tens.
+/// How often a process between two programs is looked at, and the pause between: an execve takes well under a
+/// millisecond, on a machine without a free core some tens.
 const BETWEEN_PROGRAMS_LOOKS: u32 = 100;
 const BETWEEN_PROGRAMS_PAUSE: Duration = Duration::from_millis(1);
+/// What one read gets of an environment: most have a few KiB.
+const ENVIRONMENT_BYTES_USUAL: usize = 128 * 1024;
 
 /// What could be learnt of a pid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,33 +126,48 @@ impl StepMark {
 
 /// The marks of a process, when it has them and its environment may be read.
 ///
-/// While a process goes from one program to the next (execve) the kernel shows no environment for an instant. It is
-/// looked at again then: nobody may pass for unmarked because of the moment he was looked at.
+/// While a process goes from one program to the next (execve) the kernel shows no environment, or the beginning of
+/// the old one. It is looked at again then: nobody may pass for unmarked because of the moment he was looked at.
 pub(super) fn marks(pid: i32) -> Option<Marks> {
-    let environ = (0..BETWEEN_PROGRAMS_LOOKS).find_map(|look| {
+    let environment = (0..BETWEEN_PROGRAMS_LOOKS).find_map(|look| {
         if look > 0 {
             super::group::pause(BETWEEN_PROGRAMS_PAUSE);
         }
-        let process = Process::new(pid).ok()?;
-        match process.environ() {
-            Ok(environ) if environ.is_empty() && is_between_programs(&process) => None,
-            read => Some(read.ok()),
+        match read_environment(pid) {
+            Ok(Environment::Whole(bytes)) => Some(Some(bytes)),
+            Ok(Environment::BetweenPrograms) => None,
+            Err(_) => Some(None),
         }
     })??;
-    let text = |name: &str| environ.get(OsStr::new(name)).and_then(|value| value.to_str());
-    let step = StepMark::parse(text(STEP_MARK)?)?;
-    Some(Marks { step, service: text(SERVICE_MARK).map(str::to_owned) })
+    let text = |name: &str| {
+        let values = environment.split(|byte| *byte == 0);
+        let value = |var: &[u8]| var.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec);
+        values.filter_map(value).find_map(|value| String::from_utf8(value).ok())
+    };
+    let step = StepMark::parse(&text(STEP_MARK)?)?;
+    Some(Marks { step, service: text(SERVICE_MARK) })
 }
 
-/// Whether an environment that was read as empty is not so: where it stands in memory is set late in execve, and
-/// only a process whose environment begins and ends at the same place really has none.
-fn is_between_programs(process: &Process) -> bool {
+enum Environment {
+    /// All of it, `NAME=VALUE` each with a NUL behind it.
+    Whole(Vec<u8>),
+    /// What can be read is not the environment that the process has or will have.
+    BetweenPrograms,
+}
+
+fn read_environment(pid: i32) -> Result<Environment, ProcError> {
     const KERNEL_THREAD: u32 = 0x0020_0000;
-    process.stat().is_ok_and(|stat| {
-        let is_really_empty =
-            stat.env_start.is_some_and(|start| start != 0) && stat.env_start == stat.env_end;
-        stat.flags & KERNEL_THREAD == 0 && stat.state != 'Z' && !is_really_empty
-    })
+    let process = Process::new(pid)?;
+    // Room from the start: a read in pieces could end early when the program is replaced between them.
+    let mut bytes = Vec::with_capacity(ENVIRONMENT_BYTES_USUAL);
+    process.open_relative("environ")?.read_to_end(&mut bytes)?;
+    let stat = process.stat()?;
+    let length = stat.env_start.zip(stat.env_end).map(|(start, end)| (start, end.wrapping_sub(start)));
+    // The place in memory is set late in execve; a thread of the kernel and a zombie never have one.
+    let has_none = stat.flags & KERNEL_THREAD != 0 || stat.state == 'Z';
+    let is_whole =
+        has_none || length.is_some_and(|(start, length)| start != 0 && length == bytes.len() as u64);
+    Ok(if is_whole { Environment::Whole(bytes) } else { Environment::BetweenPrograms })
 }
 
 #[cfg(test)]
@@ -180,19 +197,19 @@ mod tests {
             token: 4,
         };
         // Each round replaces the shell by a new one: it spends much of its life between two programs.
-        let script = "n=$1; [ \"$n\" -gt 400 ] || exec sh -c \"$0\" \"$0\" $((n + 1)); exec sleep 300";
+        let script = "n=$1; [ \"$n\" -gt 400 ] || exec sh -c \"$0\" \"$0\" $((n + 1)); exec sleep 20";
         let mut command = std::process::Command::new("sh");
         command.args(["-c", script, script, "0"]).env(STEP_MARK, mark.to_string());
-        let mut child = command.spawn().unwrap();
+        let mut child = command.stdout(std::process::Stdio::null()).spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         let is_asleep = || std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().trim() == "sleep";
-        let mut looks = 0;
+        let mut unmarked = 0;
         while !is_asleep() {
-            assert_eq!(marks(pid).map(|marks| marks.step), Some(mark), "after {looks} looks");
-            looks += 1;
+            unmarked += u32::from(marks(pid).map(|marks| marks.step) != Some(mark));
         }
         child.kill().unwrap();
         child.wait().unwrap();
+        assert_eq!(unmarked, 0);
     }
 
     #[test]
