@@ -4,7 +4,7 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -26,8 +26,10 @@ const APPLY_ENTRIES_MAX: u64 = 1024;
 const WAKE_ENTRIES: u64 = 512;
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOK_EVERY_IDLE: Duration = Duration::from_millis(640);
-/// How much nicer than the other threads the index thread is.
-const BEHIND_APPENDERS: i32 = 5;
+/// Entries behind which it works whatever the load; below it gives way to a burst of appends.
+const GIVES_WAY_BELOW: u64 = INDEX_LAG_ENTRIES_MAX / 8 * 5;
+/// What counts as a burst: more than the index takes in besides without costing the appender.
+const BURST_ENTRIES_PER_S: u64 = 10_000;
 /// How often sled is told to write out what it holds back.
 const FLUSH_EVERY: Duration = Duration::from_secs(2);
 /// How long a reader waits for an index that does not follow yet.
@@ -72,6 +74,8 @@ struct Shared {
     next: AtomicU64,
     following: AtomicBool,
     wanted: AtomicBool,
+    /// Readers that wait for it.
+    asked: AtomicUsize,
 }
 
 impl Shared {
@@ -128,6 +132,7 @@ impl Index {
             next: AtomicU64::new(0),
             following: AtomicBool::new(false),
             wanted: AtomicBool::new(false),
+            asked: AtomicUsize::new(0),
         });
         let folder = ground.state_folder.clone();
         // Asked here: entries that are appended while the thread starts do not make a new index a rebuilt one.
@@ -178,6 +183,13 @@ impl Index {
     }
 
     fn rows_with(&self, promised: Seq) -> Option<Arc<Rows>> {
+        self.shared.asked.fetch_add(1, Ordering::AcqRel);
+        let rows = self.wait_for_rows(promised);
+        self.shared.asked.fetch_sub(1, Ordering::AcqRel);
+        rows
+    }
+
+    fn wait_for_rows(&self, promised: Seq) -> Option<Arc<Rows>> {
         let begun = Instant::now();
         let mut state = self.shared.state();
         loop {
@@ -233,8 +245,6 @@ struct Work {
 
 impl Work {
     fn run(self, opened: Result<Rows, Trouble>, new_journal: bool) {
-        // Of this thread alone, as Linux has it. Where cores are scarce those who append come first: sled may lag.
-        let _ = rustix::process::nice(BEHIND_APPENDERS);
         let empty = opened.as_ref().is_ok_and(|rows| rows.head().is_none());
         let mut why = (empty && !new_journal).then(|| "it was empty".to_owned());
         let mut pause = AGAIN_AFTER;
@@ -303,8 +313,13 @@ impl Work {
         let mut flushed = Instant::now();
         let mut unflushed = false;
         let mut look_every = LOOK_EVERY;
+        let mut pace = Pace::at(self.ground.durable.seq());
         while !self.shared.stopped() {
             let durable = self.ground.durable.seq();
+            if self.gives_way(&mut pace, durable, cursor.next_seq()) {
+                self.sleep(LOOK_EVERY, Woken::ByReader);
+                continue;
+            }
             let applied = self.apply_some(rows, &mut cursor, durable)?;
             unflushed |= applied > 0;
             let lag = (durable + 1).saturating_sub(cursor.next_seq());
@@ -333,6 +348,17 @@ impl Work {
             }
         }
         rows.flush()
+    }
+
+    /// Where cores are scarce those who append come first: sled may lag, and a burst is soon over. Not when somebody
+    /// waits for an answer, and not while it is being built.
+    fn gives_way(&self, pace: &mut Pace, durable: Seq, next: Seq) -> bool {
+        let is_burst = pace.entries_per_s(durable) >= BURST_ENTRIES_PER_S;
+        let lag = (durable + 1).saturating_sub(next);
+        is_burst
+            && lag < GIVES_WAY_BELOW
+            && self.shared.asked.load(Ordering::Acquire) == 0
+            && self.shared.following.load(Ordering::Acquire)
     }
 
     /// A cursor behind what is in the rows already, when that is part of this journal.
@@ -386,7 +412,8 @@ impl Work {
         while !self.shared.stopped() {
             let work = self.shared.wanted.load(Ordering::Acquire) || state.trouble.is_some();
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() || (work && woken == Woken::ByWork) {
+            let asked = self.shared.asked.load(Ordering::Acquire) > 0 || state.trouble.is_some();
+            if left.is_zero() || (work && woken == Woken::ByWork) || (asked && woken == Woken::ByReader) {
                 break;
             }
             state = self.shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -395,9 +422,28 @@ impl Work {
     }
 }
 
+/// How fast the journal grows, from one look to the next.
+struct Pace {
+    at: Instant,
+    durable: Seq,
+}
+
+impl Pace {
+    fn at(durable: Seq) -> Self {
+        Self { at: Instant::now(), durable }
+    }
+
+    fn entries_per_s(&mut self, durable: Seq) -> u64 {
+        let then = std::mem::replace(self, Self::at(durable));
+        let us = u64::try_from((self.at - then.at).as_micros()).unwrap_or(u64::MAX).max(1);
+        durable.saturating_sub(then.durable).saturating_mul(1_000_000) / us
+    }
+}
+
 /// What ends a pause before its time.
 #[derive(PartialEq, Eq)]
 enum Woken {
     ByWork,
+    ByReader,
     ByEndOnly,
 }

@@ -3,6 +3,7 @@
 //! Not for: what entries mean (`context`), who may write them (`remediator`), people's keys (`base`).
 
 mod appender;
+mod bell;
 mod blobs;
 mod clock;
 mod durable;
