@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::run::carry_out_marked;
 use super::sandbox::Extra;
-use super::{Cancel, Context, StepProgram};
+use super::{Cancel, StepProgram};
 use crate::base::time::Span;
 use crate::event::plan::{Rlimits, RunPlan};
 use crate::event::step::StepOutcome;
@@ -52,11 +52,16 @@ pub fn run_program(step: &StepProgram, program: Program, redact: fn(&str) -> Str
         rlimits: Rlimits::default(),
         ok_exit: vec![0],
     };
-    let context = Context { program: step, cancel: &cancel };
     let extra = Extra { stdin: &program.stdin, bound: true };
     let timeout = Span::from_ms(u64::try_from(program.timeout.as_millis()).unwrap_or(u64::MAX));
-    let done =
-        carry_out_marked(&context, &plan, &[(PROGRAM_MARK, "1".to_owned())], extra, timeout, |_, _| {});
+    let done = carry_out_marked(
+        (step, &cancel),
+        &plan,
+        &[(PROGRAM_MARK, "1".to_owned())],
+        extra,
+        timeout,
+        |_, _| {},
+    );
     let (said, _) = done.output.finish(redact);
     match done.outcome {
         StepOutcome::Succeeded => ProgramEnd { code: Some(0), said },

@@ -11,7 +11,7 @@ use super::group::{self, Ended};
 use super::output::Capture;
 use super::sandbox::{Apart, Extra, SpawnError, Spawned, spawn};
 use super::table::{STEP_MARK, StepMark};
-use super::{Cancel, Context};
+use super::{Cancel, Context, StepProgram};
 use crate::base::limits::{EXIT_CONFIRM_MS_MAX, KILL_AT_TIMEOUT_PERCENT, OUTPUT_DRAIN_MS_MAX};
 use crate::base::time::Span;
 use crate::event::plan::RunPlan;
@@ -60,12 +60,14 @@ pub(super) fn carry_out(
     timeout: Span,
     started: impl FnOnce(u32, u64),
 ) -> Done {
-    carry_out_marked(context, plan, &[(STEP_MARK, mark.to_string())], Extra::default(), timeout, started)
+    let marks = [(STEP_MARK, mark.to_string())];
+    let Context { program, cancel, .. } = context;
+    carry_out_marked((program, cancel), plan, &marks, Extra::default(), timeout, started)
 }
 
 /// The same for a program that is no step, or gets more than one.
 pub(super) fn carry_out_marked(
-    context: &Context<'_>,
+    (program, cancel): (&StepProgram, &Cancel),
     plan: &RunPlan,
     marks: &[(&str, String)],
     extra: Extra<'_>,
@@ -79,10 +81,10 @@ pub(super) fn carry_out_marked(
         Ok(pipes) => pipes,
         Err(e) => return Done::new(StepOutcome::NotStarted(format!("cannot make a pipe: {e}"))),
     };
-    match spawn(context.program, plan, marks, Apart::Group, extra, (stdout.into(), stderr.into())) {
+    match spawn(program, plan, marks, Apart::Group, extra, (stdout.into(), stderr.into())) {
         Ok(spawned) => {
             started(spawned.child.id(), spawned.start_ticks);
-            watch(spawned, reader, plan, context.cancel, clock)
+            watch(spawned, reader, plan, cancel, clock)
         }
         Err(SpawnError::NotStarted(why)) => Done::new(StepOutcome::NotStarted(why)),
         Err(SpawnError::Stuck) => {

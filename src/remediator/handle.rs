@@ -2,6 +2,7 @@
 //! is durable.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crossbeam_channel::TrySendError;
 use tokio::sync::oneshot;
@@ -109,6 +110,9 @@ pub struct ChannelTested {
 }
 
 const RETRY_AFTER_S: u64 = 2;
+
+/// The longest that somebody waits for a test of a channel: shorter than any request may take.
+const TEST_MAX: Duration = Duration::from_secs(25);
 
 impl Handle {
     pub(super) fn new(progress: Progress) -> Self {
@@ -240,8 +244,25 @@ impl Handle {
         let queued = NoticeQueued::test(&channel, &by);
         let seq = recorded(ask(running, Input::NoticeTest(queued.clone())).await?)?;
         let message = Message { node: running.node, notice: seq, incident: None, queued };
-        let answer = running.channels.deliver(&message).await;
-        ask(running, Input::NoticeTried { notice: seq, answer: answer.clone() }).await?;
+        let handle = self.clone();
+        // Whoever asked may go: what came of it is recorded all the same.
+        let delivering = tokio::spawn(async move {
+            let running = handle.running()?;
+            let delivered = tokio::time::timeout(TEST_MAX, running.channels.deliver(&message)).await;
+            let answer = delivered.unwrap_or_else(|_| Delivery::Failed {
+                reason: format!(
+                    "there was no answer within {} s; a test waits no longer",
+                    TEST_MAX.as_secs()
+                ),
+                retry_after_ms: None,
+            });
+            ask(running, Input::NoticeTried { notice: seq, answer: answer.clone() }).await?;
+            Ok::<_, Rejection>(answer)
+        });
+        let answer = delivering.await.map_err(|error| Rejection::Refused {
+            code: "NOT_RECORDED",
+            reason: format!("the test was not ended: {error}; this is a defect, please report it"),
+        })??;
         Ok(ChannelTested { seq, answer })
     }
 

@@ -14,10 +14,14 @@ use crate::sandbox::{Sandbox, eventually};
 pub fn home(more: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.run(&["init", "--name", "ada", "--approve-shipped"]).ends(0);
-    let path = sandbox.home().join("remediator.yaml");
-    let text = std::fs::read_to_string(&path).expect("a configuration");
-    std::fs::write(path, format!("{text}{more}")).expect("written");
+    write_config(&sandbox, more);
     sandbox
+}
+
+/// A configuration of these lines only: a key may stand once.
+fn write_config(sandbox: &Sandbox, lines: &str) {
+    let listen = format!("listen: {}\n", sandbox.address());
+    std::fs::write(sandbox.home().join("remediator.yaml"), listen + lines).expect("written");
 }
 
 pub fn secret(sandbox: &Sandbox, name: &str, value: &str) {
@@ -149,9 +153,7 @@ fn notify_test_says_the_real_error_with_and_without_a_daemon() {
         stranger = self_signed(),
     );
     sandbox.run(&["init", "--name", "ada", "--approve-shipped"]).ends(0);
-    let path = sandbox.home().join("remediator.yaml");
-    let text = std::fs::read_to_string(&path).expect("a configuration");
-    std::fs::write(&path, format!("{text}{more}")).expect("written");
+    write_config(&sandbox, &more);
     let all = |sandbox: &Sandbox, recorded: bool| {
         let test = |name: &str, code: i32| {
             let json = sandbox.run(&["notify", "test", name, "--output", "json"]).ends(code).json();
@@ -227,10 +229,8 @@ fn ntfy_and_slack_get_their_own_formats_with_their_secrets() {
 fn a_subscriber_is_told_how_each_attempt_ended_as_the_schema_says() {
     let receiver = Receiver::new();
     let mut sandbox = Sandbox::with_home();
-    let path = sandbox.home().join("remediator.yaml");
-    let text = std::fs::read_to_string(&path).expect("a configuration");
     let more = format!("channels: {{ci: {{webhook: {{url: \"{}\"}}}}}}\noutcomes: [ci]\n", receiver.url("/"));
-    std::fs::write(&path, text + &more).expect("written");
+    write_config(&sandbox, &more);
     sandbox.serve();
     let got = receiver.wait("an outcome", |got| got.json()["topic"] == "outcome");
     let json = got.json();
@@ -261,4 +261,44 @@ fn runbooks_are_linted_against_the_channels_of_their_home() {
         "{}",
         ran.stdout
     );
+}
+
+#[test]
+fn the_receiver_that_the_page_shows_takes_what_is_sent_and_nothing_else() {
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("\nNOT TESTED: python3 is not installed\n");
+        return;
+    }
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/channels.md")).expect("the page");
+    let code =
+        page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let mut sandbox = Sandbox::new();
+    sandbox.run(&["init", "--name", "ada", "--approve-shipped"]).ends(0);
+    let port = sandbox.own_port();
+    write_config(
+        &sandbox,
+        &format!(
+            "channels:\n  good: {{webhook: {{url: \"http://127.0.0.1:{port}/\", sign_secret: key}}}}\n  bad: {{webhook: {{url: \"http://127.0.0.1:{port}/\", sign_secret: other}}}}\n"
+        ),
+    );
+    secret(&sandbox, "key", "correct horse");
+    secret(&sandbox, "other", "battery staple");
+    std::fs::write(sandbox.path().join("receiver.py"), code).expect("written");
+    let mut python = sandbox
+        .command("python3")
+        .args(["receiver.py", &port.to_string(), "home/state/secrets/key"])
+        .stdout(std::fs::File::create(sandbox.path().join("got.ndjson")).expect("a file"))
+        .spawn()
+        .expect("it starts");
+    sandbox.serve();
+    let up = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+    assert!(eventually(Duration::from_secs(20), up), "the receiver listens");
+    sandbox.run(&["notify", "test", "good"]).ends(0);
+    let refused = sandbox.run(&["notify", "test", "bad"]).ends(1);
+    assert!(refused.stdout.contains("HTTP 401"), "{}", refused.stdout);
+    let _ = python.kill();
+    let _ = python.wait();
+    let got = std::fs::read_to_string(sandbox.path().join("got.ndjson")).expect("what it took");
+    assert_eq!(got.lines().count(), 1, "{got}");
 }

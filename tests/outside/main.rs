@@ -3,6 +3,7 @@
 mod alertmanager;
 mod channels;
 mod ingest;
+mod onfailure;
 mod receiver;
 #[path = "../cli/sandbox.rs"]
 #[expect(dead_code, reason = "the sandbox of the command line has more than is needed here")]
