@@ -1,19 +1,15 @@
 //! `remediator notify list|test`: who can be told, and whether telling them works, with the real error text.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
 use super::client::{Client, NoAnswer};
 use super::exit::Failure;
 use super::{Exit, Global, Home, Outcome, Output, out};
-use crate::action::{self, StepProgram};
 use crate::base::ids::NodeId;
-use crate::base::redact::redact;
 use crate::base::text::file_name;
 use crate::event::notice::{Delivery, NoticeQueued};
-use crate::notify::{self, LOG, Message, Secrets};
-use crate::remediator::config;
+use crate::notify::{LOG, Message};
+use crate::remediator::{self, config};
 
 /// Channels: list them, or send a test through one.
 #[derive(Debug, clap::Args)]
@@ -163,16 +159,7 @@ fn here(home: &Home, channel: &str) -> Result<Tested, Failure> {
         return Err(unknown(channel));
     }
     let cannot = |what: &str| Failure::new(Exit::Unavailable, format!("cannot {what}"));
-    let step = StepProgram::this_one().map_err(|e| cannot("find this program").because(e))?;
-    let run = move |program: notify::Program| {
-        let notify::Program { argv, env, stdin, timeout } = program;
-        let program = action::Program { argv, env, stdin, timeout };
-        let end = action::run_program(&step, program, |text| redact(text).into_owned());
-        notify::Ran { code: end.code, said: end.said }
-    };
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into);
-    let secrets = Secrets::of(&home.state(), credentials);
-    let channels = notify::Channels::new(config.channels, secrets, Arc::new(run))
+    let channels = remediator::channels(config.channels, &home.state())
         .map_err(|e| cannot("make the channels").because(e))?;
     let node = NodeId::fresh().map_err(|e| cannot("make an id").because(e.to_string()))?;
     let queued = NoticeQueued::test(channel, "the command line");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::channels::channels;
 use super::config::{self, Config};
 use super::content::{self, ContentWatch, TrustNews};
 use super::dispatch::Dispatcher;
@@ -29,7 +30,6 @@ use crate::coordination::MachineLock;
 use crate::event::content::TrustRestored;
 use crate::event::process::ProcessStarted;
 use crate::journal::{self, Clock, IntentJournal, SystemClock};
-use crate::notify::{self, Channels, Secrets};
 use crate::policy::Input;
 use crate::runbook::{Trust, loader};
 use crate::sentinel::{Eyes, LastEdge, ServiceSeen, Watch};
@@ -177,7 +177,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let eyes_and_hands = bodies(parts, &journal, node, &turn_in)?;
     let (hands, eyes, watch, attempts) = eyes_and_hands;
     let looks = Looks::new(eyes, turn_in.clone(), parts.runtime.clone());
-    let channels = channels(parts)?;
+    let channels = channels(parts.config.channels.clone(), &parts.state)?;
     let dispatcher = Dispatcher::new(
         node,
         turn_in.clone(),
@@ -340,19 +340,6 @@ fn bodies(
     // Set once, here.
     let _ = watch_slot.set(Arc::clone(&watch));
     Ok((hands, eyes, watch, attempts))
-}
-
-/// The channels of the configuration. Programs are started by the hands' sandbox, whoever asks.
-fn channels(parts: &Parts) -> Result<Channels, Error> {
-    let step = action::StepProgram::this_one().map_err(system("find this program's own file"))?;
-    let run = move |program: notify::Program| {
-        let notify::Program { argv, env, stdin, timeout } = program;
-        let end = action::run_program(&step, action::Program { argv, env, stdin, timeout }, redact);
-        notify::Ran { code: end.code, said: end.said }
-    };
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-    let secrets = Secrets::of(&parts.state, credentials);
-    Ok(Channels::new(parts.config.channels.clone(), secrets, Arc::new(run))?)
 }
 
 /// What the journal knows each sentinel to have published last.

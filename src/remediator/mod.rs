@@ -2,6 +2,7 @@
 //! (policy) and shows nothing (audit, api).
 
 mod bootstrap;
+mod channels;
 pub mod config;
 mod content;
 mod control;
@@ -23,6 +24,7 @@ mod starts;
 mod turn;
 
 pub use bootstrap::{Face, Options, serve};
+pub use channels::channels;
 pub use content::{ContentError, load_from_disk, read_trust_folder};
 pub use control::Control;
 pub use error::Error;
