@@ -4,6 +4,8 @@
 
 #[path = "tidy/documents.rs"]
 mod documents;
+#[path = "tidy/errors.rs"]
+mod errors;
 #[path = "tidy/layers.rs"]
 mod layers;
 #[path = "tidy/purity.rs"]
@@ -91,6 +93,20 @@ fn every_file_is_named_in_its_registry() {
     report(registries::undeclared(&rust_files("src")));
     report(registries::unregistered_events(&rust_files("src/event")));
     report(registries::unlisted(&rust_files("src")));
+}
+
+#[test]
+fn the_threat_model_names_tests_that_exist() {
+    let files: Vec<File> = ["src", "tests"].iter().flat_map(|folder| rust_files(folder)).collect();
+    let code: String = files.iter().map(|file| file.text.as_str()).collect();
+    for (name, text) in documents::all().into_iter().filter(|(name, _)| name.ends_with("threat-model.md")) {
+        report(documents::unknown_tests(&name, &text, &code));
+    }
+}
+
+#[test]
+fn every_error_code_has_its_page() {
+    report(errors::without_page(&errors::codes(&rust_files("src"))));
 }
 
 #[test]

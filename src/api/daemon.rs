@@ -19,6 +19,8 @@ pub trait Daemon: Send + Sync {
     fn refuse(&self, source: Source, code: &'static str, said: String) -> Answer<'_, ()>;
     /// No new attempt starts.
     fn pause(&self, by: String, reason: String) -> Answer<'_, Seq>;
+    /// No new attempt starts, and the end of the last one is recorded.
+    fn drain(&self, by: String, reason: String) -> Answer<'_, Seq>;
     /// Power is given back by a signed statement.
     fn control(&self, control: Control, statement: Vec<u8>, signature: String) -> Answer<'_, Seq>;
     /// An incident is over on a person's word.
@@ -40,6 +42,9 @@ impl Daemon for Handle {
     }
     fn pause(&self, by: String, reason: String) -> Answer<'_, Seq> {
         Box::pin(Handle::pause(self, by, reason))
+    }
+    fn drain(&self, by: String, reason: String) -> Answer<'_, Seq> {
+        Box::pin(Handle::drain(self, by, reason))
     }
     fn control(&self, control: Control, statement: Vec<u8>, signature: String) -> Answer<'_, Seq> {
         Box::pin(Handle::control(self, control, statement, signature))

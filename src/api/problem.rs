@@ -230,10 +230,17 @@ impl From<Rejection> for Box<Problem> {
                 Problem::new(STOPPING, detail).retry_after(retry_after_s)
             }
             Rejection::Sealed(_) => Problem::new(SEALED, detail).retry_after(60),
-            Rejection::Refused { code: code @ ("NOT_AT_REST" | "NOTHING_TO_DO"), reason } => Problem::new(
-                (StatusCode::CONFLICT, code, "It does not fit what is", "`remediator status` shows what is"),
-                reason,
-            ),
+            Rejection::Refused { code: code @ ("NOT_AT_REST" | "NOTHING_TO_DO" | "TOO_SOON"), reason } => {
+                Problem::new(
+                    (
+                        StatusCode::CONFLICT,
+                        code,
+                        "It does not fit what is",
+                        "`remediator status` shows what is",
+                    ),
+                    reason,
+                )
+            }
             Rejection::Refused { code, reason } => Problem::new(
                 (StatusCode::FORBIDDEN, code, "It was refused", "mend what the detail names, then try again"),
                 reason,

@@ -14,6 +14,6 @@ pub use entries::{Entries, Error, Head, Health};
 pub use projection::Audit;
 pub use say::say;
 pub use views::{
-    EntryView, ExplainView, IncidentFilter, IncidentList, IncidentSummary, IncidentView, Page, ReceiptView,
-    StatusView,
+    EntryView, ExplainView, IncidentFilter, IncidentList, IncidentSummary, IncidentView, LockState, LockView,
+    LocksView, Page, ReceiptView, StatusView,
 };

@@ -23,7 +23,8 @@ pub fn say(event: &Event) -> String {
         }
         E::ConfigLoaded(_) | E::ContentAdopted(_) => content(event),
         E::CatalogLoaded(_) | E::TrustChanged(_) | E::TrustRefused(_) | E::TrustRestored(_) => content(event),
-        E::Paused(_) | E::Resumed(_) => content(event),
+        E::Paused(_) | E::DrainStarted(_) | E::Drained(_) | E::Resumed(_) => content(event),
+        E::KeyRotationOrdered(_) | E::KeyRotationRefused(_) => journal(event),
         E::DegradationSeen(_) | E::DegradationRecovered(_) | E::DegradationRefused(_) => degradation(event),
         E::IncidentOpened(_) | E::IncidentCoalesced(_) | E::IncidentMatched(_) | E::IncidentHeld(_) => {
             incident(event)
@@ -37,6 +38,7 @@ pub fn say(event: &Event) -> String {
         }
         E::AttemptFrozen(_) | E::AttemptThawed(_) | E::AttemptEnded(_) => attempt(event),
         E::LockRequested(_) | E::LockGranted(_) | E::LockRefused(_) | E::LockReleased(_) => lock(event),
+        E::LockBreakOrdered(_) | E::LockBroken(_) | E::LockBreakFailed(_) => lock(event),
         E::StepIntended(_) | E::StepStarted(_) | E::StepFinished(_) | E::StepLeftOver(_) => step(event),
         E::TargetTainted(_) | E::TargetCleared(_) => step(event),
         E::VerificationStarted(_) | E::VerificationObserved(_) | E::VerificationConcluded(_) => {
@@ -77,6 +79,8 @@ fn journal(event: &Event) -> String {
         Event::SnapshotTaken(e) => {
             format!("snapshot of the state at seq {} written ({} bytes)", e.seq, e.bytes)
         }
+        Event::KeyRotationOrdered(e) => format!("{} ordered another key: {}", e.by, e.reason),
+        Event::KeyRotationRefused(e) => format!("no other key, asked by {}: {}", e.by, e.reason),
         Event::KeyRotated(e) => {
             format!("key {} signs from here on, {} no more", e.public_key.id(), e.retires)
         }
@@ -128,6 +132,8 @@ fn content(event: &Event) -> String {
         }
         Event::TrustRestored(_) => "the trust files on disk are again those in force".into(),
         Event::Paused(e) => format!("paused by {}: {}", e.by, e.reason),
+        Event::DrainStarted(e) => format!("draining, said {}: {}", e.by, e.reason),
+        Event::Drained(_) => "drained: nothing is acted upon any more".into(),
         Event::Resumed(e) => format!("resumed by {}: {}", e.by, e.reason),
         _ => String::new(),
     }
@@ -226,6 +232,11 @@ fn lock(event: &Event) -> String {
         }
         Event::LockRefused(e) => format!("lock {} not granted: {}", e.resource, e.reason),
         Event::LockReleased(e) => format!("lock released ({})", e.reason),
+        Event::LockBreakOrdered(e) => {
+            format!("{} ordered that lock {} #{} is broken: {}", e.by, e.resource, e.token, e.reason)
+        }
+        Event::LockBroken(e) => format!("lock {} broken with #{}; held by {}", e.resource, e.token, e.holder),
+        Event::LockBreakFailed(e) => format!("lock {} not broken: {}", e.resource, e.reason),
         _ => String::new(),
     }
 }

@@ -80,6 +80,9 @@ pub const REFUSED_PER_HOUR_MAX: u32 = 100;
 pub const KILL_AT_TIMEOUT_PERCENT: u64 = 150;
 /// Time a frozen attempt waits for a person (RM-12, RM-46).
 pub const FROZEN_MS_MAX: u64 = 24 * 3_600_000;
+/// Rotations of the journal's key within 24 h of the journal's clock (RM-25): enough for a mistake and its mending, too
+/// few to bury an entry under keys.
+pub const KEY_ROTATIONS_PER_DAY_MAX: usize = 3;
 /// A wall clock this far behind the last entry's is recorded as stepped.
 pub const CLOCK_STEP_US: i64 = 5_000_000;
 /// Most time that may pass between two boots of the operating system, as the fold counts it.

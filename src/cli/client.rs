@@ -40,6 +40,14 @@ pub enum NoAnswer {
 }
 
 impl NoAnswer {
+    /// Whether a word that only takes power away is to be left as a file instead: a daemon that has other troubles,
+    /// or does not know our token, must not refuse it.
+    pub fn leaves_the_file(&self) -> bool {
+        match self {
+            Self::Broken(_) | Self::NoDaemon { .. } | Self::Silent { .. } => true,
+            Self::Problem(problem) => matches!(problem.status, 401 | 503),
+        }
+    }
     /// As the end of a command that cannot do without the daemon.
     pub fn into_failure(self) -> Failure {
         match self {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::client::{Client, NoAnswer};
 use super::exit::Failure;
+use super::nearest::{self, Unmatched};
 use super::{Exit, Global, Home, Outcome, Output, out};
 use crate::api::{Bearer, Tokens};
 use crate::base::ids::{Receipt, Seq};
@@ -79,8 +80,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let client = Client::new(&home)?;
     let body = serde_json::to_string(&report)
         .map_err(|e| Failure::new(Exit::Usage, "the report cannot be written as JSON").because(e))?;
+    let unmatched = nearest::look(global, &report);
     match client.try_post("/v1/degradations", body) {
-        Ok(text) => accepted(&text, global),
+        Ok(text) => accepted(&text, &report, unmatched.as_ref(), global),
         Err(NoAnswer::NoDaemon { address, .. }) => {
             keep(&home, report, &format!("no daemon answers at {address}"), global)
         }
@@ -97,18 +99,36 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     }
 }
 
-fn accepted(text: &str, global: &Global) -> Outcome {
+fn accepted(
+    text: &str,
+    report: &DegradationReport,
+    unmatched: Option<&Unmatched>,
+    global: &Global,
+) -> Outcome {
     let accepted: Accepted = serde_json::from_str(text).map_err(|e| {
         Failure::new(Exit::Unavailable, "the daemon's answer cannot be understood").because(e)
     })?;
     match global.output {
-        Output::Json => out::json(text)?,
+        Output::Json => match (unmatched, serde_json::from_str::<serde_json::Value>(text)) {
+            (Some(unmatched), Ok(mut answer)) => {
+                answer["unmatched"] = serde_json::json!(unmatched);
+                out::json_of(&answer)?;
+            }
+            _ => out::json(text)?,
+        },
         Output::Human => {
             out::say(format!("accepted: receipt {}, seq {}", accepted.receipt, accepted.seq))?;
             out::say(out::faint(format!("what becomes of it: remediator explain {}", accepted.receipt)))?;
+            say(report, unmatched)?;
         }
     }
     Ok(Exit::Ok)
+}
+
+/// A word when no runbook is for it.
+fn say(report: &DegradationReport, unmatched: Option<&Unmatched>) -> Result<(), Failure> {
+    let lines = unmatched.map(|unmatched| unmatched.lines(report));
+    lines.iter().flatten().try_for_each(out::say)
 }
 
 fn report(args: Args) -> Result<DegradationReport, Failure> {

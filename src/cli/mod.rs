@@ -2,9 +2,14 @@
 //! stderr. Not for: what the commands show (audit) or do (the layers below).
 
 mod audit;
+mod backup;
 mod client;
+mod completions;
+mod config;
 mod demo;
 mod demo_service;
+mod doctor;
+mod drain;
 mod emit;
 mod exit;
 mod explain;
@@ -13,9 +18,14 @@ mod incident;
 mod incidents;
 mod init;
 mod journal;
+mod key;
+mod lock;
+mod man;
+mod nearest;
 mod out;
 mod pause;
 mod reader;
+mod restore;
 mod resume;
 mod runbook;
 mod serve;
@@ -23,6 +33,7 @@ mod signing;
 mod statement;
 mod status;
 mod target;
+mod uninstall;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -114,13 +125,31 @@ commands! {
     Emit => emit,
     Audit => audit,
     Journal => journal,
+    Doctor => doctor,
     Pause => pause,
+    Drain => drain,
     Resume => resume,
     Target => target,
+    /// Check the configuration, and show what is in force and why.
+    Config => config,
+    /// Who holds which lock, and taking one away.
+    Lock => lock,
+    /// The keys that sign the journal.
+    Key => key,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
+    Backup => backup,
+    Restore => restore,
+    Uninstall => uninstall,
+    Completions => completions,
+    Man => man,
     #[command(name = "__demo-service", hide = true)]
     DemoService => demo_service,
+}
+
+/// The whole command line, for completions and manual pages.
+fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// Reads the command line, runs the command, says what went wrong.

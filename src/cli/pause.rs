@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::client::{Client, NoAnswer};
+use super::client::Client;
 use super::exit::Failure;
 use super::{Exit, Global, Home, Outcome, Output, out};
 
@@ -32,18 +32,14 @@ pub fn run(args: Args, global: &Global) -> Outcome {
             }
         },
         // A pause is never refused by a daemon that has other troubles: the file stops it as well.
-        Err(NoAnswer::Broken(_) | NoAnswer::NoDaemon { .. } | NoAnswer::Silent { .. }) => {
-            by_file(&home, &reason, global)?
-        }
-        Err(NoAnswer::Problem(problem)) if problem.status == 503 || problem.status == 401 => {
-            by_file(&home, &reason, global)?;
-        }
+        Err(no) if no.leaves_the_file() => by_file(&home, &reason, global)?,
         Err(other) => return Err(other.into_failure()),
     }
     Ok(Exit::Ok)
 }
 
-fn by_file(home: &Home, reason: &str, global: &Global) -> Result<(), Failure> {
+/// Pauses by the file `state/PAUSED`, without HTTP.
+pub(super) fn by_file(home: &Home, reason: &str, global: &Global) -> Result<(), Failure> {
     let path = home.paused();
     let cannot = |e: std::io::Error| {
         Failure::new(

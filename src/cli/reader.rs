@@ -33,6 +33,11 @@ impl Reader {
         Ok(Self { home, client, said: Cell::new(false) })
     }
 
+    /// The same, without a word about where it reads.
+    pub fn quiet(global: &Global) -> Result<Self, Failure> {
+        Self::new(global).inspect(|reader| reader.said.set(true))
+    }
+
     /// A view: from the daemon at `path`, or made from the segments.
     pub fn view<T: Serialize + DeserializeOwned>(
         &self,

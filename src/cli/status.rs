@@ -64,6 +64,13 @@ fn print(status: &StatusView, incidents: &[IncidentSummary]) -> Result<(), Failu
         Some(p) => out::say(format!("paused       by {}: {}", out::line(&p.by), out::line(&p.reason)))?,
         None => out::say("paused       no")?,
     }
+    if let Some(d) = &status.draining {
+        let still = match d.drained {
+            Some(_) => "nothing runs any more".to_owned(),
+            None => format!("{} attempt(s) under way", d.running),
+        };
+        out::say(format!("draining     said {}: {} ({still})", out::line(&d.by), out::line(&d.reason)))?;
+    }
     if let Some(why) = &status.observe_only {
         out::say(format!("observe-only {}", out::line(why)))?;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::locks::Locks;
 use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, Fingerprint, IncidentId, Seq};
 use crate::event::degradation::Source;
@@ -78,6 +79,9 @@ pub struct Machine {
     pub tainted: BTreeMap<String, Tainted>,
     /// Frozen runbooks, by attempt.
     pub frozen: BTreeMap<AttemptId, Frozen>,
+    /// Who holds which lock, and who waits.
+    #[serde(default)]
+    pub locks: Locks,
 }
 
 impl Machine {
@@ -96,13 +100,12 @@ impl Machine {
     /// Folds what an entry says about the machine.
     pub fn apply(&mut self, record: &Record) {
         let seq = record.seq;
+        self.locks.apply(record);
         match &record.event {
             Event::LockGranted(granted) => {
-                for (resource, token) in &granted.tokens {
-                    let last = self.tokens.entry(resource.clone()).or_default();
-                    *last = (*last).max(*token);
-                }
+                granted.tokens.iter().for_each(|(resource, token)| self.token(resource, *token))
             }
+            Event::LockBroken(broken) => self.token(&broken.resource, broken.token),
             Event::TargetTainted(tainted) => {
                 let reason = tainted.reason.clone();
                 self.tainted.insert(tainted.target.clone(), Tainted { reason, seq });
@@ -132,6 +135,12 @@ impl Machine {
             Event::DegradationRecovered(recovered) => self.edge(&recovered.source, None, seq),
             _ => {}
         }
+    }
+
+    /// Tokens of a resource only grow.
+    fn token(&mut self, resource: &str, token: u64) {
+        let last = self.tokens.entry(resource.to_owned()).or_default();
+        *last = (*last).max(token);
     }
 
     fn edge(&mut self, source: &Source, degraded: Option<Fingerprint>, seq: Seq) {

@@ -3,8 +3,10 @@
 
 pub mod attempt;
 mod clock;
+mod control;
 mod history;
 pub mod incident;
+mod locks;
 mod machine;
 mod outbox;
 mod senders;
@@ -12,12 +14,14 @@ pub mod world;
 
 pub use attempt::{Attempt, AttemptState, RunningStep};
 pub use clock::ElapsedClock;
+pub use control::{Control, Drain, SigningKey};
 pub use history::History;
 pub use incident::{Escalation, IncidentState, RemediationContext, Signal};
+pub use locks::{Break, HeldLock, Locks, WaitingForLock};
 pub use machine::{Frozen, Machine, SentinelState, ServiceState, Tainted};
 pub use outbox::{Notice, Outbox};
 pub use senders::Senders;
-pub use world::{Alarm, Control, FOLD_VERSION, Trust, World};
+pub use world::{Alarm, FOLD_VERSION, Trust, World};
 
 /// An event that its lifecycle does not allow in the state it is in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

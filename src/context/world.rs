@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::clock::ElapsedClock;
+use super::control::Control;
 use super::incident::{IncidentState, RemediationContext, attempt_of};
 use super::{Attempt, Frozen, History, Illegal, Machine, Outbox, Senders};
 use crate::base::digest::{Blake3, FileDigest};
@@ -18,27 +19,6 @@ use crate::event::{Cause, Event, Record};
 
 /// Version of this fold: a snapshot of another version is not used.
 pub const FOLD_VERSION: u32 = 2;
-
-/// People's word in force.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Control {
-    /// Who paused it and why.
-    pub paused: Option<(String, String)>,
-    /// The entry that paused it.
-    pub seq: Option<Seq>,
-    /// Nonces of signed statements that were used, and when; far longer than a statement is good for.
-    pub nonces: BTreeMap<String, u64>,
-}
-
-/// Statements are good for an hour; their nonces are remembered for two days of the journal's clock.
-const NONCES_MS: u64 = 48 * 3_600_000;
-
-impl Control {
-    fn use_up(&mut self, nonce: &str, now: u64) {
-        self.nonces.retain(|_, at| *at + NONCES_MS > now);
-        self.nonces.insert(nonce.to_owned(), now);
-    }
-}
 
 /// Trust files in force.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -229,6 +209,7 @@ impl World {
 
     fn apply_process(&mut self, record: &Record) {
         let (seq, now) = (record.seq, self.clock.elapsed_ms());
+        self.control.apply(&record.event, seq, now);
         match &record.event {
             Event::Genesis(genesis) => {
                 self.trust =
@@ -256,25 +237,9 @@ impl World {
                 self.trust.refused = Some((refused.files.clone(), refused.reason.clone()));
             }
             Event::TrustRestored(_) => self.trust.refused = None,
-            Event::Paused(paused) => {
-                self.control.paused = Some((paused.by.clone(), paused.reason.clone()));
-                self.control.seq = Some(seq);
-            }
-            Event::Resumed(resumed) => {
-                self.control.paused = None;
-                self.control.seq = Some(seq);
-                self.control.use_up(&resumed.statement.nonce, now);
-            }
             Event::DegradationSeen(seen) => {
                 if let Some(id) = &seen.sender_id {
                     self.senders.remember(&seen.source.to_string(), id, seen.receipt, seq, now);
-                }
-            }
-            Event::RerunOrdered(ordered) => self.control.use_up(&ordered.statement.nonce, now),
-            Event::TargetCleared(cleared) => self.control.use_up(&cleared.statement.nonce, now),
-            Event::AttemptThawed(thawed) => {
-                if let Some(statement) = &thawed.statement {
-                    self.control.use_up(&statement.nonce, now);
                 }
             }
             Event::NoticeQueued(queued) => self.outbox.queue(seq, queued.clone(), record.incident),

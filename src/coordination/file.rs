@@ -18,10 +18,14 @@ const FILE_BYTES_MAX: usize = 4 * 1024;
 /// Integers of the journal stay within 2^53−1.
 const TOKEN_MAX: u64 = (1 << 53) - 1;
 
+/// What a lock's file says.
 #[derive(Debug, Serialize, Deserialize)]
-struct Line {
-    token: u64,
-    holder: Holder,
+pub(super) struct Line {
+    pub token: u64,
+    pub holder: Holder,
+    /// What is locked; the file's name may be an abbreviation of it.
+    #[serde(default)]
+    pub resource: String,
 }
 
 /// A lock that is held. Dropping it gives it back.
@@ -96,7 +100,8 @@ pub(super) fn try_acquire(
         return Err(damaged(format!("token {before} cannot grow")));
     }
     let folder = rustix::io::fcntl_dupfd_cloexec(folder.fd(), 3).map_err(io("share the folder of"))?;
-    write_line(&file, &Line { token, holder: holder.clone() }).map_err(io("write the token of"))?;
+    write_line(&file, &Line { token, holder: holder.clone(), resource: resource.to_owned() })
+        .map_err(io("write the token of"))?;
     Ok(Held { resource: resource.to_owned(), token, name, path, folder, file })
 }
 
@@ -145,7 +150,7 @@ fn same_file(folder: &OwnedFd, name: &OsString, file: &OwnedFd) -> Result<bool, 
     }
 }
 
-fn read_line(file: &OwnedFd) -> Result<Option<Line>, String> {
+pub(super) fn read_line(file: &OwnedFd) -> Result<Option<Line>, String> {
     let mut bytes = vec![0; FILE_BYTES_MAX];
     let mut length = 0;
     while length < bytes.len() {
@@ -165,7 +170,7 @@ fn read_line(file: &OwnedFd) -> Result<Option<Line>, String> {
 
 /// Writes over the line before and syncs. A crash in between leaves either line or, at worst, one that does
 /// not parse, which is an error rather than a token that shrank.
-fn write_line(file: &OwnedFd, line: &Line) -> Result<(), Errno> {
+pub(super) fn write_line(file: &OwnedFd, line: &Line) -> Result<(), Errno> {
     let mut text = serde_json::to_string(line).map_err(|_| Errno::INVAL)?;
     text.push('\n');
     let mut at = 0;
@@ -242,7 +247,11 @@ mod tests {
         let path = dir.path().join("x.lock");
         let held = locks.try_acquire("x", 0, &holder()).unwrap();
         held.still_held().unwrap();
-        std::fs::write(&path, serde_json::to_vec(&Line { token: 9, holder: holder() }).unwrap()).unwrap();
+        std::fs::write(
+            &path,
+            serde_json::to_vec(&Line { token: 9, holder: holder(), resource: "x".into() }).unwrap(),
+        )
+        .unwrap();
         assert!(held.still_held().unwrap_err().to_string().contains("token 9"));
         std::fs::remove_file(&path).unwrap();
         assert!(held.still_held().unwrap_err().to_string().contains("removed or replaced"));

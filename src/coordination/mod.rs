@@ -2,6 +2,7 @@
 //! The kernel's lock is the heartbeat: it ends with the process that holds it. Who may act is not decided
 //! here; a [`LockProof`] only says that the lock is held and that its grant is durable.
 
+mod break_lock;
 mod file;
 mod folder;
 mod proof;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::ids::{AttemptId, NodeId};
 use crate::base::time::rfc3339;
 
+pub use break_lock::{Broken, Seen};
 pub use file::Held;
 pub use proof::LockProof;
 
@@ -88,6 +90,18 @@ pub enum LockError {
         /// Tokens in the files.
         held: BTreeMap<String, u64>,
     },
+    /// It is not held as somebody said.
+    #[error(
+        "lock `{resource}` is not held with token {token}: {problem}; `remediator lock ls --machine` shows what is"
+    )]
+    NotHeldSo {
+        /// The resource.
+        resource: String,
+        /// The token that was said.
+        token: u64,
+        /// What was found.
+        problem: String,
+    },
     /// The lock was ours and is not any more.
     #[error(
         "lock `{resource}` is no longer held with token {token}: {problem}; nothing may be done under it"
@@ -109,6 +123,7 @@ impl LockError {
             Self::Busy { resource, .. }
             | Self::Damaged { resource, .. }
             | Self::Io { resource, .. }
+            | Self::NotHeldSo { resource, .. }
             | Self::Lost { resource, .. } => Some(resource),
             Self::Folder { .. } | Self::NotThisGrant { .. } => None,
         }
@@ -152,5 +167,21 @@ impl MachineLock {
     ) -> Result<Vec<Held>, LockError> {
         // Dropping what was taken so far gives it back.
         resources.iter().map(|(resource, floor)| self.try_acquire(resource, *floor, holder)).collect()
+    }
+
+    /// Takes a lock from whoever holds it with this token. The caller has a person's signed word for it.
+    pub fn break_lock(
+        &self,
+        resource: &str,
+        token: u64,
+        floor: u64,
+        breaker: &Holder,
+    ) -> Result<Broken, LockError> {
+        break_lock::break_lock(&self.folder, resource, token, floor, breaker)
+    }
+
+    /// Every lock of this machine that is held, of whichever home. Takes none of them.
+    pub fn held(&self) -> std::io::Result<Vec<Seen>> {
+        break_lock::held(&self.folder)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::control::SignedStatement;
 use crate::base::ids::AttemptId;
 use crate::base::time::Span;
 
@@ -48,5 +49,43 @@ pub struct LockReleased {
     /// The attempt.
     pub attempt: AttemptId,
     /// `ended`, or `process_died` when the kernel did it.
+    pub reason: String,
+}
+
+/// Someone who may ordered that a lock no longer counts, whoever holds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockBreakOrdered {
+    /// The resource.
+    pub resource: String,
+    /// The token that is held; a holder with another one is not meant.
+    pub token: u64,
+    /// The principal whose `control@remediator` signature was accepted.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The signed statement.
+    pub statement: SignedStatement,
+}
+
+/// It no longer counts: whoever held it is refused by their token from here on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockBroken {
+    /// The resource.
+    pub resource: String,
+    /// The token of the break: larger than the one that was held, smaller than the next holder's.
+    pub token: u64,
+    /// Who held it, as far as known.
+    pub holder: String,
+}
+
+/// It still counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockBreakFailed {
+    /// The resource.
+    pub resource: String,
+    /// Why.
     pub reason: String,
 }

@@ -277,7 +277,7 @@ impl Work {
                 (state.phase, state.rows, state.trouble, state.next) = (Phase::Building, None, None, 0);
             });
             if repeated {
-                self.sleep(pause, Woken::ByEndOnly);
+                self.sleep(pause, Woken::EndOnly);
                 pause = (pause * 2).min(AGAIN_AFTER_MAX);
             }
         }
@@ -317,7 +317,7 @@ impl Work {
         while !self.shared.stopped() {
             let durable = self.ground.durable.seq();
             if self.gives_way(&mut pace, durable, cursor.next_seq()) {
-                self.sleep(LOOK_EVERY, Woken::ByReader);
+                self.sleep(LOOK_EVERY, Woken::Reader);
                 continue;
             }
             let applied = self.apply_some(rows, &mut cursor, durable)?;
@@ -344,7 +344,7 @@ impl Work {
             }
             look_every = if applied > 0 { LOOK_EVERY } else { (look_every * 2).min(LOOK_EVERY_IDLE) };
             if lag == 0 {
-                self.sleep(look_every, Woken::ByWork);
+                self.sleep(look_every, Woken::Work);
             }
         }
         rows.flush()
@@ -413,7 +413,7 @@ impl Work {
             let work = self.shared.wanted.load(Ordering::Acquire) || state.trouble.is_some();
             let left = until.saturating_duration_since(Instant::now());
             let asked = self.shared.asked.load(Ordering::Acquire) > 0 || state.trouble.is_some();
-            if left.is_zero() || (work && woken == Woken::ByWork) || (asked && woken == Woken::ByReader) {
+            if left.is_zero() || (work && woken == Woken::Work) || (asked && woken == Woken::Reader) {
                 break;
             }
             state = self.shared.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
@@ -443,7 +443,7 @@ impl Pace {
 /// What ends a pause before its time.
 #[derive(PartialEq, Eq)]
 enum Woken {
-    ByWork,
-    ByReader,
-    ByEndOnly,
+    Work,
+    Reader,
+    EndOnly,
 }

@@ -41,6 +41,8 @@ pub enum Answer {
     },
     /// Too many incidents are open.
     Full,
+    /// A rule does not allow it now; this entry says why.
+    TooSoon(Seq),
     /// It cannot be done now, and why.
     NotNow(&'static str),
 }

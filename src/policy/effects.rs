@@ -80,6 +80,17 @@ pub enum Effect {
         /// Which attempt.
         attempt: AttemptId,
     },
+    /// Take a lock from whoever holds it with this token, and answer with [`super::Input::LockBreakEnded`].
+    BreakLock {
+        /// The resource.
+        resource: String,
+        /// The token that is meant.
+        token: u64,
+        /// The last token that this journal knows.
+        floor: u64,
+    },
+    /// Give the journal another key: the turn does it itself, as it owns the journal's end.
+    RotateKey,
     /// Run the step that this entry intended.
     RunStep {
         /// Which incident.
@@ -179,6 +190,11 @@ fn outside_incidents(world: &World, record: &Record) -> Vec<Effect> {
             Some(at) => vec![Effect::Deliver { notice: failed.notice, not_before_elapsed_ms: at }],
             None => Vec::new(),
         },
+        Event::KeyRotationOrdered(_) => vec![Effect::RotateKey],
+        Event::LockBreakOrdered(ordered) => {
+            let floor = world.machine.tokens.get(&ordered.resource).copied().unwrap_or(0);
+            vec![Effect::BreakLock { resource: ordered.resource.clone(), token: ordered.token, floor }]
+        }
         _ => Vec::new(),
     }
 }

@@ -2,6 +2,8 @@
 
 /// A person paused.
 pub(super) const PAUSED: &str = "paused";
+/// A person drains it.
+pub(super) const DRAINING: &str = "draining";
 /// Others run.
 pub(super) const ATTEMPTS_AT_ONCE: &str = "attempts_at_once";
 /// Something unknown may still act on the target.

@@ -4,8 +4,9 @@ use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, IncidentId, Seq};
 use crate::event::Event;
 use crate::event::content::{CatalogLoaded, ConfigLoaded, TrustChanged, TrustRefused, TrustRestored};
-use crate::event::control::{Paused, Resumed, SignedStatement};
+use crate::event::control::{DrainStarted, KeyRotationOrdered, Paused, Resumed, SignedStatement};
 use crate::event::degradation::{DegradationRecovered, DegradationRefused, DegradationSeen};
+use crate::event::lock::{LockBreakFailed, LockBreakOrdered, LockBroken};
 use crate::event::process::{ProcessStarted, ProcessStopped};
 use crate::event::step::{StepFinished, StepLeftOver, StepStarted, TargetCleared};
 use crate::event::verification::Observation;
@@ -91,6 +92,16 @@ pub enum Input {
     Sentinel(Box<Event>),
     /// Someone paused.
     Paused(Paused),
+    /// Someone drains.
+    DrainStarted(DrainStarted),
+    /// Someone who may orders that a lock no longer counts.
+    BreakOrdered(LockBreakOrdered),
+    /// What came of that.
+    LockBreakEnded(Result<LockBroken, LockBreakFailed>),
+    /// Someone who may orders another key for the journal.
+    KeyRotationOrdered(KeyRotationOrdered),
+    /// Another key could not be had.
+    KeyRotationFailed(String),
     /// Someone who may resumed.
     Resumed(Resumed),
     /// Someone who may orders a failed attempt again.

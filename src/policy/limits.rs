@@ -1,7 +1,7 @@
 //! What bounds acting: people's pause, attempts at once, caps, cooldown, freezes, taints. All folds of the journal.
 
 use super::desk::Desk;
-use super::held::{ATTEMPTS_AT_ONCE, PAUSED, SPACE, TAINTED};
+use super::held::{ATTEMPTS_AT_ONCE, DRAINING, PAUSED, SPACE, TAINTED};
 use super::runbooks::Offer;
 use crate::base::ids::IncidentId;
 use crate::base::time::Span;
@@ -21,6 +21,10 @@ pub(super) fn all_held(desk: &Desk<'_>, id: IncidentId) -> Option<(&'static str,
     if let Some((by, reason)) = &world.control.paused {
         let mend = "`remediator resume --reason …` lets it go on";
         return Some((PAUSED, format!("paused by {by}: {reason}; {mend}")));
+    }
+    if let Some(drain) = &world.control.drain {
+        let mend = "`remediator resume --reason …` lets it go on";
+        return Some((DRAINING, format!("draining, said {}: {}; {mend}", drain.by, drain.reason)));
     }
     if desk.space_low() {
         return Some((SPACE, "the disk is nearly full: free some; nothing new is begun until then".into()));

@@ -34,6 +34,7 @@ pub use runbooks::{Offer, OfferLimits, OfferStanding, Planned, Runbooks};
 pub use timers::next_timer;
 
 use crate::context::World;
+use crate::event::control::KeyRotationRefused;
 use desk::Desk;
 
 /// Decides one input against the world and advances the world by the events decided.
@@ -71,6 +72,13 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         Input::Service(event) => machine::service(&mut desk, *event),
         Input::Sentinel(event) => machine::sentinel(&mut desk, *event),
         Input::Paused(paused) => desk.note(None, None, paused),
+        Input::DrainStarted(started) => desk.note(None, None, started),
+        Input::KeyRotationOrdered(ordered) => people::key_ordered(&mut desk, ordered),
+        Input::KeyRotationFailed(reason) => {
+            desk.note(None, None, KeyRotationRefused { by: "remediator".into(), reason })
+        }
+        Input::BreakOrdered(ordered) => people::break_ordered(&mut desk, ordered),
+        Input::LockBreakEnded(ended) => people::break_ended(&mut desk, ended),
         Input::Resumed(resumed) => people::resumed(&mut desk, resumed),
         Input::Rerun { incident, from, by, reason, statement } => {
             rerun::ordered(&mut desk, incident, from.as_deref(), by, reason, statement)
@@ -83,5 +91,7 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         Input::NoticeTried { notice, failure } => notices::tried(&mut desk, notice, failure),
         Input::Tick => timers::tick(&mut desk),
     };
+    // Last: it speaks of what all the others have done.
+    people::drained(&mut desk);
     desk.close(answer)
 }

@@ -3,10 +3,12 @@
 use super::desk::{Answer, Desk};
 use super::{attempt, held, settle};
 use crate::base::ids::IncidentId;
+use crate::base::limits::KEY_ROTATIONS_PER_DAY_MAX;
 use crate::context::IncidentState;
 use crate::event::attempt::{AttemptThawed, Outcome};
-use crate::event::control::{Resumed, SignedStatement};
+use crate::event::control::{Drained, KeyRotationOrdered, KeyRotationRefused, Resumed, SignedStatement};
 use crate::event::incident::Closure;
+use crate::event::lock::{LockBreakFailed, LockBreakOrdered, LockBroken};
 use crate::event::step::TargetCleared;
 
 /// Someone who may lets attempts start again.
@@ -14,9 +16,61 @@ pub(super) fn resumed(desk: &mut Desk<'_>, resumed: Resumed) -> Answer {
     if used(desk, &resumed.statement) {
         return Answer::Nothing;
     }
-    let Some(seq) = desk.put(None, desk.world.control.seq, resumed.into()) else { return Answer::Nothing };
+    let control = &desk.world.control;
+    let cause = control.seq.max(control.drain.as_ref().map(|d| d.seq));
+    let Some(seq) = desk.put(None, cause, resumed.into()) else { return Answer::Nothing };
     settle::settle_waiting(desk, seq, held::PAUSED);
+    settle::settle_waiting(desk, seq, held::DRAINING);
     Answer::Recorded(seq)
+}
+
+/// While draining, the moment at which nothing runs any more is recorded: who waits for it has a proof.
+pub(super) fn drained(desk: &mut Desk<'_>) {
+    let Some(drain) = desk.world.control.drain.as_ref().filter(|d| d.drained.is_none()) else { return };
+    let started = drain.seq;
+    if desk.world.active_attempts() == 0 {
+        desk.put(None, Some(started), Drained { started }.into());
+    }
+}
+
+/// Someone who may says that a lock no longer counts. What is done about it is an effect of this entry.
+pub(super) fn break_ordered(desk: &mut Desk<'_>, ordered: LockBreakOrdered) -> Answer {
+    if used(desk, &ordered.statement) {
+        return Answer::Nothing;
+    }
+    let granted = desk.world.machine.locks.held.get(&ordered.resource).map(|held| held.seq);
+    desk.note(None, granted, ordered)
+}
+
+/// Someone who may wants another key for the journal. Bounded (RM-25), and a refusal is on record.
+pub(super) fn key_ordered(desk: &mut Desk<'_>, ordered: KeyRotationOrdered) -> Answer {
+    if used(desk, &ordered.statement) {
+        return Answer::Nothing;
+    }
+    let (now, since) = (desk.now(), desk.world.control.key.since);
+    let made = desk.world.control.key.rotations(now);
+    if made >= KEY_ROTATIONS_PER_DAY_MAX {
+        let reason = format!("{made} rotations within 24h, {KEY_ROTATIONS_PER_DAY_MAX} are allowed");
+        let refused = KeyRotationRefused { by: ordered.by, reason };
+        return desk.put(None, Some(since), refused.into()).map_or(Answer::Nothing, Answer::TooSoon);
+    }
+    desk.note(None, Some(since), ordered)
+}
+
+/// What came of it.
+pub(super) fn break_ended(desk: &mut Desk<'_>, ended: Result<LockBroken, LockBreakFailed>) -> Answer {
+    let breaks = &desk.world.machine.locks.breaks;
+    let ordered = |resource: &str| breaks.get(resource).map(|order| order.ordered);
+    match ended {
+        Ok(broken) => {
+            let cause = ordered(&broken.resource);
+            desk.note(None, cause, broken)
+        }
+        Err(failed) => {
+            let cause = ordered(&failed.resource);
+            desk.note(None, cause, failed)
+        }
+    }
 }
 
 /// Someone who may has looked at a frozen attempt: it is over, and its incident is decided anew.

@@ -18,12 +18,14 @@ use super::observers::{self, AttemptIndex, PausedFile};
 use super::readiness::{Progress, ReadyState};
 use super::runbooks::CatalogRunbooks;
 use super::snapshots::Snapshots;
+use super::systemd::Systemd;
 use super::turn::{End, Turn, TurnState};
 use super::{keys, recover, shutdown, spool, starts};
 use crate::action::{self, Hands};
 use crate::audit::Audit;
 use crate::base::ids::{BootId, NodeId};
 use crate::base::limits::TURN_QUEUE_MAX;
+use crate::base::sign::JournalKey;
 use crate::context::World;
 use crate::coordination::MachineLock;
 use crate::event::content::TrustRestored;
@@ -157,15 +159,11 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let locks = step(parts, "lock", || Ok(MachineLock::open()?))?;
     let key = step(parts, "keys", || Ok(keys::read_journal_key(&parts.state)?))?;
     let (journal, opened) = step(parts, "journal", || {
-        let opened = IntentJournal::open(journal::Options {
-            clock: Arc::clone(&parts.clock),
-            fold_version: crate::context::FOLD_VERSION,
-            ..journal::Options::new(&parts.state, parts.boot, key)
-        });
-        if let Err(journal::Error::Locked { .. }) = &opened {
+        let opened = open_journal(parts, key);
+        if let Err(Error::Journal(journal::Error::Locked { .. })) = &opened {
             starts::not_ours(&parts.state, now_us);
         }
-        Ok(opened?)
+        opened
     })?;
     // Behind the journal's lock: a second daemon on this home has been refused by now.
     let _address = AddressFile::write(parts)?;
@@ -197,6 +195,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         dispatcher,
         snapshots,
         Arc::clone(&turn_state),
+        parts.state.clone(),
     );
     let before = recover::Before::of(&turn.world);
     turn.decide_now(vec![
@@ -229,13 +228,40 @@ fn run(parts: &Parts) -> Result<(), Error> {
         tracing::info!(listen = %parts.address, %node, spooled, "ready");
         Ok(())
     })?;
+    let systemd = Arc::new(Systemd::of_environment());
+    systemd.ready(&format!("listens on {}", parts.address));
     watch_spool(parts, &mut threads)?;
-    let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch)?;
+    show_life(parts, &mut threads, &systemd)?;
+    let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch, &systemd)?;
     threads.join();
     match end {
         End::Stopped => Ok(journal.clean_stop()?),
         End::Sealed(reason) => Err(Error::Sealed(reason)),
     }
+}
+
+/// Opens with the key at hand; with the one that a rotation staged, where a crash came between the two.
+fn open_journal(parts: &Parts, key: JournalKey) -> Result<(IntentJournal, journal::Opened), Error> {
+    let open = |key| {
+        IntentJournal::open(journal::Options {
+            clock: Arc::clone(&parts.clock),
+            fold_version: crate::context::FOLD_VERSION,
+            ..journal::Options::new(&parts.state, parts.boot, key)
+        })
+    };
+    if let Some(next) = keys::read_next(&parts.state)? {
+        match open(next) {
+            Ok(opened) => {
+                keys::promote_next(&parts.state)?;
+                tracing::warn!("a rotation of the journal's key was interrupted: it is complete now");
+                return Ok(opened);
+            }
+            // The rotation never became durable: the old key goes on.
+            Err(journal::Error::WrongKey { .. }) => keys::forget_next(&parts.state)?,
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Ok(open(key)?)
 }
 
 /// `state/address` tells commands where the daemon of this home listens; gone when it stops in order.
@@ -411,6 +437,17 @@ fn watch_spool(parts: &Parts, threads: &mut shutdown::Threads) -> Result<(), Err
     threads
         .spawn("spool", move || spool::watch(&state, &handle, &runtime, &stop))
         .map_err(system("watch for spooled reports"))
+}
+
+/// Signs of life for a service manager that asks for them.
+fn show_life(parts: &Parts, threads: &mut shutdown::Threads, systemd: &Arc<Systemd>) -> Result<(), Error> {
+    if !systemd.wants_life() {
+        return Ok(());
+    }
+    let (systemd, handle, stop) = (Arc::clone(systemd), parts.handle.clone(), Arc::clone(&parts.stop));
+    threads
+        .spawn("life", move || systemd.show_life(|| handle.live(), &stop))
+        .map_err(system("show signs of life"))
 }
 
 fn start_watching(

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::overrides;
 use crate::base::time::Span;
 use crate::event::content::ConfigLoaded;
 use crate::runbook::problem::{Problem, Source};
@@ -86,6 +87,14 @@ pub enum ConfigError {
         /// What is wrong and what to write.
         problem: String,
     },
+    /// A value of the environment is not usable.
+    #[error("{variable}: {problem}")]
+    Variable {
+        /// Which variable.
+        variable: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
     /// An address that was said outside the file.
     #[error(
         "--listen or REMEDIATOR_LISTEN: `{said}` is not an address and port such as {LISTEN}: {source}; unset it to \
@@ -103,11 +112,12 @@ pub enum ConfigError {
 /// environment said.
 pub fn read(home: &Path, listen: Option<&str>) -> Result<Config, ConfigError> {
     let path = home.join(FILE);
-    let file = match std::fs::read_to_string(&path) {
+    let mut file = match std::fs::read_to_string(&path) {
         Ok(text) => parse(&text)?,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => ConfigFile::default(),
         Err(source) => return Err(ConfigError::Io { path, source }),
     };
+    overrides::apply(&mut file, &|name| std::env::var(name).ok())?;
     resolve(home, file, listen)
 }
 
@@ -123,6 +133,11 @@ pub fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
         None | Some(1) => Ok(file),
         Some(v) => Err(ConfigError::Value { key: "v", problem: format!("is {v}, this version reads 1") }),
     }
+}
+
+/// Checks a file's text by itself, as if it were a home's, without the environment.
+pub fn check(text: &str) -> Result<(), ConfigError> {
+    resolve(Path::new("."), parse(text)?, None).map(|_| ())
 }
 
 fn resolve(home: &Path, file: ConfigFile, listen: Option<&str>) -> Result<Config, ConfigError> {

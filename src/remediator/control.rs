@@ -5,8 +5,9 @@ use serde::Deserialize;
 use super::handle::Rejection;
 use crate::base::digest::FileDigest;
 use crate::base::ids::{IncidentId, NodeId};
-use crate::base::limits::NAME_BYTES_MAX;
-use crate::event::control::{Resumed, SignedStatement};
+use crate::base::limits::{INTEGER_MAX, NAME_BYTES_MAX};
+use crate::event::control::{KeyRotationOrdered, Resumed, SignedStatement};
+use crate::event::lock::LockBreakOrdered;
 use crate::event::step::TargetCleared;
 use crate::journal::Clock as _;
 use crate::policy::Input;
@@ -41,6 +42,10 @@ pub enum Control {
     Thaw,
     /// End the taint of a target; the subject is the target.
     Clear,
+    /// Take a lock from whoever holds it; the subject is `RESOURCE#TOKEN`.
+    Break,
+    /// Give the journal another key.
+    RotateKey,
     /// Run a failed attempt again; the subject is the incident's id, and after a `/` the step to begin with.
     Rerun,
 }
@@ -52,6 +57,8 @@ impl Control {
             Self::Resume => "resume",
             Self::Thaw => "thaw",
             Self::Clear => "clear",
+            Self::Break => "break",
+            Self::RotateKey => "rotate-key",
             Self::Rerun => "rerun",
         }
     }
@@ -101,8 +108,18 @@ fn input(
     };
     Ok(match control {
         Control::Resume => Input::Resumed(Resumed { by, reason, statement }),
+        Control::RotateKey => Input::KeyRotationOrdered(KeyRotationOrdered { by, reason, statement }),
         Control::Clear => {
             Input::Cleared(TargetCleared { target: subject("a target")?, by, reason, statement })
+        }
+        Control::Break => {
+            let subject = subject("a lock, as RESOURCE#TOKEN")?;
+            let named = subject.rsplit_once('#').and_then(|(r, token)| Some((r, token.parse().ok()?)));
+            let Some((resource, token)) = named.filter(|(_, token)| *token <= INTEGER_MAX) else {
+                return Err(refused("STATEMENT_UNREADABLE", "`subject` is not RESOURCE#TOKEN"));
+            };
+            let resource = resource.to_owned();
+            Input::BreakOrdered(LockBreakOrdered { resource, token, by, reason, statement })
         }
         Control::Thaw => {
             let incident = incident(&subject("an incident")?)?;

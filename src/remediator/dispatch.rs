@@ -14,9 +14,9 @@ use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, IncidentId, NodeId, Seq};
 use crate::base::text::OutsideText;
 use crate::context::World;
-use crate::coordination::{Held, Holder, LockProof, MachineLock};
+use crate::coordination::{Broken, Held, Holder, LockProof, MachineLock};
 use crate::event::Event;
-use crate::event::lock::LockGranted;
+use crate::event::lock::{LockBreakFailed, LockBroken, LockGranted};
 use crate::event::step::{StepFinished, StepIntended, StepOutcome};
 use crate::journal::Clock;
 use crate::journal::proof::Committed;
@@ -117,13 +117,15 @@ impl Dispatcher {
                 self.proofs.remove(&attempt);
                 self.attempts.forget(attempt);
             }
+            Effect::BreakLock { resource, token, floor } => self.break_lock(resource, token, floor),
             Effect::Deliver { notice, not_before_elapsed_ms } => {
                 self.deliver(notice, world, wait(not_before_elapsed_ms, now));
             }
             Effect::ForgetEdge { subsystem, code, target } => {
                 self.sentinels.forget_edge(&subsystem, &code, &target);
             }
-            Effect::RunStep { .. } => {}
+            // The turn's own, or done above.
+            Effect::RotateKey | Effect::RunStep { .. } => {}
         }
     }
 
@@ -158,6 +160,20 @@ impl Dispatcher {
     /// Tries again to get locks that were busy.
     pub fn retry_lock(&mut self, incident: IncidentId, attempt: AttemptId, floors: BTreeMap<String, u64>) {
         self.acquire(incident, attempt, floors, Duration::ZERO);
+    }
+
+    fn break_lock(&self, resource: String, token: u64, floor: u64) {
+        let since = crate::journal::SystemClock.now().time_us;
+        let attempt = AttemptId(uuid::Uuid::nil());
+        let breaker = Holder { pid: std::process::id(), node: self.node, attempt, since };
+        let ended = match self.locks.break_lock(&resource, token, floor, &breaker) {
+            Ok(Broken { token, holder }) => Ok(LockBroken { resource, token, holder }),
+            Err(error) => {
+                tracing::error!(resource, token, %error, "the lock was not broken");
+                Err(LockBreakFailed { resource, reason: error.to_string() })
+            }
+        };
+        self.tell(Input::LockBreakEnded(ended));
     }
 
     fn prove_lock(&mut self, granted: &Committed<LockGranted>) {

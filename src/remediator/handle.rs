@@ -13,7 +13,7 @@ use super::readiness::{Progress, Readiness};
 use super::turn::TurnState;
 use crate::audit::Audit;
 use crate::base::ids::{IncidentId, NodeId, Receipt, Seq};
-use crate::event::control::Paused;
+use crate::event::control::{DrainStarted, Paused};
 use crate::event::degradation::{DegradationRefused, DegradationReport, ReportError, Source};
 use crate::journal::IntentJournal;
 use crate::policy::{Answer, Input};
@@ -135,10 +135,12 @@ impl Handle {
         match ask(running, Input::Reported(Box::new(seen))).await? {
             Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
             Answer::Full => Err(Rejection::Full { retry_after_s: 30 }),
-            Answer::Nothing | Answer::Recorded(_) | Answer::NotNow(_) => Err(Rejection::Refused {
-                code: "NOT_RECORDED",
-                reason: "the report was not recorded; this is a defect, please report it".into(),
-            }),
+            Answer::Nothing | Answer::Recorded(_) | Answer::TooSoon(_) | Answer::NotNow(_) => {
+                Err(Rejection::Refused {
+                    code: "NOT_RECORDED",
+                    reason: "the report was not recorded; this is a defect, please report it".into(),
+                })
+            }
         }
     }
 
@@ -153,6 +155,12 @@ impl Handle {
     pub async fn pause(&self, by: String, reason: String) -> Result<Seq, Rejection> {
         let reason = intake::clean_line(&reason);
         recorded(ask(self.running()?, Input::Paused(Paused { by, reason })).await?)
+    }
+
+    /// Stops new attempts from starting and records when the last one has ended. Less power is immediate.
+    pub async fn drain(&self, by: String, reason: String) -> Result<Seq, Rejection> {
+        let reason = intake::clean_line(&reason);
+        recorded(ask(self.running()?, Input::DrainStarted(DrainStarted { by, reason })).await?)
     }
 
     /// Gives power back: needs a statement signed by someone with the role `control@remediator`.
@@ -172,6 +180,10 @@ impl Handle {
                     "nothing was there to {}, or this statement was used before: sign a new one",
                     control.word()
                 ),
+            }),
+            Answer::TooSoon(seq) => Err(Rejection::Refused {
+                code: "TOO_SOON",
+                reason: format!("that was done too often of late: entry {seq} says how often it may be"),
             }),
             Answer::NotNow(why) => Err(Rejection::Refused { code: "NOT_NOW", reason: why.into() }),
             answer => recorded(answer),

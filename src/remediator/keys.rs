@@ -49,12 +49,66 @@ pub fn journal_key_path(state: &Path) -> PathBuf {
     state.join("keys").join("journal.key")
 }
 
+/// Where a rotation keeps the new key until its entry is durable.
+fn next_path(state: &Path) -> PathBuf {
+    state.join("keys").join("journal.key.next")
+}
+
 /// Reads the key.
 pub fn read_journal_key(state: &Path) -> Result<JournalKey, KeyError> {
     let path = journal_key_path(state);
+    read(&path)?.ok_or(KeyError::Lost(path))
+}
+
+/// The key that an interrupted rotation left, if there is one.
+pub(super) fn read_next(state: &Path) -> Result<Option<JournalKey>, KeyError> {
+    match read(&next_path(state)) {
+        // Cut off while it was written: then the journal does not know it.
+        Err(KeyError::Length { .. }) => forget_next(state).map(|()| None),
+        read => read,
+    }
+}
+
+/// Keeps a key that the journal is about to know, synced.
+pub(super) fn stage_next(state: &Path, key: &JournalKey) -> Result<(), KeyError> {
+    forget_next(state)?;
+    write(next_path(state), key)?;
+    sync_folder(state)
+}
+
+/// The staged key takes the place of the one before it, which is gone then.
+pub(super) fn promote_next(state: &Path) -> Result<(), KeyError> {
+    let path = next_path(state);
+    std::fs::rename(&path, journal_key_path(state)).map_err(|source| KeyError::Io {
+        doing: "put in place",
+        path,
+        source,
+    })?;
+    sync_folder(state)
+}
+
+/// There is no staged key from here on.
+pub(super) fn forget_next(state: &Path) -> Result<(), KeyError> {
+    let path = next_path(state);
+    match std::fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(KeyError::Io { doing: "remove", path, source })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn sync_folder(state: &Path) -> Result<(), KeyError> {
+    let path = state.join("keys");
+    let synced = std::fs::File::open(&path).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| KeyError::Io { doing: "sync the folder of", path, source })
+}
+
+fn read(path: &Path) -> Result<Option<JournalKey>, KeyError> {
+    let path = path.to_owned();
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => Zeroizing::new(bytes),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(KeyError::Lost(path)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(KeyError::Io { doing: "read", path, source }),
     };
     let mode = std::fs::metadata(&path).map(|m| m.permissions().mode() & 0o777).unwrap_or(0);
@@ -63,12 +117,15 @@ pub fn read_journal_key(state: &Path) -> Result<JournalKey, KeyError> {
     }
     let seed: &[u8; 32] =
         bytes.as_slice().try_into().map_err(|_| KeyError::Length { path: path.clone(), got: bytes.len() })?;
-    Ok(JournalKey::from_seed(seed))
+    Ok(Some(JournalKey::from_seed(seed)))
 }
 
 /// Writes a key that is not there yet, synced.
 pub fn write_journal_key(state: &Path, key: &JournalKey) -> Result<(), KeyError> {
-    let path = journal_key_path(state);
+    write(journal_key_path(state), key)
+}
+
+fn write(path: PathBuf, key: &JournalKey) -> Result<(), KeyError> {
     let fail = |doing| {
         let path = path.clone();
         move |source| KeyError::Io { doing, path, source }

@@ -13,6 +13,7 @@ mod intake;
 mod keys;
 mod looks;
 mod observers;
+pub mod overrides;
 mod readiness;
 mod recover;
 mod runbooks;
@@ -20,6 +21,7 @@ mod shutdown;
 mod snapshots;
 pub mod spool;
 mod starts;
+mod systemd;
 mod turn;
 
 pub use bootstrap::{Face, Options, serve};

@@ -1,6 +1,7 @@
 //! The turn: one thread that takes waiting inputs, decides them one after another against its private world,
 //! makes the whole batch durable, and only then lets anything leave: effects, answers, notices.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -10,10 +11,12 @@ use tokio::sync::oneshot;
 
 use super::dispatch::Dispatcher;
 use super::inbox::Message;
+use super::keys;
 use super::runbooks::CatalogRunbooks;
 use super::snapshots::Snapshots;
 use crate::base::ids::{BootId, NodeId, Seq};
 use crate::base::limits::TURN_INPUTS_MAX;
+use crate::base::sign::JournalKey;
 use crate::base::time::Stamp;
 use crate::context::World;
 use crate::event::{Draft, Event, Record};
@@ -70,6 +73,7 @@ pub(super) struct Turn {
     pub dispatcher: Dispatcher,
     pub snapshots: Snapshots,
     pub state: Arc<TurnState>,
+    state_folder: PathBuf,
     last_mono_ms: u64,
 }
 
@@ -92,9 +96,23 @@ impl Turn {
         dispatcher: Dispatcher,
         snapshots: Snapshots,
         state: Arc<TurnState>,
+        state_folder: PathBuf,
     ) -> Self {
         state.beat(clock.now());
-        Self { world, journal, clock, boot, node, catalog, dispatcher, snapshots, state, last_mono_ms: 0 }
+        let last_mono_ms = 0;
+        Self {
+            world,
+            journal,
+            clock,
+            boot,
+            node,
+            catalog,
+            dispatcher,
+            snapshots,
+            state,
+            state_folder,
+            last_mono_ms,
+        }
     }
 
     /// Runs until a stop is durable or the journal is sealed.
@@ -177,9 +195,13 @@ impl Turn {
         }
         let committed = self.make_durable(&batch)?;
         let trust_in_force = committed.iter().any(|c| matches!(c.event(), Event::TrustChanged(_)));
+        let other_key = batch.effects.iter().any(|effect| matches!(effect, Effect::RotateKey));
         self.dispatcher.carry_out(batch.effects, committed, &self.world, &*self.clock);
         if trust_in_force {
             self.refresh_trust();
+        }
+        if other_key {
+            self.rotate_key()?;
         }
         for (reply, answer) in batch.answers {
             // Whoever asked may have gone; what they asked for is recorded all the same.
@@ -246,6 +268,30 @@ impl Turn {
             Ok(trust) => self.state.set_trust(trust),
             Err(error) => tracing::error!(%error, "trust in force cannot be read; what was known stays"),
         }
+    }
+
+    /// Another key for the journal. It is on disk before the journal knows it, and takes the old one's place once the
+    /// entry that brings it into force is durable: a crash at any moment leaves a key that can go on.
+    fn rotate_key(&mut self) -> Result<(), crate::journal::Error> {
+        let staged = JournalKey::generate().map_err(|e| format!("cannot make a key: {e}")).and_then(|key| {
+            keys::stage_next(&self.state_folder, &key).map(|()| key).map_err(|e| e.to_string())
+        });
+        let key = match staged {
+            Ok(key) => key,
+            Err(reason) => {
+                tracing::error!(reason, "the journal keeps its key");
+                return self.turn(vec![Message::plain(Input::KeyRotationFailed(reason))]).map(|_| ());
+            }
+        };
+        let id = key.id();
+        let records = self.journal.rotate_key(key)?;
+        records.iter().for_each(|record| self.world.apply(record));
+        match keys::promote_next(&self.state_folder) {
+            Ok(()) => tracing::info!(key = %id, "the journal is signed with another key"),
+            // The next start finds it under its other name.
+            Err(error) => tracing::error!(%error, "the new key could not be put in the old one's place"),
+        }
+        Ok(())
     }
 
     /// Writes the world down, so that the next open folds only what comes after.

@@ -10,7 +10,7 @@ use remediator::audit::Audit;
 use remediator::base::digest::Blake3;
 use remediator::base::ids::{IncidentId, Receipt, Seq};
 use remediator::context::World;
-use remediator::event::control::Paused;
+use remediator::event::control::{DrainStarted, Drained, Paused};
 use remediator::event::degradation::{DegradationReport, Source};
 use remediator::remediator::{Accepted, Readiness, ReadyState, ReadyStep, Rejection};
 use tokio::sync::oneshot;
@@ -72,6 +72,11 @@ impl Daemon for Shared {
     fn pause(&self, by: String, reason: String) -> Answer<'_, Seq> {
         let seq = self.0.story.memory.push(None, None, Paused { by, reason }).seq;
         Box::pin(async move { Ok(seq) })
+    }
+    fn drain(&self, by: String, reason: String) -> Answer<'_, Seq> {
+        let started = self.0.story.memory.push(None, None, DrainStarted { by, reason }).seq;
+        self.0.story.memory.push(None, Some(started), Drained { started });
+        Box::pin(async move { Ok(started) })
     }
     fn close(&self, _: remediator::base::ids::IncidentId, _: String, _: String) -> Answer<'_, Seq> {
         Box::pin(std::future::ready(Ok(8)))

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fake::serve;
 
-const GUARDED: [(&str, &str); 14] = [
+const GUARDED: [(&str, &str); 18] = [
     ("POST", "/v1/degradations"),
     ("GET", "/v1/receipts/0190a5a0-0000-7000-8000-000000000000"),
     ("GET", "/v1/incidents"),
@@ -16,6 +16,10 @@ const GUARDED: [(&str, &str); 14] = [
     ("GET", "/v1/audit"),
     ("GET", "/v1/audit/0"),
     ("POST", "/v1/control/pause"),
+    ("GET", "/v1/locks"),
+    ("POST", "/v1/control/drain"),
+    ("POST", "/v1/control/break"),
+    ("POST", "/v1/control/rotate-key"),
     ("POST", "/v1/control/resume"),
     ("POST", "/v1/control/thaw"),
     ("POST", "/v1/control/clear"),

@@ -209,6 +209,7 @@ impl Play {
                 self.input(Input::NoticeTried { notice, failure: None });
             }
             Effect::StopWatch { .. } | Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => {}
+            Effect::BreakLock { .. } | Effect::RotateKey => {}
         }
     }
 

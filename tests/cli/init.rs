@@ -95,3 +95,36 @@ fn no_solo_keeps_what_one_person_wrote_and_approved_from_running() {
     assert_eq!(standing("runbook/process-dead"), "live");
     assert_eq!(standing("runbook/demo-web-dead"), "observe_only");
 }
+
+#[test]
+fn what_runs_here_is_offered_switched_off_and_lints_once_it_is_switched_on() {
+    let sandbox = Sandbox::new();
+    let nginx = sandbox.path().join("nginx");
+    std::os::unix::fs::symlink(crate::sandbox::PROGRAM, &nginx).expect("linked");
+    std::fs::write(sandbox.path().join("data.txt"), "x").expect("written");
+    let port = sandbox.own_port().to_string();
+    let mut command = sandbox.command(&nginx.display().to_string());
+    let data = sandbox.path().join("data.txt").display().to_string();
+    let mut listens =
+        command.args(["__demo-service", "--port", &port, "--data", &data]).spawn().expect("it starts");
+    let up = || std::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, sandbox.own_port())).is_ok();
+    assert!(crate::sandbox::eventually(std::time::Duration::from_secs(20), up));
+    let report = sandbox.run(&["init", "--approve-shipped", "--output", "json"]);
+    let _ = listens.kill();
+    let _ = listens.wait();
+    let report = report.ends(0).json();
+    let found = report["found"]["listening"].as_array().expect("a list").iter();
+    let found = found.clone().find(|f| f["program"] == "nginx").unwrap_or_else(|| panic!("{report}"));
+    assert_eq!(found["offered"], "runbooks/found-nginx");
+    assert!(found["ports"].as_array().is_some_and(|ports| ports.contains(&sandbox.own_port().into())));
+    sandbox.run(&["runbook", "lint"]).ends(0);
+    let list = sandbox.run(&["runbook", "list", "--output", "json"]).ends(0).stdout;
+    assert!(!list.contains("found-nginx"), "nothing reads what is switched off: {list}");
+    sandbox.shell("for f in home/*/found-nginx/*.off; do mv $f ${f%.off}; done").ends(0);
+    sandbox.run(&["runbook", "lint"]).ends(0);
+    let list = sandbox.run(&["runbook", "list", "--output", "json"]).ends(1).stdout;
+    assert!(list.contains("found-nginx"), "{list}");
+    let other =
+        sandbox.run(&["init", "--approve-shipped", "--no-discovery", "--home", "other", "--output", "json"]);
+    assert_eq!(other.ends(0).json()["found"]["listening"], serde_json::json!([]));
+}

@@ -297,6 +297,57 @@ pub const GUARDS: &[Guard] = &[
     ),
     guard(
         "lock token",
+        "a broken lock is no longer its holder's",
+        (
+            "src/coordination/break_lock.rs",
+            "replace(folder, &name, &new).map_err(io(\"break\"))?;",
+            "let _ = (io(\"break\"), replace);",
+        ),
+        &[
+            "--lib",
+            "coordination::break_lock::tests::a_late_holder_is_refused_by_its_token_and_the_next_one_has_a_larger",
+        ],
+    ),
+    guard(
+        "lock token",
+        "only the holder that was meant loses its lock",
+        ("src/coordination/break_lock.rs", "if line.token != token {", "if line.token == u64::MAX {"),
+        &[
+            "--lib",
+            "coordination::break_lock::tests::a_late_holder_is_refused_by_its_token_and_the_next_one_has_a_larger",
+        ],
+    ),
+    guard(
+        "limit",
+        "a drain begins nothing",
+        (
+            "src/policy/limits.rs",
+            "if let Some(drain) = &world.control.drain {",
+            "if let Some(drain) = world.control.drain.as_ref().filter(|_| false) {",
+        ),
+        &[
+            "--lib",
+            "policy::tests::limits::a_drain_lets_what_runs_finish_begins_nothing_new_and_says_when_it_is_quiet",
+        ],
+    ),
+    guard(
+        "limit",
+        "rotations of the key per day",
+        ("src/policy/people.rs", "if made >= KEY_ROTATIONS_PER_DAY_MAX {", "if made == usize::MAX {"),
+        &["--lib", "policy::tests::limits::a_key_is_rotated_three_times_a_day_and_a_refusal_is_on_record"],
+    ),
+    guard(
+        "signature",
+        "a backup is what was backed up",
+        (
+            "src/cli/backup/manifest.rs",
+            "if FileDigest::of(&bytes) != *digest {",
+            "if false && FileDigest::of(&bytes) != *digest {",
+        ),
+        &["--test", "cli", "keeping::a_backup_of_a_running_home_becomes_a_home_that_verifies_and_serves"],
+    ),
+    guard(
+        "lock token",
         "the proof needs the durable grant of these tokens",
         ("src/coordination/proof.rs", "if tokens != granted.event().tokens {", "if tokens.is_empty() {"),
         &["--lib", "coordination::proof::tests::the_proof_needs_the_grant_of_these_very_tokens"],

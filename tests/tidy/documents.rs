@@ -36,7 +36,7 @@ const COMMANDS: &[&str] = &[
 /// README.md and every page under docs/: name and text.
 pub fn all() -> Vec<(String, String)> {
     let mut names = vec!["README.md".to_owned()];
-    for folder in ["docs", "docs/decisions"] {
+    for folder in ["docs", "docs/decisions", "docs/errors"] {
         for name in entries(&root().join(folder)).expect("the folder of documents can be listed") {
             if name.ends_with(".md") {
                 names.push(format!("{folder}/{name}"));
@@ -94,6 +94,22 @@ pub fn dead_links(name: &str, text: &str) -> Vec<String> {
         .filter(|target| !folder.join(target).exists())
         .map(|target| format!("{name}: the link to `{target}` leads nowhere"))
         .collect()
+}
+
+/// Tests that a page names (`module::test`) and that do not exist.
+pub fn unknown_tests(name: &str, text: &str, code: &str) -> Vec<String> {
+    let named = text.split('`').skip(1).step_by(2).filter_map(|word| word.rsplit_once("::"));
+    named
+        .map(|(_, test)| test)
+        .filter(|test| test.contains('_') && !code.contains(&format!("fn {test}(")))
+        .map(|test| format!("{name}: there is no test `{test}`"))
+        .collect()
+}
+
+#[test]
+fn a_test_that_is_named_and_not_there_is_found() {
+    let page = "`a::is_there` and `a::is_not_there` in `tests/x.rs`";
+    assert_eq!(unknown_tests("x.md", page, "fn is_there() {}"), ["x.md: there is no test `is_not_there`"]);
 }
 
 #[test]

@@ -20,9 +20,12 @@ use crate::remediator::Control;
 pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/v1/control/pause", post(pause))
+        .route("/v1/control/drain", post(drain))
         .route("/v1/control/resume", signed(Control::Resume))
         .route("/v1/control/thaw", signed(Control::Thaw))
         .route("/v1/control/clear", signed(Control::Clear))
+        .route("/v1/control/break", signed(Control::Break))
+        .route("/v1/control/rotate-key", signed(Control::RotateKey))
         .route("/v1/control/rerun", signed(Control::Rerun))
         .route("/v1/incidents/{id}/close", post(close))
 }
@@ -61,6 +64,18 @@ async fn pause(
     let reason = reason(bytes)?;
     api.ready()?;
     let seq = api.daemon.pause(by, reason).await?;
+    json(&Recorded { v: 1, seq })
+}
+
+async fn drain(
+    State(api): State<Api>,
+    Extension(bearer): Extension<Bearer>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<Response, Box<Problem>> {
+    let by = format!("person:{}", person(&bearer)?);
+    let reason = reason(bytes)?;
+    api.ready()?;
+    let seq = api.daemon.drain(by, reason).await?;
     json(&Recorded { v: 1, seq })
 }
 

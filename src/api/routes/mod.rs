@@ -6,6 +6,7 @@ mod degradations;
 mod explain;
 mod health;
 mod incidents;
+mod locks;
 mod receipts;
 mod status;
 
@@ -26,6 +27,7 @@ pub(super) fn guarded() -> Router<Api> {
         .merge(incidents::routes())
         .merge(explain::routes())
         .merge(status::routes())
+        .merge(locks::routes())
         .merge(audit::routes())
         .merge(control::routes())
 }

@@ -3,6 +3,7 @@
 mod explain;
 mod incident;
 mod incidents;
+mod locks;
 mod page;
 mod receipt;
 mod status;
@@ -13,9 +14,12 @@ pub use incident::{
     VerificationView,
 };
 pub use incidents::{IncidentFilter, IncidentList, IncidentSummary};
+pub use locks::{BreakView, LockState, LockView, LocksView};
 pub use page::{EntryView, Page};
 pub use receipt::ReceiptView;
-pub use status::{CatalogView, ContentView, HeadView, PausedView, StatusView, TrustView};
+pub use status::{
+    CatalogView, ContentView, DrainView, HeadView, KeyRefusedView, KeyView, PausedView, StatusView, TrustView,
+};
 
 /// Version of every view's JSON.
 pub(super) const V: u32 = 1;

@@ -9,8 +9,11 @@ use crate::audit::entries::{Error, Health};
 use crate::audit::projection::Audit;
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::{NodeId, Seq};
+use crate::base::sign::KeyId;
 use crate::base::time::rfc3339;
-use crate::context::{Alarm, Control, Frozen, SentinelState, ServiceState, Tainted, Trust, World};
+use crate::context::{
+    Alarm, Control, Drain, Frozen, SentinelState, ServiceState, SigningKey, Tainted, Trust, World,
+};
 use crate::event::content::Standing;
 
 /// How things are now.
@@ -30,6 +33,12 @@ pub struct StatusView {
     pub stopped_cleanly: bool,
     /// Who paused it and why.
     pub paused: Option<PausedView>,
+    /// A drain in force.
+    #[serde(default)]
+    pub draining: Option<DrainView>,
+    /// The journal's key.
+    #[serde(default)]
+    pub key: Option<KeyView>,
     /// Why it runs observe-only.
     pub observe_only: Option<String>,
     /// Trust files in force.
@@ -76,6 +85,41 @@ pub struct PausedView {
     pub reason: String,
     /// The entry.
     pub seq: Option<Seq>,
+}
+
+/// A drain in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainView {
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// The entry that started it.
+    pub seq: Seq,
+    /// Attempts that are still under way.
+    pub running: usize,
+    /// The entry that says that nothing runs any more.
+    pub drained: Option<Seq>,
+}
+
+/// The journal's key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyView {
+    /// Its id.
+    pub id: KeyId,
+    /// The entry that brought it into force.
+    pub since: Seq,
+    /// The last order for another one that came to nothing, if none has succeeded since.
+    pub refused: Option<KeyRefusedView>,
+}
+
+/// An order for another key that came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRefusedView {
+    /// The entry that says so.
+    pub seq: Seq,
+    /// Why.
+    pub reason: String,
 }
 
 /// Trust files.
@@ -132,6 +176,8 @@ impl Audit {
             elapsed_ms: world.elapsed_ms(),
             stopped_cleanly: world.stopped_cleanly,
             paused: paused(&world.control),
+            draining: draining(&world),
+            key: key(&world.control.key),
             observe_only: world.observe_only.clone(),
             trust: trust(&world.trust),
             catalog: catalog(&world),
@@ -156,6 +202,16 @@ impl Audit {
 fn paused(control: &Control) -> Option<PausedView> {
     let (by, reason) = control.paused.clone()?;
     Some(PausedView { by, reason, seq: control.seq })
+}
+
+fn draining(world: &World) -> Option<DrainView> {
+    let Drain { by, reason, seq, drained } = world.control.drain.clone()?;
+    Some(DrainView { by, reason, seq, running: world.active_attempts(), drained })
+}
+
+fn key(key: &SigningKey) -> Option<KeyView> {
+    let refused = key.refused.clone().map(|(seq, reason)| KeyRefusedView { seq, reason });
+    key.id.map(|id| KeyView { id, since: key.since, refused })
 }
 
 fn trust(trust: &Trust) -> TrustView {

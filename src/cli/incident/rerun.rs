@@ -12,7 +12,7 @@ use crate::remediator::Control;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  remediator incident rerun 6f1c0e8a --reason \"the disk has room again\"\n  \
-                  remediator incident rerun 6f1c0e8a --from restore --reason \"a better copy is there\""
+                  remediator incident rerun 6f1c0e8a --from restore --reason \"better copy\""
 )]
 pub struct Args {
     /// The incident's id, or the beginning of it.

@@ -2,6 +2,7 @@
 //! is approved is signed with the operator's own SSH key.
 
 pub mod files;
+mod found;
 pub mod home;
 pub mod person;
 pub mod sample;
@@ -40,6 +41,9 @@ pub struct Args {
     /// Approve the shipped runbooks (and the sample) without being asked. Needed without a terminal.
     #[arg(long)]
     approve_shipped: bool,
+    /// Do not look at what runs on this machine.
+    #[arg(long)]
+    no_discovery: bool,
     /// Adds a small web service with sentinels and runbooks to try things on.
     #[arg(long)]
     sample_service: bool,
@@ -59,6 +63,7 @@ struct Report<'a> {
     key_origin: &'static str,
     approved: bool,
     shipped: Vec<String>,
+    found: &'a found::Machine,
 }
 
 /// Makes the home.
@@ -94,7 +99,11 @@ fn make(args: &Args, home: &Home, principal: &str, json: bool) -> anyhow::Result
         approved = answer == Answer::Approved;
         Ok(answer)
     })?;
-    report(&made, principal, &key, approved, shown, json)?;
+    let mut machine = if args.no_discovery { found::Machine::default() } else { found::look() };
+    if let Err(error) = found::offer(&made.home, &mut machine) {
+        anstream::eprintln!("note: what was found on this machine could not be offered: {error:#}");
+    }
+    report(&made, principal, &key, approved, shown, &machine, json)?;
     Ok(())
 }
 
@@ -132,6 +141,7 @@ fn report(
     key: &Key,
     approved: bool,
     shipped: Vec<String>,
+    machine: &found::Machine,
     json: bool,
 ) -> Result<(), Failure> {
     let key_origin = match key.origin {
@@ -144,7 +154,17 @@ fn report(
     if json {
         let node = made.node.to_string();
         let home = made.home.as_path();
-        let report = Report { v: 1, home, node, principal, key: &key.path, key_origin, approved, shipped };
+        let report = Report {
+            v: 1,
+            home,
+            node,
+            principal,
+            key: &key.path,
+            key_origin,
+            approved,
+            shipped,
+            found: machine,
+        };
         return out::json_of(&report);
     }
     let home = made.home.display();
@@ -153,10 +173,28 @@ fn report(
     } else {
         "not approved: runbooks only observe; approve one with: remediator runbook approve ID".to_owned()
     };
+    offered(machine)?;
     out::say(format!(
         "home      {home}\nyou       {principal}, signing with {} ({key_origin})\ntoken     {home}/state/token (0600; \
          send it as: Authorization: Bearer …)\nrunbooks  {standing}\n\nnext:\n  remediator serve --home {home}\n  \
          remediator status --home {home}",
         key.path.display()
     ))
+}
+
+/// What was found, and what is offered for it.
+fn offered(machine: &found::Machine) -> Result<(), Failure> {
+    for found in &machine.listening {
+        let ports: Vec<String> = found.ports.iter().map(u16::to_string).collect();
+        let program = out::line(&found.program);
+        let offer = match &found.offered {
+            Some(folder) => format!("; a sentinel and a runbook for it, switched off, are in {folder}"),
+            None => String::new(),
+        };
+        out::say(format!("found     {program} listens on {}{offer}", ports.join(", ")))?;
+    }
+    for file in &machine.databases {
+        out::say(format!("found     the database {} is open", out::line(file)))?;
+    }
+    Ok(())
 }

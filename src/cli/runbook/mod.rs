@@ -1,9 +1,10 @@
 //! `remediator runbook …`: what authors and approvers do with content files. One file per verb, one line each below.
 
 mod approve;
-mod folder;
+pub(super) mod folder;
 mod lint;
 mod list;
+mod new;
 mod recorded;
 mod show;
 mod sign;
@@ -21,6 +22,8 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    /// Write a runbook and its proposal to begin with, each line explained.
+    New(new::Args),
     /// Check the text of content files: every problem with its place and its mend.
     Lint(lint::Args),
     /// Sign a content file, a proposal or a trust file with your SSH key.
@@ -38,6 +41,7 @@ enum Verb {
 /// Runs the verb.
 pub fn run(args: Args, global: &Global) -> Outcome {
     match args.verb {
+        Verb::New(args) => new::run(args, global),
         Verb::Lint(args) => lint::run(args, global),
         Verb::Sign(args) => sign::run(args, global),
         Verb::Approve(args) => approve::run(args, global),

@@ -79,6 +79,92 @@ fn a_pause_holds_and_a_resume_lets_go_once() {
 }
 
 #[test]
+fn a_drain_lets_what_runs_finish_begins_nothing_new_and_says_when_it_is_quiet() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.report();
+    assert_eq!(play.world.active_attempts(), 1);
+    let drain = || DrainStarted { by: "person:ann".into(), reason: "upgrade".into() };
+    play.input(Input::DrainStarted(drain()));
+    assert_eq!(play.world.control.drain.as_ref().map(|d| d.drained), Some(None), "one attempt runs");
+    play.run(200_000);
+    assert_eq!(play.outcome(), Some(Outcome::Healthy), "what ran was finished");
+    let drained: Vec<_> = play.records.iter().filter(|r| matches!(r.event, Event::Drained(_))).collect();
+    let ended = play.records.iter().find(|r| matches!(r.event, Event::AttemptEnded(_))).map(|r| r.seq);
+    assert!(drained.len() == 1 && Some(drained[0].seq) > ended, "{drained:?}");
+    let mut seen = play.seen("PROCESS_DEAD");
+    seen.target = "other".into();
+    seen.fingerprint = Fingerprint::of("service", "PROCESS_DEAD", "other");
+    play.input(Input::Reported(Box::new(seen)));
+    play.run(60_000);
+    assert_eq!(play.world.active_attempts(), 0, "nothing new is begun");
+    play.input(Input::Resumed(Resumed {
+        by: "ann".into(),
+        reason: "done".into(),
+        statement: SignedStatement { digest: FileDigest::of(b"s"), nonce: "n1".into() },
+    }));
+    assert_eq!((play.world.control.drain.clone(), play.world.active_attempts()), (None, 1));
+}
+
+#[test]
+fn a_broken_lock_is_known_its_token_has_grown_and_its_statement_is_good_once() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.report();
+    play.run(1);
+    let ordered = || LockBreakOrdered {
+        resource: "service/web".into(),
+        token: 1,
+        by: "ann".into(),
+        reason: "it hangs".into(),
+        statement: SignedStatement { digest: FileDigest::of(b"s"), nonce: "n1".into() },
+    };
+    assert!(matches!(play.input(Input::BreakOrdered(ordered())), Answer::Recorded(_)));
+    let broken = LockBroken { resource: "service/web".into(), token: 2, holder: "somebody".into() };
+    play.input(Input::LockBreakEnded(Ok(broken)));
+    let machine = &play.world.machine;
+    assert_eq!(machine.tokens["service/web"], 2);
+    assert!(machine.locks.breaks["service/web"].ended.is_some());
+    assert!(machine.locks.held.values().all(|lock| lock.broken.is_some()));
+    assert_eq!(play.input(Input::BreakOrdered(ordered())), Answer::Nothing, "a statement is good once");
+}
+
+#[test]
+fn a_key_is_rotated_three_times_a_day_and_a_refusal_is_on_record() {
+    let mut play = Play::new(shelf(plan(Vec::new(), false)));
+    let order = |play: &mut Play, n: u32| {
+        play.input(Input::KeyRotationOrdered(KeyRotationOrdered {
+            by: "ann".into(),
+            reason: "lost a backup".into(),
+            statement: SignedStatement { digest: FileDigest::of(b"s"), nonce: format!("n{n}") },
+        }))
+    };
+    for n in 0..3 {
+        assert!(matches!(order(&mut play, n), Answer::Recorded(_)), "{n}");
+        // The turn appends this one itself.
+        let record = Record {
+            seq: play.world.next_seq,
+            at: play.at,
+            boot: BootId(Uuid::from_u128(1)),
+            node: NodeId(Uuid::nil()),
+            incident: None,
+            cause: None,
+            event: KeyRotated {
+                public_key: JournalKey::from_seed(&[n as u8 + 1; 32]).public(),
+                retires: JournalKey::from_seed(&[9; 32]).id(),
+                possession: String::new(),
+            }
+            .into(),
+        };
+        play.world.apply(&record);
+        play.records.push(record);
+    }
+    assert_eq!(order(&mut play, 2), Answer::Nothing, "a statement is good once");
+    assert!(matches!(order(&mut play, 3), Answer::TooSoon(_)));
+    assert_eq!(play.count("control.key_rotation_refused"), 1);
+    play.pass(25 * 3_600_000);
+    assert!(matches!(order(&mut play, 4), Answer::Recorded(_)));
+}
+
+#[test]
 fn a_nearly_full_disk_begins_nothing_new_and_goes_on_by_itself() {
     let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
     play.space_low = true;

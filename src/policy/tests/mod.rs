@@ -13,14 +13,17 @@ use uuid::Uuid;
 use super::*;
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::{BootId, Fingerprint, IncidentId, NodeId, Receipt, Seq};
+use crate::base::sign::JournalKey;
 use crate::base::text::OutsideText;
 use crate::base::time::{Span, Stamp};
 use crate::context::{IncidentState, RemediationContext};
 use crate::event::attempt::{Outcome, Resumption};
 use crate::event::content::{CatalogLoaded, ConfigLoaded};
-use crate::event::control::{Paused, Resumed, SignedStatement};
+use crate::event::control::{DrainStarted, KeyRotationOrdered, Paused, Resumed, SignedStatement};
 use crate::event::degradation::{DegradationRecovered, DegradationSeen, Severity, Source};
 use crate::event::incident::Closure;
+use crate::event::journal::KeyRotated;
+use crate::event::lock::{LockBreakOrdered, LockBroken};
 use crate::event::plan::*;
 use crate::event::process::ProcessStarted;
 use crate::event::step::{Failure, StepFinished, StepOutcome, TargetCleared};
@@ -232,6 +235,7 @@ impl Play {
             | Effect::Deliver { not_before_elapsed_ms: at, .. } => *at <= now,
             Effect::Watch { until_elapsed_ms: at, .. } => *at <= now,
             Effect::StopWatch { .. } | Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => true,
+            Effect::BreakLock { .. } | Effect::RotateKey => true,
         };
         let Some(index) = self.effects.iter().position(due) else { return false };
         let Some(effect) = self.effects.remove(index) else { return false };
@@ -261,6 +265,7 @@ impl Play {
                 self.effects.retain(|e| !matches!(e, Effect::Watch { incident: i, .. } if *i == incident));
             }
             Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => {}
+            Effect::BreakLock { .. } | Effect::RotateKey => {}
         }
     }
 

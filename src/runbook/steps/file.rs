@@ -152,8 +152,7 @@ impl Spelling for FileStep {
             lint.report(path, "a file step must do exactly one thing", help);
         }
         for (key, text) in self.paths() {
-            let is_root = key == "prune.in" && text == ".";
-            if !is_below(text) && !is_root {
+            if !(is_below(text) || key == "prune.in" && text == ".") {
                 let help = "a relative path without `..`, such as data/app.db";
                 lint.report(&format!("{path}.{key}"), "not a path below the root", help);
             }

@@ -1,0 +1,75 @@
+//! Who owns the home and who may read it. State is for its owner only; content may be read by all, written by few.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use super::{Patient, Sheet};
+
+/// Private places under the home: none of the bits of group and others.
+const PRIVATE: [&str; 3] = ["state", "state/token", "state/tokens.json"];
+/// What others must not be able to change.
+const OURS: [&str; 4] = [".", "remediator.yaml", "runbooks", "proposals"];
+
+pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
+    let root = patient.home.root();
+    let us = rustix::process::geteuid().as_raw();
+    let mut good = true;
+    let mut found = |sheet: &mut Sheet, what: String, fix: String| {
+        good = false;
+        sheet.finding(what, fix);
+    };
+    for name in PRIVATE {
+        let path = root.join(name);
+        let Some((owner, mode)) = look(&path) else { continue };
+        let shown = path.display();
+        if mode & 0o077 != 0 {
+            let bits = if path.is_dir() { "700" } else { "600" };
+            found(
+                sheet,
+                format!("{shown} is open to others (mode {mode:o})"),
+                format!("chmod {bits} {shown}"),
+            );
+        }
+        if owner != us {
+            let what = format!("{shown} belongs to user {owner}, and this runs as user {us}");
+            found(sheet, what, format!("run as that user, or `chown -R {us} {}`", root.display()));
+        }
+    }
+    for name in OURS {
+        let path = root.join(name);
+        if let Some((_, mode)) = look(&path).filter(|(_, mode)| mode & 0o002 != 0) {
+            let shown = path.display();
+            found(
+                sheet,
+                format!("everybody can write to {shown} (mode {mode:o})"),
+                format!("chmod o-w {shown}"),
+            );
+        }
+    }
+    let writable = rustix::fs::access(patient.home.state(), rustix::fs::Access::WRITE_OK);
+    if let Err(errno) = writable {
+        let state = patient.home.state();
+        found(
+            sheet,
+            format!("{} cannot be written: {errno}", state.display()),
+            format!("`ls -ld {0}` and `findmnt -T {0}` say why", state.display()),
+        );
+    }
+    for name in ["state/token", "state/tokens.json"] {
+        if !root.join(name).exists() {
+            let fix = "start the daemon: it makes lost tokens anew";
+            found(
+                sheet,
+                format!("{} is missing: commands have no token", root.join(name).display()),
+                fix.into(),
+            );
+        }
+    }
+    if good {
+        sheet.ok(format!("{} and its state are the owner's", root.display()));
+    }
+}
+
+fn look(path: &Path) -> Option<(u32, u32)> {
+    std::fs::metadata(path).ok().map(|m| (m.uid(), m.mode() & 0o7777))
+}

@@ -1,0 +1,56 @@
+//! The journal's key, and people's: is there somebody who may give power back?
+
+use super::{Patient, Sheet};
+use crate::cli::signing;
+use crate::remediator::{read_journal_key, read_trust_folder};
+use crate::runbook::Role;
+
+pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
+    journal(patient, sheet);
+    people(patient, sheet);
+    match signing::key(&patient.home, None) {
+        Ok(path) => sheet.ok(format!("statements are signed with {}", path.display())),
+        Err(_) => sheet.unknown("no SSH key of yours is in the usual places: say which with --key PATH"),
+    }
+}
+
+fn journal(patient: &Patient, sheet: &mut Sheet) {
+    let key = match read_journal_key(&patient.home.state()) {
+        Ok(key) => key,
+        // Each says itself what mends it.
+        Err(error) => return sheet.finding(error.to_string(), "see docs/operating.md, \"Keys\""),
+    };
+    match patient.report().map(|report| report.keys.last().map(|key| key.id)) {
+        Ok(Some(last)) if last == key.id() => sheet.ok(format!("the journal is signed with key {last}")),
+        Ok(Some(last)) => sheet.finding(
+            format!("the key on disk is {}, the journal's is {last}", key.id()),
+            "put state/keys/journal.key back from the newest backup",
+        ),
+        Ok(None) | Err(_) => sheet.unknown("the journal does not tell which key signs it"),
+    }
+}
+
+fn people(patient: &Patient, sheet: &mut Sheet) {
+    let trust = match read_trust_folder(patient.home.root()) {
+        Ok(trust) => trust,
+        Err(error) => {
+            let fix = "mend proposals/trust; the version in force stays until then";
+            return sheet.finding(format!("the trust files cannot be read: {error}"), fix);
+        }
+    };
+    let control = Role::Control.namespace();
+    let holders: Vec<_> = trust
+        .signers()
+        .grants()
+        .iter()
+        .filter(|g| g.namespaces.iter().any(|n| n == control))
+        .map(|g| g.principal.clone())
+        .collect();
+    match holders.is_empty() {
+        true => sheet.finding(
+            format!("nobody holds {control}: a pause could never be ended"),
+            "give somebody that role in proposals/trust/allowed_signers",
+        ),
+        false => sheet.ok(format!("power is given back by {}", holders.join(", "))),
+    }
+}

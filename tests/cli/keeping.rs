@@ -1,0 +1,166 @@
+//! Keeping a home: keys rotated, backups that become homes again, and taking it away.
+
+use std::time::Duration;
+
+use crate::sandbox::{Sandbox, eventually};
+
+fn healed(sandbox: &Sandbox) -> bool {
+    sandbox.run(&["incidents", "--state", "closed"]).stdout.contains("demo-web")
+}
+
+fn keys(sandbox: &Sandbox) -> serde_json::Value {
+    sandbox.run(&["key", "ls", "--output", "json"]).ends(0).json()
+}
+
+#[test]
+fn a_key_is_rotated_while_it_runs_and_what_the_old_one_signed_stays_good() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let first = keys(&sandbox)["keys"][0]["id"].as_str().expect("a key").to_owned();
+    let old = std::fs::read(sandbox.home().join("state/keys/journal.key")).expect("a key");
+    let rotated = sandbox.run(&["key", "rotate", "--reason", "a backup was lost", "--output", "json"]);
+    let second = rotated.ends(0).json()["key"].as_str().expect("a key").to_owned();
+    assert_ne!(first, second);
+    let list = keys(&sandbox);
+    assert_eq!((&list["at_hand"], list["keys"].as_array().map(Vec::len)), (&true.into(), Some(2)));
+    assert!(list["keys"][0]["until"].is_u64() && list["keys"][1]["until"].is_null(), "{list}");
+    let new = std::fs::read(sandbox.home().join("state/keys/journal.key")).expect("a key");
+    assert_ne!(old, new);
+    assert!(!sandbox.home().join("state/keys/journal.key.next").exists());
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+    for _ in 0..2 {
+        sandbox.run(&["key", "rotate", "--reason", "again"]).ends(0);
+    }
+    let refused = sandbox.run(&["key", "rotate", "--reason", "once too often"]).ends(1);
+    assert!(refused.stderr.contains("TOO_SOON"), "{}", refused.stderr);
+    sandbox.stop("-TERM");
+    sandbox.serve();
+    let refused = sandbox.run(&["key", "rotate", "--reason", "a restart resets nothing"]).ends(1);
+    assert!(refused.stderr.contains("TOO_SOON"), "{}", refused.stderr);
+    sandbox.stop("-TERM");
+    // A crash between the entry and the file: the new key waits under its other name, the old one is in its place.
+    sandbox.shell("mv home/state/keys/journal.key home/state/keys/journal.key.next").ends(0);
+    std::fs::write(sandbox.home().join("state/keys/journal.key"), &old).expect("written");
+    sandbox.shell("chmod 600 home/state/keys/*").ends(0);
+    sandbox.run(&["key", "ls"]).ends(1);
+    sandbox.serve();
+    assert_eq!(keys(&sandbox)["at_hand"], true);
+    sandbox.stop("-TERM");
+    // A crash before the entry: the staged key never signs.
+    std::fs::write(sandbox.home().join("state/keys/journal.key.next"), [7; 32]).expect("written");
+    sandbox.shell("chmod 600 home/state/keys/*").ends(0);
+    sandbox.serve();
+    assert_eq!(keys(&sandbox)["at_hand"], true);
+    assert!(!sandbox.home().join("state/keys/journal.key.next").exists());
+    sandbox.stop("-TERM");
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+    // A key that is gone is told apart from one that never was.
+    std::fs::remove_file(sandbox.home().join("state/keys/journal.key")).expect("removed");
+    let lost = sandbox.run(&["serve"]).ends(4);
+    assert!(lost.stderr.contains("missing although there is a journal"), "{}", lost.stderr);
+    let never = sandbox.run(&["serve", "--home", "elsewhere"]).ends(69);
+    assert!(never.stderr.contains("remediator init"), "{}", never.stderr);
+}
+
+#[test]
+fn a_backup_of_a_running_home_becomes_a_home_that_verifies_and_serves() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    assert!(eventually(Duration::from_secs(30), || healed(&sandbox)));
+    let detail = "x ".repeat(3_000);
+    let report = ["emit", "--subsystem", "a", "--code", "A_B_C", "--target", "t", "--summary", "s"];
+    sandbox.run(&[&report[..], &["--detail", &detail]].concat()).ends(0);
+    // Somebody writes all the while.
+    let noise = "for n in $(seq 40); do remediator emit --subsystem noise --code NOISE_SEEN --target t$n --summary s; done";
+    let mut writer = sandbox
+        .command("bash")
+        .args(["-c", noise])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("bash starts");
+    let made = sandbox.run(&["backup", "kept", "--with-keys", "--output", "json"]).ends(0).json();
+    assert_eq!((&made["whole"], &made["keys"]), (&true.into(), &true.into()));
+    sandbox.run(&["backup", "without"]).ends(0);
+    writer.wait().expect("it was a child");
+    sandbox.run(&["backup", "kept"]).ends(2);
+    sandbox.run(&["backup", "home/inside"]).ends(2);
+    assert!(!sandbox.path().join("without/state/keys").exists());
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(sandbox.path().join("kept")).expect("there").permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o700);
+    sandbox.run(&["restore", "kept"]).ends(2);
+    assert!(healed(&sandbox), "a home that holds something is not touched");
+    sandbox.stop("-TERM");
+    sandbox.shell("mv home lost").ends(0);
+    let back = sandbox.run(&["restore", "kept", "--output", "json"]).ends(0).json();
+    assert_eq!(back["can_serve"], true);
+    let full = sandbox.run(&["audit", "verify", "--full", "--output", "json"]).ends(0).json();
+    assert_eq!((&full["head"], &full["torn"]), (&back["head"], &serde_json::Value::Null));
+    assert!(full["blobs"].as_u64() > Some(0));
+    sandbox.serve();
+    assert!(healed(&sandbox));
+    let live = sandbox.run(&["status", "--output", "json"]).ends(0).json();
+    assert_eq!(live["catalog"]["not_live"], serde_json::json!([]));
+    sandbox.stop("-TERM");
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+    let keyless = sandbox.run(&["restore", "without", "--home", "second", "--output", "json"]).ends(0).json();
+    assert_eq!(keyless["can_serve"], false);
+    let one =
+        "f=$(ls kept/state/journal/*.ndjson | head -1); sed -i '1s/journal.genesis/journal.genesiz/' $f";
+    sandbox.shell(one).ends(0);
+    let refused = sandbox.run(&["restore", "kept", "--home", "third"]).ends(5);
+    assert!(refused.stderr.contains("digest differs"), "{}", refused.stderr);
+    assert!(!sandbox.path().join("third").exists());
+}
+
+#[test]
+fn taking_a_home_away_says_first_what_goes_and_keeps_the_proof() {
+    let mut sandbox = Sandbox::with_home();
+    std::fs::write(sandbox.home().join("notes.txt"), "mine").expect("written");
+    sandbox.serve();
+    assert!(eventually(Duration::from_secs(30), || healed(&sandbox)));
+    let said = sandbox.run(&["uninstall"]).ends(0).stdout;
+    assert!(said.contains("would go") && said.contains("daemon at"), "{said}");
+    let running = sandbox.run(&["uninstall", "--yes", "--output", "json"]).ends(1).json();
+    assert_eq!((&running["removed"], running["running"].as_array().map(Vec::len)), (&false.into(), Some(2)));
+    sandbox.stop("-TERM");
+    let service = sandbox.run(&["uninstall", "--yes", "--output", "json"]).ends(1).json();
+    let named = service["running"][0].as_str().expect("the service").to_owned();
+    assert!(named.contains("demo-web"), "{named}");
+    let pid = named.split("kill ").nth(1).expect("how").trim_end_matches(')').to_owned();
+    sandbox.shell(&format!("kill -KILL {pid}")).ends(0);
+    let gone = || sandbox.run(&["uninstall", "--output", "json"]).json()["running"] == serde_json::json!([]);
+    assert!(eventually(Duration::from_secs(10), gone));
+    sandbox.run(&["uninstall", "--yes"]).ends(0);
+    let left = |folder: &str| {
+        let entries = std::fs::read_dir(sandbox.home().join(folder)).expect("there").flatten();
+        let mut names: Vec<String> = entries.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(left("."), ["notes.txt", "state"]);
+    assert_eq!(left("state"), ["blobs", "journal", "keys"]);
+    sandbox.run(&["audit", "verify", "--full", "--folder", "home"]).ends(0);
+    sandbox.run(&["uninstall", "--yes", "--purge"]).ends(0);
+    assert_eq!(left("."), ["notes.txt"]);
+    sandbox.run(&["uninstall"]).ends(69);
+}
+
+#[test]
+fn completions_and_manual_pages_cover_every_command() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = sandbox.run(&["completions", shell]).ends(0).stdout;
+        assert!(script.contains("remediator") && script.contains("uninstall"), "{shell}");
+    }
+    let script = "remediator completions bash > c.bash && source c.bash && complete -p remediator";
+    assert!(sandbox.shell(script).ends(0).stdout.contains("_remediator"));
+    sandbox.run(&["completions", "cmd"]).ends(2);
+    let made = sandbox.run(&["man", "man1", "--output", "json"]).ends(0).json();
+    let pages = made["pages"].as_array().expect("pages");
+    assert!(pages.contains(&"remediator.1".into()) && pages.contains(&"remediator-lock-break.1".into()));
+    let page = std::fs::read_to_string(sandbox.path().join("man1/remediator-lock-break.1")).expect("a page");
+    assert!(page.starts_with(".ie") || page.contains(".TH"), "{page}");
+    assert!(page.contains("Exit codes"), "{page}");
+}
