@@ -259,8 +259,8 @@ mod tests {
         let bench = Bench::new();
         let pids = bench.dir.path().join("pids");
         let script = format!("sleep 300 & echo $$ $! > {}; trap '' TERM; wait; sleep 300", pids.display());
-        let why = said(&bench, &script, 1_500).unwrap_err();
-        assert!(why.starts_with("was ended after 1500 ms"), "{why}");
+        let why = said(&bench, &script, 6_000).unwrap_err();
+        assert!(why.starts_with("was ended after 6000 ms"), "{why}");
         let text = std::fs::read_to_string(&pids).unwrap();
         let pids: Vec<i32> = text.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
         assert!(pids.len() == 2 && pids.iter().all(|pid| !lives(*pid)), "{text}");

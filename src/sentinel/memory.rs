@@ -105,8 +105,8 @@ mod tests {
 
     #[test]
     fn a_process_and_its_children_are_counted_together() {
-        // The child holds 40 MB, the parent next to nothing.
-        let script = "(x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo ready; sleep 300) & wait";
+        // The child holds 40 MB, the parent next to nothing; it must not make way for `sleep`.
+        let script = "(x=$(head -c 40000000 /dev/zero | tr '\\0' x); echo ready; sleep 300; :) & wait";
         let mut parent = Command::new("/bin/sh")
             .args(["-c", script])
             .stdout(Stdio::piped())
