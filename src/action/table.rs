@@ -173,7 +173,8 @@ fn read_environment(pid: i32) -> Result<Environment, ProcError> {
     process.open_relative("environ")?.read_to_end(&mut bytes)?;
     let stat = process.stat()?;
     let length = stat.env_start.zip(stat.env_end).map(|(start, end)| (start, end.wrapping_sub(start)));
-    // The place in memory is set late in execve, and for an instant is of no length; a thread of the kernel and a zombie never have one.
+    // The place in memory is set late in execve, and for an instant is of no length; a thread of the kernel and a
+    // zombie never have one.
     let has_none = stat.flags & KERNEL_THREAD != 0 || stat.state == 'Z';
     let is_whole = has_none
         || length.is_some_and(|(start, length)| start != 0 && length != 0 && length == bytes.len() as u64);

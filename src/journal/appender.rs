@@ -2,13 +2,12 @@
 //! Nothing is handed to another thread, so a lone producer pays for signing, writing and syncing only.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::base::ids::{BootId, Seq};
 use crate::base::sign::JournalKey;
 use crate::event::{Draft, Event, Record};
 
-use super::bell::Bell;
 use super::durable::Durable;
 use super::encode::{Prepared, is_own};
 use super::error::Error;
@@ -44,30 +43,25 @@ enum Answer {
 /// Where a waiting thread finds its answer.
 struct Slot {
     answer: Mutex<Answer>,
-    bell: Arc<Bell>,
+    there: Condvar,
 }
 
 impl Slot {
-    /// Sets the answer; whoever waits for it hears of it when the bell is rung.
-    fn put(&self, answer: Answer) {
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
-    }
     fn set(&self, answer: Answer) {
-        self.put(answer);
-        self.bell.ring();
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer;
+        self.there.notify_one();
     }
     fn take(&self) -> Answer {
         let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *answer, Answer::Waiting)
     }
     fn wait(&self) -> Answer {
-        loop {
-            let heard = self.bell.heard();
-            match self.take() {
-                Answer::Waiting => self.bell.wait(heard),
-                answer => return answer,
-            }
-        }
+        let answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut answer = self
+            .there
+            .wait_while(answer, |answer| matches!(answer, Answer::Waiting))
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *answer, Answer::Waiting)
     }
 }
 
@@ -112,8 +106,6 @@ impl Drop for Leading<'_> {
 struct Queue {
     waiting: VecDeque<Request>,
     leading: bool,
-    /// Of those who queue until the next batch is taken.
-    bell: Arc<Bell>,
     /// What the journal wants to say of itself, written behind the next batch.
     own: Vec<Draft>,
 }
@@ -182,12 +174,11 @@ impl Appender {
             return Ok(Appended { committed: Vec::new(), own: Vec::new() });
         }
         let entries = drafts.iter().map(Prepared::from_draft).collect::<Result<Vec<_>, _>>()?;
-        let (slot, leads) = {
+        let slot = Arc::new(Slot { answer: Mutex::new(Answer::Waiting), there: Condvar::new() });
+        let leads = {
             let mut queue = self.queue();
-            let bell = Arc::clone(&queue.bell);
-            let slot = Arc::new(Slot { answer: Mutex::new(Answer::Waiting), bell });
             queue.waiting.push_back(Request { entries, class, slot: Arc::clone(&slot) });
-            (slot, !std::mem::replace(&mut queue.leading, true))
+            !std::mem::replace(&mut queue.leading, true)
         };
         let Done { first, own } = match if leads { Answer::Lead } else { slot.wait() } {
             Answer::Done(done) => done?,
@@ -218,7 +209,6 @@ impl Appender {
                     }
                     break;
                 }
-                queue.bell = Arc::default();
                 (take_group(&mut queue.waiting), std::mem::take(&mut queue.own))
             };
             self.commit(&mut writer, group, own);
@@ -313,11 +303,7 @@ impl Appender {
         let last = group.len() - 1;
         for (i, (request, first)) in group.iter().zip(places).enumerate() {
             let own = if i == last { std::mem::take(&mut records) } else { Vec::new() };
-            request.slot.put(Answer::Done(Ok(Done { first, own })));
-        }
-        // Those of one batch mostly share one bell; it is rung when all their answers are there.
-        for same_bell in group.chunk_by(|a, b| Arc::ptr_eq(&a.slot.bell, &b.slot.bell)) {
-            same_bell[0].slot.bell.ring();
+            request.slot.set(Answer::Done(Ok(Done { first, own })));
         }
     }
 

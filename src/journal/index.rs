@@ -351,7 +351,7 @@ impl Work {
     }
 
     /// Where cores are scarce those who append come first: sled may lag, and a burst is soon over. Not when somebody
-    /// waits for an answer, and not while it is being built.
+    /// waits for an answer or has seen trouble, and not while it is being built.
     fn gives_way(&self, pace: &mut Pace, durable: Seq, next: Seq) -> bool {
         let is_burst = pace.entries_per_s(durable) >= BURST_ENTRIES_PER_S;
         let lag = (durable + 1).saturating_sub(next);
@@ -359,6 +359,7 @@ impl Work {
             && lag < GIVES_WAY_BELOW
             && self.shared.asked.load(Ordering::Acquire) == 0
             && self.shared.following.load(Ordering::Acquire)
+            && self.shared.state().trouble.is_none()
     }
 
     /// A cursor behind what is in the rows already, when that is part of this journal.

@@ -3,7 +3,6 @@
 //! Not for: what entries mean (`context`), who may write them (`remediator`), people's keys (`base`).
 
 mod appender;
-mod bell;
 mod blobs;
 mod clock;
 mod durable;
