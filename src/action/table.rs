@@ -139,7 +139,24 @@ impl StepMark {
 /// While a process goes from one program to the next (execve) the kernel shows no environment, or the beginning of
 /// the old one. It is looked at again then: nobody may pass for unmarked because of the moment he was looked at.
 pub(super) fn marks(pid: i32) -> Option<Marks> {
-    let environment = (0..BETWEEN_PROGRAMS_LOOKS).find_map(|look| {
+    let environment = environment(pid)?;
+    let step = StepMark::parse(&value_of(&environment, STEP_MARK)?)?;
+    Some(Marks { step, service: value_of(&environment, SERVICE_MARK) })
+}
+
+/// One mark of a process, as it stands there.
+pub(super) fn mark(pid: i32, name: &str) -> Option<String> {
+    value_of(&environment(pid)?, name)
+}
+
+fn value_of(environment: &[u8], name: &str) -> Option<String> {
+    let values = environment.split(|byte| *byte == 0);
+    let value = |var: &[u8]| var.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec);
+    values.filter_map(value).find_map(|value| String::from_utf8(value).ok())
+}
+
+fn environment(pid: i32) -> Option<Vec<u8>> {
+    (0..BETWEEN_PROGRAMS_LOOKS).find_map(|look| {
         if look > 0 {
             super::group::pause(BETWEEN_PROGRAMS_PAUSE);
         }
@@ -148,14 +165,7 @@ pub(super) fn marks(pid: i32) -> Option<Marks> {
             Ok(Environment::BetweenPrograms) => None,
             Err(_) => Some(None),
         }
-    })??;
-    let text = |name: &str| {
-        let values = environment.split(|byte| *byte == 0);
-        let value = |var: &[u8]| var.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec);
-        values.filter_map(value).find_map(|value| String::from_utf8(value).ok())
-    };
-    let step = StepMark::parse(&text(STEP_MARK)?)?;
-    Some(Marks { step, service: text(SERVICE_MARK) })
+    })?
 }
 
 enum Environment {

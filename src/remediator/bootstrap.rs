@@ -1,6 +1,7 @@
 //! Bringing the daemon up and down (RM-34): lock, keys, journal, fold, trust, runbooks, leftovers, reconcile,
 //! accept. HTTP answers from the first moment, 503 until the last step is done.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use crate::audit::Audit;
 use crate::base::ids::{BootId, NodeId};
 use crate::base::limits::TURN_QUEUE_MAX;
 use crate::base::sign::JournalKey;
-use crate::context::World;
+use crate::context::{SentinelState, World};
 use crate::coordination::MachineLock;
 use crate::event::content::TrustRestored;
 use crate::event::process::ProcessStarted;
@@ -173,7 +174,8 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let (turn_in, inbox) = crossbeam_channel::bounded(TURN_QUEUE_MAX);
     let turn_state = Arc::new(TurnState::default());
     let eyes_and_hands = bodies(parts, &journal, node, &turn_in)?;
-    let (hands, eyes, watch, attempts) = eyes_and_hands;
+    let (hands, eyes, watch, attempts, programs) = eyes_and_hands;
+    let beats = eyes.beats();
     let looks = Looks::new(eyes, turn_in.clone(), parts.runtime.clone());
     let dispatcher = Dispatcher::new(
         node,
@@ -202,22 +204,33 @@ fn run(parts: &Parts) -> Result<(), Error> {
         started(&opened, observe_only),
         Input::ConfigLoaded(parts.config.decisions.clone()),
     ])?;
-    let running = Running { node, journal: journal.clone(), audit, turn: turn_in.clone(), state: turn_state };
-    parts.handle.set_running(running);
+    parts.handle.set_running(Running {
+        node,
+        journal: journal.clone(),
+        audit: audit.clone(),
+        turn: turn_in.clone(),
+        state: turn_state,
+        watch: Arc::clone(&watch),
+        beats,
+    });
     let content = step(parts, "trust", || trust(parts, &mut turn))?;
     let content = step(parts, "runbooks", || runbooks(parts, &mut turn, content))?;
     // Before anything may act: a pause that was asked for while no daemon ran.
     let mut paused = PausedFile::of(&parts.state);
     turn.decide_now(paused.look().into_iter().collect())?;
     step(parts, "leftovers", || recover::leftovers(&mut turn, &hands, node, &before))?;
+    let left = programs.end_left_over();
+    if left > 0 {
+        tracing::info!(left, "programs that an earlier daemon looked with were ended");
+    }
     step(parts, "reconcile", || Ok(turn.decide_now(vec![Input::Booted])?))?;
     let mut threads = shutdown::Threads::new(Arc::clone(&parts.stop));
-    watch.set(content.catalog.0.sentinels(), &edges(&turn.world));
+    watch.set(content.catalog.0.sentinels(), &edges(&turn.world.machine.sentinels));
     let turn_thread = std::thread::Builder::new()
         .name("turn".into())
         .spawn(move || turn.run(&inbox))
         .map_err(system("start the turn"))?;
-    start_watching(parts, &mut threads, content, journal.clone(), paused, &watch, &turn_in)?;
+    start_watching(parts, &mut threads, content, journal.clone(), paused, (&watch, audit), &turn_in)?;
     step(parts, "accept", || {
         let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
         let spooled = spooled.unwrap_or_else(|error| {
@@ -232,7 +245,9 @@ fn run(parts: &Parts) -> Result<(), Error> {
     systemd.ready(&format!("listens on {}", parts.address));
     watch_spool(parts, &mut threads)?;
     show_life(parts, &mut threads, &systemd)?;
-    let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch, &systemd)?;
+    let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch, &systemd);
+    programs.stop();
+    let end = end?;
     threads.join();
     match end {
         End::Stopped => Ok(journal.clean_stop()?),
@@ -312,7 +327,7 @@ fn fold(journal: &IntentJournal, opened: &journal::Opened) -> Result<(World, Sna
     Ok((world, Snapshots::after(after.unwrap_or(0))))
 }
 
-type Bodies = (Hands, Eyes, Arc<Watch>, AttemptIndex);
+type Bodies = (Hands, Eyes, Arc<Watch>, AttemptIndex, action::ProbePrograms);
 
 fn redact(text: &str) -> String {
     crate::base::redact::redact(text).into_owned()
@@ -333,8 +348,10 @@ fn bodies(
             watch.nudge(service);
         }
     });
+    let step_program = action::StepProgram::this_one().map_err(system("find this program's own file"))?;
+    let programs = action::ProbePrograms::new(step_program.clone(), node);
     let hands_options = action::Options {
-        step_program: action::StepProgram::this_one().map_err(system("find this program's own file"))?,
+        step_program: step_program.clone(),
         node,
         services_dir: parts.state.join("services"),
         redact,
@@ -346,7 +363,9 @@ fn bodies(
         Some(running) => ServiceSeen::Runs { pid: running.pid, start_ticks: running.start_ticks },
         None => ServiceSeen::DoesNotRun,
     };
-    let eyes = Eyes::new(Arc::new(services), redact)?;
+    let lookers = programs.clone();
+    let eyes = Eyes::new(Arc::new(services), redact)?
+        .with_programs(Arc::new(move |plan, timeout| lookers.run(plan, timeout)));
     // Set once, here, before anything runs.
     let _ = eyes_slot.set(eyes.clone());
     let (reports, turn) = (journal.clone(), turn.clone());
@@ -356,10 +375,11 @@ fn bodies(
             let _ = turn.send(Message::plain(input));
         }
     };
-    let watch = Arc::new(Watch::new(parts.runtime.clone(), eyes.clone().into_look(), Arc::new(tell)));
+    let watch = Watch::new(parts.runtime.clone(), eyes.clone().into_look(), Arc::new(tell));
+    let watch = Arc::new(watch.with_beats(eyes.beats()));
     // Set once, here.
     let _ = watch_slot.set(Arc::clone(&watch));
-    Ok((hands, eyes, watch, attempts))
+    Ok((hands, eyes, watch, attempts, programs))
 }
 
 /// How a step that waits looks: with the same eyes as everybody else, which know of services only through the hands.
@@ -375,9 +395,9 @@ fn look_with(eyes: Arc<std::sync::OnceLock<Eyes>>, runtime: tokio::runtime::Hand
 }
 
 /// What the journal knows each sentinel to have published last.
-fn edges(world: &World) -> std::collections::BTreeMap<String, LastEdge> {
+fn edges(sentinels: &BTreeMap<String, SentinelState>) -> BTreeMap<String, LastEdge> {
     let edge = |degraded: bool| if degraded { LastEdge::Bad } else { LastEdge::Good };
-    world.machine.sentinels.iter().map(|(id, s)| (id.clone(), edge(s.degraded.is_some()))).collect()
+    sentinels.iter().map(|(id, s)| (id.clone(), edge(s.degraded.is_some()))).collect()
 }
 
 /// Content on its way from disk into force.
@@ -456,7 +476,7 @@ fn start_watching(
     content: Content,
     journal: IntentJournal,
     paused: PausedFile,
-    watch: &Arc<Watch>,
+    (watch, audit): (&Arc<Watch>, Audit),
     turn: &crossbeam_channel::Sender<Message>,
 ) -> Result<(), Error> {
     let sentinels = Arc::clone(watch);
@@ -467,7 +487,11 @@ fn start_watching(
         trust: content.trust,
         seen: content.files,
         catalog: content.catalog,
-        on_catalog: Box::new(move |catalog| sentinels.set(catalog.sentinels(), &Default::default())),
+        // What the journal knows of their edges: a sentinel that comes back goes on from its own.
+        on_catalog: Box::new(move |catalog| {
+            let edges = edges(&audit.sentinels());
+            sentinels.set(catalog.sentinels(), &edges);
+        }),
         stop: Arc::clone(&parts.stop),
         refused: content.refused,
     };

@@ -24,6 +24,7 @@ mod starts;
 mod systemd;
 mod turn;
 
+pub use crate::sentinel::{BeatRefused, Heard, Live};
 pub use bootstrap::{Face, Options, serve};
 pub use content::{ContentError, load_from_disk, read_trust_folder};
 pub use control::Control;

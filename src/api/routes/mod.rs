@@ -8,6 +8,7 @@ mod health;
 mod incidents;
 mod locks;
 mod receipts;
+mod sentinels;
 mod status;
 
 use axum::Router;
@@ -30,6 +31,7 @@ pub(super) fn guarded() -> Router<Api> {
         .merge(locks::routes())
         .merge(audit::routes())
         .merge(control::routes())
+        .merge(sentinels::routes())
 }
 
 /// Routes that do not.
