@@ -171,7 +171,11 @@ fn read_environment(pid: i32) -> Result<Environment, ProcError> {
     let mut bytes = Vec::with_capacity(ENVIRONMENT_BYTES_USUAL);
     process.open_relative("environ")?.read_to_end(&mut bytes)?;
     let stat = process.stat()?;
-    Ok(if is_whole(&stat, bytes.len()) { Environment::Whole(bytes) } else { Environment::BetweenPrograms(bytes) })
+    Ok(if is_whole(&stat, bytes.len()) {
+        Environment::Whole(bytes)
+    } else {
+        Environment::BetweenPrograms(bytes)
+    })
 }
 
 /// Whether an environment that was read before this look is all of it. The kernel says where a program's code is
@@ -182,9 +186,7 @@ fn is_whole(stat: &procfs::process::Stat, bytes: usize) -> bool {
     const CODE_NOT_SHOWN: u64 = 1;
     let has_none = stat.flags & KERNEL_THREAD != 0 || stat.state == 'Z';
     let length = stat.env_start.zip(stat.env_end).map(|(start, end)| end.wrapping_sub(start));
-    has_none
-        || stat.startcode == CODE_NOT_SHOWN
-        || (stat.startcode != 0 && length == Some(bytes as u64))
+    has_none || stat.startcode == CODE_NOT_SHOWN || (stat.startcode != 0 && length == Some(bytes as u64))
 }
 
 #[cfg(test)]
