@@ -78,7 +78,11 @@ mod tests {
     fn shipped_files_fit_their_schemas_and_misspelt_ones_do_not() {
         let schemas: std::collections::BTreeMap<_, _> = all().into_iter().collect();
         for (path, bytes) in shipped::FILES {
-            let kind = if path.starts_with("proposals/") { "proposal" } else { "runbook" };
+            let kind = match *path {
+                path if path.starts_with("proposals/") => "proposal",
+                path if path.ends_with(".off") => "sentinel",
+                _ => "runbook",
+            };
             let schema: Value =
                 serde_json::from_str(&schemas[&*format!("{kind}.schema.json")]).expect("json");
             assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");

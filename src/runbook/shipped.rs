@@ -15,12 +15,30 @@ macro_rules! embed {
     };
 }
 
-/// Path in a content folder and bytes of each embedded file.
+/// Path in a content folder and bytes of each embedded file. Sentinels are samples, switched off by the end `.off`:
+/// which service or volume they watch is the operator's to say.
 pub const FILES: &[(&str, &[u8])] = embed![
+    "proposals/database-corrupt/proposal.yaml",
+    "proposals/delivery-stuck/proposal.yaml",
+    "proposals/disk-filling/proposal.yaml",
+    "proposals/fd-leak/proposal.yaml",
     "proposals/http-wedged/proposal.yaml",
+    "proposals/memory-growth/proposal.yaml",
     "proposals/process-dead/proposal.yaml",
+    "runbooks/database-corrupt/runbook.yaml",
+    "runbooks/database-corrupt/sentinel.yaml.off",
+    "runbooks/delivery-stuck/runbook.yaml",
+    "runbooks/delivery-stuck/sentinel.yaml.off",
+    "runbooks/disk-filling/runbook.yaml",
+    "runbooks/disk-filling/sentinel.yaml.off",
+    "runbooks/fd-leak/runbook.yaml",
+    "runbooks/fd-leak/sentinel.yaml.off",
     "runbooks/http-wedged/runbook.yaml",
+    "runbooks/http-wedged/sentinel.yaml.off",
+    "runbooks/memory-growth/runbook.yaml",
+    "runbooks/memory-growth/sentinel.yaml.off",
     "runbooks/process-dead/runbook.yaml",
+    "runbooks/process-dead/sentinel.yaml.off",
 ];
 
 /// What is said of a shipped runbook when its approval is asked for.
@@ -49,7 +67,7 @@ pub fn digests() -> Arc<BTreeSet<FileDigest>> {
 
 /// The embedded runbooks.
 pub fn runbooks() -> Vec<Shipped> {
-    let content = FILES.iter().filter(|(path, _)| path.starts_with("runbooks/"));
+    let content = FILES.iter().filter(|(path, _)| path.ends_with("/runbook.yaml"));
     content
         .filter_map(|(path, bytes)| match checks::read(path, bytes) {
             Ok(Content::Runbook(runbook)) => Some(Shipped {

@@ -239,13 +239,23 @@ fn shipped_files_need_approval_only_and_sample_keys_count_nowhere() {
         folder.files.insert((*path).to_owned(), bytes.to_vec());
     }
     stands(&folder, "runbook/process-dead", ObserveOnly, "nobody has approved it");
-    folder.approve("bob", "process-dead", "2026-07-01T00:00:00Z");
-    folder.approve("bob", "http-wedged", "2026-07-01T00:00:00Z");
+    for shipped in shipped::runbooks() {
+        folder.approve("bob", &shipped.proposal, "2026-07-01T00:00:00Z");
+    }
     let catalog = folder.load();
     assert_eq!(catalog.verified("process-dead").map(Verified::signer), Some("shipped"));
-    assert_eq!(shipped::runbooks().len(), 2);
+    assert_eq!(shipped::runbooks().len(), 7);
     for shipped in shipped::runbooks() {
         assert_eq!(catalog.verified(&shipped.id).map(Verified::digest), Some(shipped.digest));
+    }
+    // The samples of sentinels are not read, and fit their runbooks once somebody switches them on.
+    for (path, bytes) in shipped::FILES.iter().filter(|(path, _)| path.ends_with(".off")) {
+        assert!(folder.load().entries().all(|entry| entry.path != *path));
+        let content = checks::read(path.trim_end_matches(".off"), bytes);
+        let Ok(Content::Sentinel(sentinel)) = content else { panic!("{path}: {content:?}") };
+        let runbook = shipped::runbooks().into_iter().find(|r| r.proposal == sentinel.proposal).expect(path);
+        let runbook = catalog.verified(&runbook.id).expect("live").content();
+        assert_eq!(runbook.matcher.subsystem, sentinel.report.subsystem);
     }
     // One changed byte, and it is nobody's.
     folder.edit("runbooks/process-dead/runbook.yaml", "priority: 100", "priority: 101");
