@@ -244,7 +244,7 @@ fn at_most_once(run: &mut Run, home: &Home, target: &str) -> Result<(), String> 
     Ok(())
 }
 
-/// No process of a step of this home lives.
+/// No process of a step of this home lives, services apart.
 pub fn nothing_left(home: &Home) -> Result<(), String> {
     let node = offline_node(home)?;
     let mark = format!("REMEDIATOR_STEP={node}/");
@@ -252,9 +252,13 @@ pub fn nothing_left(home: &Home) -> Result<(), String> {
         let processes = std::fs::read_dir("/proc").ok()?.flatten();
         let left = processes
             .filter_map(|entry| std::fs::read(entry.path().join("environ")).ok())
-            .any(|environ| environ.windows(mark.len()).any(|part| part == mark.as_bytes()));
+            .any(|environ| holds(&environ, &mark) && !holds(&environ, "REMEDIATOR_SERVICE="));
         (!left).then_some(())
     })
+}
+
+fn holds(environ: &[u8], text: &str) -> bool {
+    environ.windows(text.len()).any(|part| part == text.as_bytes())
 }
 
 fn offline_node(home: &Home) -> Result<String, String> {

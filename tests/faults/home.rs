@@ -21,6 +21,8 @@ pub struct Home {
     root: PathBuf,
     token: String,
     address: SocketAddr,
+    /// Words before the daemon's own: what puts it into another namespace.
+    enter: Vec<String>,
 }
 
 impl Home {
@@ -36,7 +38,8 @@ impl Home {
             .and_then(|l| l.local_addr())
             .map_err(|e| e.to_string())?;
         let root = folder.path().join("home");
-        let mut home = Self { folder, root, token: String::new(), address: port };
+        let (token, enter) = Default::default();
+        let mut home = Self { folder, root, token, address: port, enter };
         home.command(&["init", "--name", "tester", "--approve-shipped"])?;
         let token = std::fs::read_to_string(home.path().join("state/token")).map_err(|e| e.to_string())?;
         home.token = token.trim().to_owned();
@@ -77,8 +80,15 @@ impl Home {
         self.folder.keep()
     }
 
-    fn base(&self) -> Command {
-        let mut command = Command::new(PROGRAM);
+    /// From now on the daemon is started by these words.
+    pub fn enter(&mut self, words: Vec<String>) {
+        self.enter = words;
+    }
+
+    fn base(&self, words: &[String]) -> Command {
+        let mut words = words.iter().map(String::as_str).chain([PROGRAM]);
+        let mut command = Command::new(words.next().unwrap_or(PROGRAM));
+        command.args(words);
         for name in [
             "REMEDIATOR_LISTEN",
             "REMEDIATOR_LOG_FORMAT",
@@ -96,7 +106,7 @@ impl Home {
 
     /// Runs a command to its end; what it printed.
     pub fn command(&self, args: &[&str]) -> Result<String, String> {
-        let output = self.base().args(args).output().map_err(|e| e.to_string())?;
+        let output = self.base(&[]).args(args).output().map_err(|e| e.to_string())?;
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         match output.status.success() {
             true => Ok(out.into_owned()),
@@ -112,7 +122,7 @@ impl Home {
     /// The same on another address or with more in its environment.
     pub fn start_with(&self, address: SocketAddr, env: &[(&str, &str)]) -> Result<Daemon, String> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log());
-        let mut command = self.base();
+        let mut command = self.base(&self.enter);
         command.args(["serve", "--listen", &address.to_string()]).envs(env.iter().copied());
         command.stdout(Stdio::null()).stderr(log.map_err(|e| e.to_string())?);
         let child = command.spawn().map_err(|e| e.to_string())?;

@@ -16,6 +16,7 @@ mod leftovers;
 mod roles;
 mod run;
 mod shim;
+mod shipped;
 mod sled;
 mod stop;
 mod tail;
@@ -38,7 +39,7 @@ struct Harness {
     run: fn(&mut Run) -> Tally,
 }
 
-const HARNESSES: [Harness; 11] = [
+const HARNESSES: [Harness; 12] = [
     Harness {
         name: "kill9",
         what: "SIGKILL under load, open, snapshot, rotation",
@@ -59,6 +60,13 @@ const HARNESSES: [Harness; 11] = [
         short: 1,
         long: 20,
         run: leftovers::run,
+    },
+    Harness {
+        name: "shipped",
+        what: "what the shipped runbooks are for, broken for real",
+        short: 3,
+        long: 40,
+        run: shipped::run,
     },
     Harness {
         name: "torn",

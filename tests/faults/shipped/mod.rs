@@ -1,0 +1,230 @@
+//! Every shipped runbook against the real thing, broken (RM-36): it is healed and verified; what is well already is left
+//! alone; what cannot be healed is given to people; what relapses is healed again; each step may fail once; and a SIGKILL
+//! of the daemon at any boundary, which also runs steps twice, changes nothing of that.
+
+mod lab;
+mod troubles;
+
+use std::time::Duration;
+
+use lab::{Lab, Target, possible, settled, tell};
+use troubles::{Pauses, TROUBLES, Trouble};
+
+use crate::attempts::nothing_left;
+use crate::journal::check;
+use crate::run::{Run, Tally, ensure};
+use crate::tail::Entry;
+
+const PATIENCE: Duration = Duration::from_secs(90);
+/// More boundaries than any of the runbooks has.
+const BOUNDARIES: u64 = 40;
+
+/// See the module.
+pub fn run(run: &mut Run) -> Tally {
+    let mut troubles = Vec::new();
+    for trouble in &TROUBLES {
+        match possible(trouble) {
+            Ok(()) => troubles.push(trouble),
+            Err(why) => println!("  {} is left out: {why}", trouble.id),
+        }
+    }
+    run.add("runbooks", troubles.len() as u64);
+    let done = as_shipped(run, &troubles);
+    run.hold(done);
+    let done = with_short_pauses(run, &troubles);
+    run.hold(done);
+    run.done()
+}
+
+fn count(story: &[Entry], kind: &str) -> usize {
+    story.iter().filter(|entry| entry.kind == kind).count()
+}
+
+fn closures(story: &[Entry]) -> Vec<&str> {
+    story.iter().filter(|entry| entry.kind == "incident.closed").map(|entry| entry.text("closure")).collect()
+}
+
+fn verified(story: &[Entry]) -> usize {
+    let healthy = |entry: &&Entry| entry.kind == "attempt.ended" && entry.text("outcome") == "healthy";
+    story.iter().filter(healthy).count()
+}
+
+fn break_all(lab: &mut Lab, targets: &[&Target]) -> Result<(), String> {
+    for target in targets {
+        let (pid, folder) = (lab.pid(target), lab.folder(target));
+        target.trouble.break_it(&folder, pid).map_err(|e| format!("{}: {e}", target.name))?;
+    }
+    Ok(())
+}
+
+/// The shipped bytes as they are: noticed, healed, verified.
+fn as_shipped(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(), String> {
+    let targets: Vec<Target> = troubles.iter().map(|trouble| Target::of(trouble, "shipped")).collect();
+    let mut lab = Lab::new(&targets, Pauses::AsShipped)?;
+    let all: Vec<&Target> = targets.iter().collect();
+    for target in &all {
+        settled(&mut lab, target)?;
+    }
+    for target in &all {
+        first_start_is_over(&mut lab, target)?;
+    }
+    lab.forget();
+    break_all(&mut lab, &all)?;
+    for target in &all {
+        lab.wait(target, "it is healed and verified", PATIENCE, |story| verified(story) == 1)?;
+        run.add("healed as shipped", 1);
+    }
+    end(run, lab)
+}
+
+/// The first start of a service is an incident of its own, of the same code where the trouble is a dead process.
+fn first_start_is_over(lab: &mut Lab, target: &Target) -> Result<(), String> {
+    match target.trouble.id {
+        "process-dead" => {
+            lab.wait(target, "its first start is verified", PATIENCE, |story| verified(story) == 1)
+        }
+        _ => Ok(()),
+    }
+}
+
+const CASES: [(&str, fn(&mut Run, &mut Lab, &Target) -> Result<(), String>); 5] = [
+    ("heals", heals),
+    ("well", well),
+    ("hopeless", hopeless),
+    ("relapses", relapses),
+    ("fails-once", fails_once),
+];
+
+fn with_short_pauses(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(), String> {
+    let cases =
+        CASES.iter().flat_map(|(case, _)| troubles.iter().map(move |trouble| Target::of(trouble, case)));
+    let mut targets: Vec<Target> = cases.collect();
+    targets.extend(troubles.iter().map(|trouble| Target::of(trouble, "killed")));
+    let mut lab = Lab::new(&targets, Pauses::Short)?;
+    for target in &targets {
+        settled(&mut lab, target)?;
+    }
+    for target in &targets {
+        let closed = |story: &[Entry]| count(story, "incident.closed") == 1;
+        if target.trouble.id == "process-dead" {
+            lab.wait(target, "its first start is over", PATIENCE, closed)?;
+        }
+    }
+    lab.forget();
+    for target in &targets {
+        let case = CASES.iter().find(|(case, _)| target.name == format!("{}-{case}", target.trouble.id));
+        if let Some((_, judge)) = case {
+            let done = judge(run, &mut lab, target);
+            run.hold(done.map_err(|e| format!("{e}; what happened: {}", tell(lab.story(target)))));
+        }
+    }
+    let killed: Vec<&Target> = targets.iter().filter(|target| target.name.ends_with("-killed")).collect();
+    for round in 0..run.count {
+        // A short run takes boundaries far apart, a long one all of them.
+        let boundary = 1 + (round * BOUNDARIES / run.count.min(BOUNDARIES)) % BOUNDARIES;
+        let done = kill_at(run, &mut lab, &killed, boundary);
+        run.hold(done.map_err(|e| format!("killed at boundary {boundary}: {e}")));
+        if run.hopeless() {
+            break;
+        }
+    }
+    end(run, lab)
+}
+
+fn end(run: &mut Run, mut lab: Lab) -> Result<(), String> {
+    lab.kill()?;
+    let report = check(lab.home.path())?;
+    run.add("entries verified", report.entries);
+    Ok(())
+}
+
+fn heals(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+    break_all(lab, &[target])?;
+    lab.wait(target, "it is closed", PATIENCE, |story| count(story, "incident.closed") == 1)?;
+    let story = lab.story(target);
+    ensure(closures(story) == ["healed"], || format!("closed as {:?}", closures(story)))?;
+    let steps = count(story, "step.finished") as u64;
+    ensure(steps == target.trouble.steps, || {
+        format!("{steps} steps were done, not {}", target.trouble.steps)
+    })?;
+    run.add("healed", 1);
+    Ok(())
+}
+
+/// Reported by somebody, and nothing is wrong: nothing is done.
+fn well(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+    let Trouble { subsystem, code, .. } = target.trouble;
+    let answer = lab.home.report(subsystem, code, &target.name, "somebody is mistaken").ok_or("no answer")?;
+    ensure(answer.status == 202, || answer.body.clone())?;
+    lab.wait(target, "it is closed", PATIENCE, |story| count(story, "incident.closed") == 1)?;
+    let story = lab.story(target);
+    ensure(closures(story) == ["recovered_unaided"], || format!("closed as {:?}", closures(story)))?;
+    ensure(count(story, "step.intended") == 0, || "a step was done".to_owned())?;
+    run.add("left alone", 1);
+    Ok(())
+}
+
+fn hopeless(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+    let (pid, folder) = (lab.pid(target), lab.folder(target));
+    target.trouble.break_for_good(&folder, pid)?;
+    lab.wait(target, "people are told", PATIENCE, |story| count(story, "incident.escalated") > 0)?;
+    ensure(verified(lab.story(target)) == 0, || "it was called healed".to_owned())?;
+    run.add("given to people", 1);
+    Ok(())
+}
+
+fn relapses(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+    break_all(lab, &[target])?;
+    lab.wait(target, "it is healed", PATIENCE, |story| verified(story) == 1)?;
+    break_all(lab, &[target])?;
+    lab.wait(target, "the relapse is seen", PATIENCE, |story| count(story, "incident.relapsed") == 1)?;
+    lab.wait(target, "it is healed again and closed", PATIENCE, |story| {
+        verified(story) == 2 && count(story, "incident.closed") == 1
+    })?;
+    run.add("relapses healed", 1);
+    Ok(())
+}
+
+fn fails_once(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+    let folder = lab.folder(target);
+    let mend = target.trouble.fail_once(&folder)?;
+    break_all(lab, &[target])?;
+    lab.wait(target, "an attempt has failed", PATIENCE, |story| {
+        story.iter().any(|e| e.kind == "attempt.ended" && e.text("outcome") != "healthy")
+    })?;
+    if let Some(mend) = mend {
+        mend()?;
+    }
+    lab.wait(target, "a later attempt heals it", PATIENCE, |story| verified(story) == 1)?;
+    run.add("healed by a later attempt", 1);
+    Ok(())
+}
+
+/// Breaks all of them at once, kills the daemon after so many entries about them, and looks that each is healed.
+fn kill_at(run: &mut Run, lab: &mut Lab, targets: &[&Target], boundary: u64) -> Result<(), String> {
+    for target in targets {
+        settled(lab, target)?;
+    }
+    lab.forget();
+    break_all(lab, targets)?;
+    // The boundary of whichever gets there first; the others are killed wherever they are.
+    let deadline = std::time::Instant::now() + Duration::from_secs(8);
+    while targets.iter().all(|target| (lab.story(target).len() as u64) < boundary) {
+        if std::time::Instant::now() >= deadline {
+            break;
+        }
+        lab.read();
+    }
+    lab.kill()?;
+    run.add("kills", 1);
+    lab.start()?;
+    for target in targets {
+        lab.wait(target, "it is closed", PATIENCE, |story| count(story, "incident.closed") > 0)?;
+        let closures: Vec<&str> = closures(lab.story(target));
+        let good =
+            closures.iter().all(|c| ["healed", "healed_outcome_unknown", "recovered_unaided"].contains(c));
+        ensure(good, || format!("{} was closed as {closures:?}", target.name))?;
+        run.add("healed in spite of it", 1);
+    }
+    nothing_left(&lab.home)
+}
