@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::bodies::{self, Bodies};
 use super::config::{self, Config};
 use super::content::{self, ContentWatch, TrustNews};
 use super::dispatch::Dispatcher;
@@ -15,27 +16,25 @@ use super::error::Error;
 use super::handle::{Handle, Running};
 use super::inbox::Message;
 use super::looks::Looks;
-use super::observers::{self, AttemptIndex, PausedFile};
+use super::observers::PausedFile;
 use super::readiness::{Progress, ReadyState};
 use super::runbooks::CatalogRunbooks;
 use super::snapshots::Snapshots;
 use super::systemd::Systemd;
 use super::turn::{End, Turn, TurnState};
 use super::{keys, recover, shutdown, spool, starts};
-use crate::action::{self, Hands};
 use crate::audit::Audit;
-use crate::base::ids::{BootId, NodeId};
+use crate::base::ids::BootId;
 use crate::base::limits::TURN_QUEUE_MAX;
 use crate::base::sign::JournalKey;
 use crate::context::{SentinelState, World};
 use crate::coordination::MachineLock;
 use crate::event::content::TrustRestored;
 use crate::event::process::ProcessStarted;
-use crate::event::verification::{Observation, Verdict};
 use crate::journal::{self, Clock, IntentJournal, SystemClock};
 use crate::policy::Input;
 use crate::runbook::{Trust, loader};
-use crate::sentinel::{Eyes, LastEdge, ServiceSeen, Watch};
+use crate::sentinel::{LastEdge, Watch};
 
 /// How the daemon is started.
 #[derive(Debug, Clone)]
@@ -48,7 +47,7 @@ pub struct Options {
     pub observe_only: bool,
 }
 
-fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+pub(super) fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::System { doing, source }
 }
 
@@ -173,8 +172,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let audit = Audit::of(journal.clone(), world.clone()).map_err(system("start the read model"))?;
     let (turn_in, inbox) = crossbeam_channel::bounded(TURN_QUEUE_MAX);
     let turn_state = Arc::new(TurnState::default());
-    let eyes_and_hands = bodies(parts, &journal, node, &turn_in)?;
-    let (hands, eyes, watch, attempts, programs) = eyes_and_hands;
+    let Bodies { hands, eyes, watch, attempts, programs } = bodies::grow(parts, &journal, node, &turn_in)?;
     let beats = eyes.beats();
     let looks = Looks::new(eyes, turn_in.clone(), parts.runtime.clone());
     let dispatcher = Dispatcher::new(
@@ -327,73 +325,6 @@ fn fold(journal: &IntentJournal, opened: &journal::Opened) -> Result<(World, Sna
     Ok((world, Snapshots::after(after.unwrap_or(0))))
 }
 
-type Bodies = (Hands, Eyes, Arc<Watch>, AttemptIndex, action::ProbePrograms);
-
-fn redact(text: &str) -> String {
-    crate::base::redact::redact(text).into_owned()
-}
-
-fn bodies(
-    parts: &Parts,
-    journal: &IntentJournal,
-    node: NodeId,
-    turn: &crossbeam_channel::Sender<Message>,
-) -> Result<Bodies, Error> {
-    let attempts = AttemptIndex::default();
-    let watch_slot: Arc<std::sync::OnceLock<Arc<Watch>>> = Arc::default();
-    let eyes_slot: Arc<std::sync::OnceLock<Eyes>> = Arc::default();
-    let nudged = Arc::clone(&watch_slot);
-    let tell = observers::hands_tell(journal.clone(), turn.clone(), attempts.clone(), move |service| {
-        if let Some(watch) = nudged.get() {
-            watch.nudge(service);
-        }
-    });
-    let step_program = action::StepProgram::this_one().map_err(system("find this program's own file"))?;
-    let programs = action::ProbePrograms::new(step_program.clone(), node);
-    let hands_options = action::Options {
-        step_program: step_program.clone(),
-        node,
-        services_dir: parts.state.join("services"),
-        redact,
-        look: look_with(Arc::clone(&eyes_slot), parts.runtime.clone()),
-    };
-    let hands = Hands::new(hands_options, tell)?;
-    let supervisor = hands.clone();
-    let services = move |service: &str| match supervisor.supervisor().look_up(service) {
-        Some(running) => ServiceSeen::Runs { pid: running.pid, start_ticks: running.start_ticks },
-        None => ServiceSeen::DoesNotRun,
-    };
-    let lookers = programs.clone();
-    let eyes = Eyes::new(Arc::new(services), redact)?
-        .with_programs(Arc::new(move |plan, timeout| lookers.run(plan, timeout)));
-    // Set once, here, before anything runs.
-    let _ = eyes_slot.set(eyes.clone());
-    let (reports, turn) = (journal.clone(), turn.clone());
-    let tell = move |report| {
-        if let Some(input) = observers::sentinel_input(&reports, report) {
-            // The turn is gone only when the daemon stops.
-            let _ = turn.send(Message::plain(input));
-        }
-    };
-    let watch = Watch::new(parts.runtime.clone(), eyes.clone().into_look(), Arc::new(tell));
-    let watch = Arc::new(watch.with_beats(eyes.beats()));
-    // Set once, here.
-    let _ = watch_slot.set(Arc::clone(&watch));
-    Ok((hands, eyes, watch, attempts, programs))
-}
-
-/// How a step that waits looks: with the same eyes as everybody else, which know of services only through the hands.
-fn look_with(eyes: Arc<std::sync::OnceLock<Eyes>>, runtime: tokio::runtime::Handle) -> action::Look {
-    Arc::new(move |probe| match eyes.get() {
-        Some(eyes) => runtime.block_on(eyes.look(probe)),
-        None => Observation {
-            verdict: Verdict::Unknown,
-            evidence: "there are no eyes yet".to_owned(),
-            values: Default::default(),
-        },
-    })
-}
-
 /// What the journal knows each sentinel to have published last.
 fn edges(sentinels: &BTreeMap<String, SentinelState>) -> BTreeMap<String, LastEdge> {
     let edge = |degraded: bool| if degraded { LastEdge::Bad } else { LastEdge::Good };
@@ -405,7 +336,7 @@ struct Content {
     folder: PathBuf,
     files: Arc<crate::runbook::ContentFolder>,
     trust: Trust,
-    refused: Option<std::collections::BTreeMap<String, crate::base::digest::FileDigest>>,
+    refused: Option<BTreeMap<String, crate::base::digest::FileDigest>>,
     catalog: Arc<CatalogRunbooks>,
 }
 

@@ -1,6 +1,7 @@
 //! The daemon: bootstrap, the turn, dispatch of effects, content on disk, shutdown. Decides nothing itself
 //! (policy) and shows nothing (audit, api).
 
+mod bodies;
 mod bootstrap;
 pub mod config;
 mod content;
