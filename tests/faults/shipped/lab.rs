@@ -13,9 +13,29 @@ use crate::home::{Daemon, Home};
 use crate::run::until;
 use crate::tail::{Entry, Tail};
 
+pub const PATIENCE: Duration = Duration::from_secs(90);
 /// A volume has room for a few files of 4 MiB beyond the 16 MiB that the runbook keeps.
 const VOLUME: &str = "48m";
 const PROPOSAL: &str = "v: 1\nid: lab\ntitle: Services that go bad\nfailure_class: None, they are made for tests.\nevidence:\n  - The fault runs need them.\nmay:\n  steps: [service]\n  targets: [\"*\"]\n  blast_radius: process\nrisks:\n  - None.\nundo: Delete the home.\n";
+
+/// Nobody else starts the services for the first time.
+const START: &str = r#"v: 1
+kind: runbook
+id: lab-start
+title: Start a service for the first time
+proposal: lab
+matcher: {subsystem: lab, code: NOT_STARTED}
+blast_radius: process
+limits: {attempts: 10, window: 1h, cooldown: 0s, runtime: 1m}
+steps:
+  - id: start
+    service: {start: "${target}"}
+    timeout: 20s
+    idempotent: true
+verification: {probe: {process: {service: "${target}"}}, settle: 0s, successes: 1, every: 100ms, watch: 0s}
+escalation:
+  - {channel: log, message: "${target} does not start"}
+"#;
 
 /// One target of one runbook.
 pub struct Target {
@@ -46,8 +66,10 @@ impl Lab {
     /// Makes the home and starts the daemon. Troubles whose tools this machine lacks are left out by the caller.
     pub fn new(targets: &[Target], pauses: Pauses) -> Result<Self, String> {
         let python = python()?;
-        let mut content: Vec<(String, String)> =
-            vec![("proposals/lab/proposal.yaml".into(), PROPOSAL.into())];
+        let mut content: Vec<(String, String)> = vec![
+            ("proposals/lab/proposal.yaml".into(), PROPOSAL.into()),
+            ("runbooks/lab/start.yaml".into(), START.into()),
+        ];
         for target in targets {
             content.extend(content_of(target, &python, pauses)?);
         }
@@ -225,13 +247,7 @@ fn content_of(target: &Target, python: &str, pauses: Pauses) -> Result<Vec<(Stri
         .map_err(|e| e.to_string())?
         .port();
     let mut content = vec![(path("sees"), trouble.sentinel(name, &format!("{name}-sees"), pauses))];
-    if let Some(service) = trouble.service(name, python, port) {
-        content.push((path("service"), service));
-        // Nobody else starts it for the first time.
-        if trouble.id != "process-dead" {
-            content.push((path("alive"), TROUBLES[0].sentinel(name, &format!("{name}-alive"), pauses)));
-        }
-    }
+    content.extend(trouble.service(name, python, port).map(|service| (path("service"), service)));
     Ok(content)
 }
 
@@ -303,12 +319,17 @@ pub fn possible(trouble: &Trouble) -> Result<(), String> {
     }
 }
 
-/// Waits until a target is well and its sentinel has said so.
-pub fn settled(lab: &mut Lab, target: &Target) -> Result<(), String> {
-    if target.trouble.id == "disk-filling" || target.trouble.id == "process-dead" && lab.pid(target).is_some()
-    {
-        return Ok(());
+/// Waits until a target's service runs and nothing that happened about it is still going on.
+pub fn settled(lab: &mut Lab, target: &Target, pauses: Pauses) -> Result<(), String> {
+    if target.trouble.id != "disk-filling" && lab.pid(target).is_none() {
+        // Its sentinel may have been quicker: then there is nothing to do.
+        let _ = lab.home.report("lab", "NOT_STARTED", &target.name, "it is new");
+        let running = until("the service runs", PATIENCE, || lab.pid(target).map(drop));
+        running.map_err(|e| format!("{}: {e}; {}", target.name, tell(lab.story(target))))?;
     }
-    until("the service runs", Duration::from_secs(30), || lab.pid(target).map(drop))
-        .map_err(|e| format!("{}: {e}; {}", target.name, tell(lab.story(target))))
+    lab.wait(target, "it is quiet", PATIENCE, |story| {
+        let count = |kind: &str| story.iter().filter(|entry| entry.kind == kind).count();
+        let over = if pauses == Pauses::Short { count("incident.closed") } else { count("attempt.ended") };
+        over == count("incident.opened") && count("attempt.planned") == count("attempt.ended")
+    })
 }

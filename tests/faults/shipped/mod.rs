@@ -7,7 +7,7 @@ mod troubles;
 
 use std::time::Duration;
 
-use lab::{Lab, Target, possible, settled, tell};
+use lab::{Lab, PATIENCE, Target, possible, settled, tell};
 use troubles::{Pauses, TROUBLES, Trouble};
 
 use crate::attempts::nothing_left;
@@ -15,7 +15,6 @@ use crate::journal::check;
 use crate::run::{Run, Tally, ensure};
 use crate::tail::Entry;
 
-const PATIENCE: Duration = Duration::from_secs(90);
 /// More boundaries than any of the runbooks has.
 const BOUNDARIES: u64 = 40;
 
@@ -63,10 +62,7 @@ fn as_shipped(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(), String
     let mut lab = Lab::new(&targets, Pauses::AsShipped)?;
     let all: Vec<&Target> = targets.iter().collect();
     for target in &all {
-        settled(&mut lab, target)?;
-    }
-    for target in &all {
-        first_start_is_over(&mut lab, target)?;
+        settled(&mut lab, target, Pauses::AsShipped)?;
     }
     lab.forget();
     break_all(&mut lab, &all)?;
@@ -75,16 +71,6 @@ fn as_shipped(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(), String
         run.add("healed as shipped", 1);
     }
     end(run, lab)
-}
-
-/// The first start of a service is an incident of its own, of the same code where the trouble is a dead process.
-fn first_start_is_over(lab: &mut Lab, target: &Target) -> Result<(), String> {
-    match target.trouble.id {
-        "process-dead" => {
-            lab.wait(target, "its first start is verified", PATIENCE, |story| verified(story) == 1)
-        }
-        _ => Ok(()),
-    }
 }
 
 const CASES: [(&str, fn(&mut Run, &mut Lab, &Target) -> Result<(), String>); 5] = [
@@ -102,13 +88,7 @@ fn with_short_pauses(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(),
     targets.extend(troubles.iter().map(|trouble| Target::of(trouble, "killed")));
     let mut lab = Lab::new(&targets, Pauses::Short)?;
     for target in &targets {
-        settled(&mut lab, target)?;
-    }
-    for target in &targets {
-        let closed = |story: &[Entry]| count(story, "incident.closed") == 1;
-        if target.trouble.id == "process-dead" {
-            lab.wait(target, "its first start is over", PATIENCE, closed)?;
-        }
+        settled(&mut lab, target, Pauses::Short)?;
     }
     lab.forget();
     for target in &targets {
@@ -203,7 +183,7 @@ fn fails_once(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), Strin
 /// Breaks all of them at once, kills the daemon after so many entries about them, and looks that each is healed.
 fn kill_at(run: &mut Run, lab: &mut Lab, targets: &[&Target], boundary: u64) -> Result<(), String> {
     for target in targets {
-        settled(lab, target)?;
+        settled(lab, target, Pauses::Short)?;
     }
     lab.forget();
     break_all(lab, targets)?;
