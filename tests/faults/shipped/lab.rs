@@ -47,6 +47,11 @@ impl Target {
     pub fn of(trouble: &'static Trouble, case: &str) -> Self {
         Self { trouble, name: format!("{}-{case}", trouble.id) }
     }
+
+    /// Whether it is the one of that case.
+    pub fn is_of(&self, case: &str) -> bool {
+        self.name.strip_prefix(self.trouble.id).is_some_and(|rest| rest == format!("-{case}"))
+    }
 }
 
 /// See the module.

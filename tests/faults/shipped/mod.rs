@@ -7,8 +7,8 @@ mod troubles;
 
 use std::time::Duration;
 
-use lab::{Lab, PATIENCE, Target, possible, settled, tell};
-use troubles::{Pauses, TROUBLES, Trouble};
+use lab::{Lab, PATIENCE, Target, possible, settled};
+use troubles::{Mend, Pauses, TROUBLES, Trouble};
 
 use crate::attempts::nothing_left;
 use crate::journal::check;
@@ -73,17 +73,25 @@ fn as_shipped(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(), String
     end(run, lab)
 }
 
-const CASES: [(&str, fn(&mut Run, &mut Lab, &Target) -> Result<(), String>); 5] = [
-    ("heals", heals),
-    ("well", well),
-    ("hopeless", hopeless),
-    ("relapses", relapses),
-    ("fails-once", fails_once),
+/// One thing that may happen to a target: how it begins, and what must come of it. All targets of a case begin before the
+/// first one is judged.
+struct Case {
+    name: &'static str,
+    begin: fn(&mut Lab, &Target) -> Result<Option<Mend>, String>,
+    judge: fn(&mut Run, &mut Lab, &Target, Option<Mend>) -> Result<(), String>,
+}
+
+const CASES: [Case; 5] = [
+    Case { name: "heals", begin: break_now, judge: heals },
+    Case { name: "well", begin: report_all_the_same, judge: is_left_alone },
+    Case { name: "hopeless", begin: break_for_good, judge: is_given_to_people },
+    Case { name: "relapses", begin: break_twice, judge: relapses },
+    Case { name: "fails-once", begin: fail_once, judge: heals_later },
 ];
 
 fn with_short_pauses(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(), String> {
     let cases =
-        CASES.iter().flat_map(|(case, _)| troubles.iter().map(move |trouble| Target::of(trouble, case)));
+        CASES.iter().flat_map(|case| troubles.iter().map(move |trouble| Target::of(trouble, case.name)));
     let mut targets: Vec<Target> = cases.collect();
     targets.extend(troubles.iter().map(|trouble| Target::of(trouble, "killed")));
     let mut lab = Lab::new(&targets, Pauses::Short)?;
@@ -91,14 +99,15 @@ fn with_short_pauses(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(),
         settled(&mut lab, target, Pauses::Short)?;
     }
     lab.forget();
-    for target in &targets {
-        let case = CASES.iter().find(|(case, _)| target.name == format!("{}-{case}", target.trouble.id));
-        if let Some((_, judge)) = case {
-            let done = judge(run, &mut lab, target);
-            run.hold(done.map_err(|e| format!("{e}; what happened: {}", tell(lab.story(target)))));
+    for case in &CASES {
+        let mine: Vec<&Target> = targets.iter().filter(|target| target.is_of(case.name)).collect();
+        let begun: Vec<_> = mine.iter().map(|target| (case.begin)(&mut lab, target)).collect();
+        for (target, mend) in mine.into_iter().zip(begun) {
+            let done = mend.and_then(|mend| (case.judge)(run, &mut lab, target, mend));
+            run.hold(done.map_err(|e| format!("{}: {e}", target.name)));
         }
     }
-    let killed: Vec<&Target> = targets.iter().filter(|target| target.name.ends_with("-killed")).collect();
+    let killed: Vec<&Target> = targets.iter().filter(|target| target.is_of("killed")).collect();
     for round in 0..run.count {
         // A short run takes boundaries far apart, a long one all of them.
         let boundary = 1 + (round * BOUNDARIES / run.count.min(BOUNDARIES)) % BOUNDARIES;
@@ -118,8 +127,11 @@ fn end(run: &mut Run, mut lab: Lab) -> Result<(), String> {
     Ok(())
 }
 
-fn heals(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
-    break_all(lab, &[target])?;
+fn break_now(lab: &mut Lab, target: &Target) -> Result<Option<Mend>, String> {
+    break_all(lab, &[target]).map(|()| None)
+}
+
+fn heals(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<Mend>) -> Result<(), String> {
     lab.wait(target, "it is closed", PATIENCE, |story| count(story, "incident.closed") == 1)?;
     let story = lab.story(target);
     ensure(closures(story) == ["healed"], || format!("closed as {:?}", closures(story)))?;
@@ -131,11 +143,14 @@ fn heals(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
     Ok(())
 }
 
-/// Reported by somebody, and nothing is wrong: nothing is done.
-fn well(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+/// Reported by somebody, and nothing is wrong.
+fn report_all_the_same(lab: &mut Lab, target: &Target) -> Result<Option<Mend>, String> {
     let Trouble { subsystem, code, .. } = target.trouble;
     let answer = lab.home.report(subsystem, code, &target.name, "somebody is mistaken").ok_or("no answer")?;
-    ensure(answer.status == 202, || answer.body.clone())?;
+    ensure(answer.status == 202, || answer.body.clone()).map(|()| None)
+}
+
+fn is_left_alone(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<Mend>) -> Result<(), String> {
     lab.wait(target, "it is closed", PATIENCE, |story| count(story, "incident.closed") == 1)?;
     let story = lab.story(target);
     ensure(closures(story) == ["recovered_unaided"], || format!("closed as {:?}", closures(story)))?;
@@ -144,19 +159,26 @@ fn well(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
     Ok(())
 }
 
-fn hopeless(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+fn break_for_good(lab: &mut Lab, target: &Target) -> Result<Option<Mend>, String> {
     let (pid, folder) = (lab.pid(target), lab.folder(target));
-    target.trouble.break_for_good(&folder, pid)?;
+    target.trouble.break_for_good(&folder, pid).map(|()| None)
+}
+
+fn is_given_to_people(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<Mend>) -> Result<(), String> {
     lab.wait(target, "people are told", PATIENCE, |story| count(story, "incident.escalated") > 0)?;
     ensure(verified(lab.story(target)) == 0, || "it was called healed".to_owned())?;
     run.add("given to people", 1);
     Ok(())
 }
 
-fn relapses(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+/// Broken again while it is still watched.
+fn break_twice(lab: &mut Lab, target: &Target) -> Result<Option<Mend>, String> {
     break_all(lab, &[target])?;
     lab.wait(target, "it is healed", PATIENCE, |story| verified(story) == 1)?;
-    break_all(lab, &[target])?;
+    break_all(lab, &[target]).map(|()| None)
+}
+
+fn relapses(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<Mend>) -> Result<(), String> {
     lab.wait(target, "the relapse is seen", PATIENCE, |story| count(story, "incident.relapsed") == 1)?;
     lab.wait(target, "it is healed again and closed", PATIENCE, |story| {
         verified(story) == 2 && count(story, "incident.closed") == 1
@@ -165,10 +187,13 @@ fn relapses(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String>
     Ok(())
 }
 
-fn fails_once(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
-    let folder = lab.folder(target);
-    let mend = target.trouble.fail_once(&folder)?;
+fn fail_once(lab: &mut Lab, target: &Target) -> Result<Option<Mend>, String> {
+    let mend = target.trouble.fail_once(&lab.folder(target))?;
     break_all(lab, &[target])?;
+    Ok(mend)
+}
+
+fn heals_later(run: &mut Run, lab: &mut Lab, target: &Target, mend: Option<Mend>) -> Result<(), String> {
     lab.wait(target, "an attempt has failed", PATIENCE, |story| {
         story.iter().any(|e| e.kind == "attempt.ended" && e.text("outcome") != "healthy")
     })?;
