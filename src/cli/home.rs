@@ -49,6 +49,14 @@ impl Home {
     pub fn state(&self) -> PathBuf {
         self.root.join("state")
     }
+    /// Its presence says that this home was made from an export: it is read and verified, never served.
+    pub fn imported(&self) -> PathBuf {
+        self.state().join("imported.json")
+    }
+    /// See [`Self::imported`].
+    pub fn is_imported(&self) -> bool {
+        self.imported().exists()
+    }
     /// The person's token.
     pub fn token(&self) -> PathBuf {
         self.state().join("token")

@@ -13,6 +13,7 @@ mod drain;
 mod emit;
 mod exit;
 mod explain;
+mod follow;
 mod home;
 mod incident;
 mod incidents;
@@ -28,12 +29,14 @@ mod reader;
 mod restore;
 mod resume;
 mod runbook;
+mod schema;
 mod serve;
 mod signing;
 mod statement;
 mod status;
 mod target;
 mod uninstall;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -119,6 +122,7 @@ commands! {
     /// See it work: a real service, really broken, healed and proved. Needs nothing.
     Demo => demo,
     Status => status,
+    Watch => watch,
     Incidents => incidents,
     Incident => incident,
     Explain => explain,
@@ -136,6 +140,7 @@ commands! {
     Lock => lock,
     /// The keys that sign the journal.
     Key => key,
+    Schema => schema,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
     Backup => backup,

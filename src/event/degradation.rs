@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -9,9 +10,7 @@ use crate::base::ids::{Fingerprint, Receipt};
 use crate::base::text::{OutsideText, is_invisible};
 
 /// How bad.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -25,7 +24,7 @@ pub enum Severity {
 }
 
 /// Who speaks: the verified identity of the emitter, never a string it claims.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// A person, by their token.
@@ -47,7 +46,7 @@ impl std::fmt::Display for Source {
 }
 
 /// A degradation was reported and accepted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DegradationSeen {
     /// What the sender got back.
@@ -79,7 +78,7 @@ pub struct DegradationSeen {
 }
 
 /// A sentinel saw the good edge of what it had reported.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DegradationRecovered {
     /// Which trouble.
@@ -93,7 +92,7 @@ pub struct DegradationRecovered {
 }
 
 /// Input that was not accepted, kept as evidence (RM-29).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DegradationRefused {
     /// The stable code of the answer, such as `OUTSIDE_GRANT`.
@@ -105,7 +104,7 @@ pub struct DegradationRefused {
 }
 
 /// A report as a sender writes it: the body of `POST /v1/degradations`, the arguments of `emit`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DegradationReport {
     /// Part of the system: lower-case words, such as `service`.

@@ -1,11 +1,12 @@
 //! The eyes themselves: started, lost, blind. What they see is a degradation.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
 
 /// A sentinel watches from here on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelStarted {
     /// Its id.
@@ -15,7 +16,7 @@ pub struct SentinelStarted {
 }
 
 /// It died or hangs; a degradation of its own follows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelLost {
     /// Its id.
@@ -25,7 +26,7 @@ pub struct SentinelLost {
 }
 
 /// It cannot tell for longer than it should: neither healthy nor failed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelBlind {
     /// Its id.

@@ -186,7 +186,7 @@ impl Server {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = self
             .http
-            .request(method, format!("http://{}{path}", self.address))
+            .request(method.clone(), format!("http://{}{path}", self.address))
             .header("accept", accept)
             .body(body.to_vec());
         if let Some(token) = token {
@@ -194,7 +194,9 @@ impl Server {
         }
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Got { status, headers, text: response.text().await.expect("a body") }
+        let got = Got { status, headers, text: response.text().await.expect("a body") };
+        super::document::check(method.as_str(), path, &got);
+        got
     }
     pub async fn get(&self, path: &str) -> Got {
         self.send("GET", path, Some(&self.person), b"").await

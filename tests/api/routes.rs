@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fake::serve;
 
-const GUARDED: [(&str, &str); 18] = [
+const GUARDED: [(&str, &str); 20] = [
     ("POST", "/v1/degradations"),
     ("GET", "/v1/receipts/0190a5a0-0000-7000-8000-000000000000"),
     ("GET", "/v1/incidents"),
@@ -15,6 +15,8 @@ const GUARDED: [(&str, &str); 18] = [
     ("GET", "/v1/status"),
     ("GET", "/v1/audit"),
     ("GET", "/v1/audit/0"),
+    ("GET", "/v1/audit/stream"),
+    ("GET", "/metrics"),
     ("POST", "/v1/control/pause"),
     ("GET", "/v1/locks"),
     ("POST", "/v1/control/drain"),

@@ -17,6 +17,7 @@ mod matching;
 mod memory;
 mod opening;
 mod sample;
+mod stream;
 mod table;
 mod verify;
 
@@ -38,6 +39,7 @@ type Group = (&'static str, fn(&Run, &mut Table) -> Done);
 const GROUPS: &[Group] = &[
     ("append", append::rows),
     ("intake", intake::rows),
+    ("stream", stream::rows),
     ("action", action::rows),
     ("healing", healing::rows),
     ("matching", matching::rows),

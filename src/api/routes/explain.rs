@@ -1,18 +1,27 @@
 //! `GET /v1/explain/{what}`: why and why-not, for a seq, an incident id or a receipt.
 
 use axum::Extension;
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::routing::get;
 
 use super::super::auth::person;
-use super::super::problem::Problem;
+use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::json;
+use super::{Operation, Routes, json};
+use crate::audit::ExplainView;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/v1/explain/{what}", get(explain))
+pub(super) fn routes() -> Routes {
+    let about = Operation::new("Why and why-not")
+        .more(
+            "Every decision with each candidate's why, holds, limits, the authority of each attempt, and the way back \
+             from there to where it came from.",
+        )
+        .path::<String>("what", "A seq, the id of an incident, or a receipt")
+        .answers::<ExplainView>(200, "The explanation")
+        .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
+        .for_people()
+        .reads();
+    Routes::new("Incidents").get("/v1/explain/{what}", explain, about)
 }
 
 async fn explain(

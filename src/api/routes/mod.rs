@@ -1,27 +1,30 @@
-//! The registry of routes: one file per family, one line here.
+//! The registry of routes: one file per family, one line here. Every route says in its [`Operation`] what the API
+//! document shows of it.
 
 mod audit;
 mod control;
 mod degradations;
+mod document;
 mod explain;
 mod health;
 mod incidents;
 mod locks;
+mod metrics;
 mod receipts;
 mod status;
+mod stream;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use super::Api;
+use super::operation::{Operation, Routes};
 use super::problem::{self, Problem};
 
 /// Routes that need a token.
-pub(super) fn guarded() -> Router<Api> {
-    Router::new()
+pub(super) fn guarded() -> Routes {
+    Routes::new("")
         .merge(degradations::routes())
         .merge(receipts::routes())
         .merge(incidents::routes())
@@ -29,12 +32,14 @@ pub(super) fn guarded() -> Router<Api> {
         .merge(status::routes())
         .merge(locks::routes())
         .merge(audit::routes())
+        .merge(stream::routes())
+        .merge(metrics::routes())
         .merge(control::routes())
 }
 
 /// Routes that do not.
-pub(super) fn open() -> Router<Api> {
-    Router::new().merge(health::routes())
+pub(super) fn open() -> Routes {
+    Routes::new("").merge(health::routes()).merge(document::routes())
 }
 
 /// The body as `T`: every way in which it can be wrong has its own problem, with the place.
@@ -81,8 +86,10 @@ fn json(value: &impl serde::Serialize) -> Result<axum::response::Response, Box<P
 }
 
 /// The answer to a control: the entry that records it.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, schemars::JsonSchema)]
 struct Recorded {
+    /// Version of this shape.
     v: u32,
+    /// The entry.
     seq: crate::base::ids::Seq,
 }

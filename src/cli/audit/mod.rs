@@ -5,6 +5,8 @@ mod show;
 mod tail;
 mod verify;
 
+pub use show::Decoded;
+
 use clap::Subcommand;
 
 use super::{Global, Outcome};

@@ -1,11 +1,12 @@
 //! What an eye looks at, resolved: one variant per probe kind.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::time::Span;
 
 /// A look at a target, and how long it may take.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProbePlan {
     /// What is looked at.
@@ -16,7 +17,7 @@ pub struct ProbePlan {
 }
 
 /// One variant per probe kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum LookPlan {
     /// Is a process there and not a zombie?
@@ -26,7 +27,7 @@ pub enum LookPlan {
 }
 
 /// Which process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ProcessLook {
     /// A service that remediator supervises.
@@ -49,7 +50,7 @@ impl ProcessLook {
 }
 
 /// Which answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpLook {
     /// http:// or https:// URL.
