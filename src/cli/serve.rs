@@ -25,12 +25,7 @@ pub struct Args {
 
 /// Serves.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
-    if home.is_imported() {
-        let what = format!("{} was made from an export: it is read-only", home.root().display());
-        return Err(Failure::new(Exit::Refused, what)
-            .hint("a journal goes on with `remediator journal restore --from EXPORT` in its own home"));
-    }
+    let home = Home::acting(global)?;
     start_log()?;
     let options =
         Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };

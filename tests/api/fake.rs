@@ -12,7 +12,7 @@ use remediator::base::ids::{IncidentId, Receipt, Seq};
 use remediator::context::World;
 use remediator::event::control::{DrainStarted, Drained, Paused};
 use remediator::event::degradation::{DegradationReport, Source};
-use remediator::remediator::{Accepted, Readiness, ReadyState, ReadyStep, Rejection};
+use remediator::remediator::{Accepted, Control, Readiness, ReadyState, ReadyStep, Rejection};
 use tokio::sync::oneshot;
 
 use super::story::{Story, opened, seen, story};
@@ -81,8 +81,14 @@ impl Daemon for Shared {
     fn close(&self, _: remediator::base::ids::IncidentId, _: String, _: String) -> Answer<'_, Seq> {
         Box::pin(std::future::ready(Ok(8)))
     }
-    fn control(&self, _: remediator::remediator::Control, _: Vec<u8>, _: String) -> Answer<'_, Seq> {
-        let (code, reason) = ("SIGNATURE_WRONG", "the signature does not hold".to_owned());
+    fn control(&self, control: Control, _: Vec<u8>, _: String) -> Answer<'_, Seq> {
+        let code = match control {
+            Control::Rerun => "NOT_NOW",
+            Control::RotateKey => "TOO_SOON",
+            Control::Break => "NOTHING_TO_DO",
+            _ => "SIGNATURE_WRONG",
+        };
+        let reason = "it was refused".to_owned();
         Box::pin(async move { Err(Rejection::Refused { code, reason }) })
     }
     fn readiness(&self) -> Readiness {

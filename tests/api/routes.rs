@@ -214,3 +214,19 @@ async fn unknown_routes_and_methods_are_problems_too() {
     got.problem(405, "METHOD_NOT_ALLOWED");
     assert_eq!(got.header("cache-control"), "no-store");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_statement_cannot_do_now_is_a_conflict_and_what_nobody_may_is_forbidden() {
+    let server = serve().await;
+    let body = json!({"statement": "e30=", "signature": "x"}).to_string();
+    for (control, status, code) in [
+        ("rerun", 409, "NOT_NOW"),
+        ("rotate-key", 409, "TOO_SOON"),
+        ("break", 409, "NOTHING_TO_DO"),
+        ("resume", 403, "SIGNATURE_WRONG"),
+        ("thaw", 403, "SIGNATURE_WRONG"),
+        ("clear", 403, "SIGNATURE_WRONG"),
+    ] {
+        server.post(&format!("/v1/control/{control}"), &body).await.problem(status, code);
+    }
+}

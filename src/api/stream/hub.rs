@@ -36,6 +36,7 @@ pub(super) struct Shared {
     recent: RwLock<Recent>,
     state: watch::Sender<State>,
     seats: Arc<Semaphore>,
+    places: usize,
     running: Mutex<bool>,
     pub catching_up: Semaphore,
 }
@@ -70,10 +71,15 @@ pub(super) enum Taken {
 impl Hub {
     /// Nobody reads yet.
     pub fn new() -> Self {
+        Self::with(STREAMS_MAX)
+    }
+
+    fn with(places: usize) -> Self {
         let shared = Shared {
             recent: RwLock::default(),
             state: watch::Sender::new(State::default()),
-            seats: Arc::new(Semaphore::new(STREAMS_MAX)),
+            seats: Arc::new(Semaphore::new(places)),
+            places,
             running: Mutex::new(false),
             catching_up: Semaphore::new(CATCHING_UP_MAX),
         };
@@ -122,7 +128,7 @@ impl Hub {
 
 impl Shared {
     fn readers(&self) -> usize {
-        STREAMS_MAX.saturating_sub(self.seats.available_permits())
+        self.places.saturating_sub(self.seats.available_permits())
     }
 
     pub fn watch(&self) -> watch::Receiver<State> {
@@ -195,3 +201,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A reader's seat among those that may be open.
 pub(super) type Seat = OwnedSemaphorePermit;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::memory::Memory;
+    use crate::base::digest::Blake3;
+    use crate::context::World;
+
+    #[test]
+    fn there_are_no_more_readers_than_places_and_a_place_is_given_back() {
+        let audit = Audit::still(Arc::new(Memory::new()), World::new(Blake3::ZERO));
+        let hub = Hub::with(2);
+        let sit = || hub.reader(&audit, Format::Events, None).expect("a journal");
+        let (first, second) = (sit().expect("a place"), sit().expect("a place"));
+        assert!(sit().is_none());
+        assert_eq!(hub.readers(), 2);
+        drop(first);
+        let third = sit().expect("the place of the first");
+        drop((second, third));
+        assert_eq!(hub.readers(), 0);
+    }
+}
