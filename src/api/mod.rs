@@ -9,6 +9,7 @@ mod guard;
 mod metrics;
 mod operation;
 mod problem;
+mod query;
 mod routes;
 mod stream;
 pub mod tokens;

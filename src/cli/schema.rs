@@ -160,6 +160,24 @@ mod tests {
             let mut said = json!({"subsystem": "service", "code": "PROCESS_DEAD", "target": "web",
                                   "severity": "error", "summary": "gone"});
             assert!(jsonschema::is_valid(&report, &said));
+            for (member, wrong) in [
+                ("subsystem", json!(" service")),
+                ("target", json!("")),
+                ("target", json!("a\u{202e}b")),
+                ("code", json!("dead")),
+                ("summary", json!(" ")),
+                ("attributes", json!({"": "x"})),
+            ] {
+                let mut report_of = said.clone();
+                report_of[member] = wrong.clone();
+                assert!(!jsonschema::is_valid(&report, &report_of), "{dialect:?}: {member} {wrong}");
+                let read: DegradationReport = serde_json::from_value(report_of).expect("of that shape");
+                assert_eq!(
+                    read.check().err().map(|e| e.field),
+                    Some(member),
+                    "the schema says what the check says"
+                );
+            }
             said["sevrity"] = json!("error");
             assert!(!jsonschema::is_valid(&report, &said));
             let config = schema_of("config", dialect);

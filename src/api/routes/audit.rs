@@ -7,9 +7,9 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
+use super::super::query::{After, Limit, Position, read};
 use super::super::{Api, Bearer};
-use super::{Operation, Routes, number};
-use crate::base::ids::Seq;
+use super::{Operation, Routes};
 use crate::base::limits::AUDIT_PAGE_MAX;
 use crate::event::Entry;
 
@@ -19,14 +19,14 @@ const LIMIT: usize = 100;
 pub(super) fn routes() -> Routes {
     let of_page = Operation::new("Stored entries, byte for byte")
         .more("A page ends at 4 MiB. An empty page means that there is nothing newer yet.")
-        .query::<i64>("after", "Entries behind this seq; absent or -1: from the start")
-        .query::<usize>("limit", "At most so many; 100 unless said, at most 1,000")
+        .query::<After>("after", "Entries behind this seq; absent or -1: from the start")
+        .query::<Limit>("limit", "At most so many; 100 unless said, at most 1,000")
         .answers::<PageBody>(200, "One page")
         .answers_as::<String>(200, "One page", NDJSON)
         .for_people()
         .reads();
     let of_one = Operation::new("One stored entry, byte for byte")
-        .path::<Seq>("seq", "Its position")
+        .path::<Position>("seq", "Its position")
         .answers::<Entry>(200, "The entry")
         .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
         .for_people()
@@ -57,13 +57,9 @@ async fn page(
 ) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     let query = query.as_deref();
-    let after = match number::<i64>(query, "after")? {
-        None | Some(-1) => None,
-        Some(after) => Some(Seq::try_from(after).map_err(|_| {
-            Problem::new(problem::BAD_PARAMETER, "`after` is a seq, or -1 for the start").field("after")
-        })?),
-    };
-    let limit = number(query, "limit")?.unwrap_or(LIMIT).clamp(1, AUDIT_PAGE_MAX);
+    let After(after) = read(query, "after")?.unwrap_or(After(None));
+    let Limit(limit) = read(query, "limit")?.unwrap_or(Limit(LIMIT));
+    let limit = limit.clamp(1, AUDIT_PAGE_MAX);
     let page = api.read(move |audit| audit.page(after, limit)).await?;
     if ndjson(&headers) {
         let mut response = page.to_ndjson().into_response();
@@ -79,7 +75,7 @@ async fn one(
     Path(text): Path<String>,
 ) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
-    let seq: Seq =
+    let Position(seq) =
         text.parse().map_err(|_| Problem::new(problem::BAD_PARAMETER, "that is not a seq").field("seq"))?;
     let line = api.read(move |audit| audit.line(seq)).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], line).into_response())

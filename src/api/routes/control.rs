@@ -13,6 +13,7 @@ use super::super::auth::person;
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
 use super::{Operation, Recorded, Routes, body, json};
+use crate::base::ids::IncidentId;
 use crate::base::limits::SUMMARY_BYTES_MAX;
 use crate::remediator::Control;
 
@@ -26,7 +27,7 @@ pub(super) fn routes() -> Routes {
             .decides()
     };
     let of_close = Operation::new("A person says that an incident is over")
-        .path::<String>("id", "The incident: one that is open, held or escalated")
+        .path::<IncidentId>("id", "The incident: one that is open, held or escalated")
         .body::<Reason>()
         .answers::<Recorded>(200, "It is durable")
         .problem(&[problem::NOT_FOUND])
@@ -74,14 +75,20 @@ const REFUSALS: &[&str] = &[
 #[serde(deny_unknown_fields)]
 struct Reason {
     /// Why, in 1 to 512 bytes.
+    #[schemars(extend("maxLength" = SUMMARY_BYTES_MAX, "pattern" = r"\S"))]
     reason: String,
 }
+
+/// Padded base64 whose last character holds no bits that mean nothing: the only form that is read.
+const BASE64_PATTERN: &str =
+    "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 
 /// The body of what gives power back: the statement's bytes and an armored `control@remediator` signature of them.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Signed {
     /// Padded base64 of the statement's bytes.
+    #[schemars(extend("contentEncoding" = "base64", "pattern" = BASE64_PATTERN))]
     statement: String,
     /// Armored SSH signature of those bytes for `control@remediator`.
     signature: String,

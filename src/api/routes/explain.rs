@@ -9,6 +9,7 @@ use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
 use super::{Operation, Routes, json};
 use crate::audit::ExplainView;
+use crate::base::limits::INTEGER_MAX;
 
 pub(super) fn routes() -> Routes {
     let about = Operation::new("Why and why-not")
@@ -16,12 +17,29 @@ pub(super) fn routes() -> Routes {
             "Every decision with each candidate's why, holds, limits, the authority of each attempt, and the way back \
              from there to where it came from.",
         )
-        .path::<String>("what", "A seq, the id of an incident, or a receipt")
+        .path::<What>("what", "A seq, the id of an incident, or a receipt")
         .answers::<ExplainView>(200, "The explanation")
         .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
         .for_people()
         .reads();
     Routes::new("Incidents").get("/v1/explain/{what}", explain, about)
+}
+
+/// What can be explained; only its shape.
+struct What;
+
+impl schemars::JsonSchema for What {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "What".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "anyOf": [{ "type": "integer", "minimum": 0, "maximum": INTEGER_MAX }, { "type": "string", "format": "uuid" }],
+        })
+    }
 }
 
 async fn explain(

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::Api;
-use super::{Operation, Routes, parameter};
+use super::super::query::parameter;
+use super::{Operation, Routes};
 use crate::remediator::{ReadyState, ReadyStep};
 
 pub(super) fn routes() -> Routes {

@@ -61,22 +61,6 @@ fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Result<T, 
     })
 }
 
-/// A parameter of the query, decoded as far as words and numbers need it.
-fn parameter(query: Option<&str>, name: &str) -> Option<String> {
-    query.unwrap_or_default().split('&').find_map(|pair| match pair.split_once('=') {
-        Some((key, value)) if key == name => Some(value.replace("%2D", "-").replace('+', " ")),
-        None if pair == name => Some(String::new()),
-        _ => None,
-    })
-}
-
-/// A whole number from the query.
-fn number<T: std::str::FromStr>(query: Option<&str>, name: &str) -> Result<Option<T>, Box<Problem>> {
-    let Some(text) = parameter(query, name) else { return Ok(None) };
-    let bad = || Problem::new(problem::BAD_PARAMETER, format!("`{name}` is not a whole number it can be"));
-    text.parse().map(Some).map_err(|_| bad().field(name))
-}
-
 /// JSON as the views write it.
 fn json(value: &impl serde::Serialize) -> Result<axum::response::Response, Box<Problem>> {
     use axum::response::IntoResponse as _;

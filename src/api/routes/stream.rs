@@ -8,10 +8,11 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
+use super::super::query::{After, read};
 use super::super::stream::Format;
 use super::super::{Api, Bearer};
 use super::audit::{NDJSON, ndjson};
-use super::{Operation, Routes, number};
+use super::{Operation, Routes};
 use crate::base::ids::Seq;
 use crate::base::limits::STREAMS_MAX;
 
@@ -29,8 +30,8 @@ pub(super) fn routes() -> Routes {
              (`{\"v\":1,\"asked\":SEQ,\"head\":SEQ}`) and the stream goes on behind the head. As NDJSON: the lines \
              themselves, an empty line when nothing happened for 15 s; a place that is not there is a problem.",
         )
-        .query::<i64>("after", "Entries behind this seq; absent or -1: from the start")
-        .header::<Seq>("Last-Event-ID", "The same, and wins over `after`")
+        .query::<After>("after", "Entries behind this seq; absent or -1: from the start")
+        .header::<After>("Last-Event-ID", "The same, and wins over `after`")
         .answers_as::<String>(200, "Entries, until one side ends it", EVENTS)
         .answers_as::<String>(200, "Entries, until one side ends it", NDJSON)
         .problem(&[problem::POSITION_GONE, problem::TOO_MANY_STREAMS])
@@ -76,18 +77,13 @@ async fn stream(
 
 /// The entry behind which to begin.
 fn place(query: Option<&str>, headers: &HeaderMap) -> Result<Option<Seq>, Box<Problem>> {
-    let bad = |field| {
-        Problem::new(problem::BAD_PARAMETER, format!("`{field}` is a seq, or -1 for the start")).field(field)
-    };
-    let (field, place) = match headers.get(LAST_EVENT_ID) {
+    let After(place) = match headers.get(LAST_EVENT_ID) {
         Some(id) => {
-            let id = id.to_str().ok().and_then(|id| id.trim().parse::<i64>().ok());
-            ("Last-Event-ID", Some(id.ok_or_else(|| bad("Last-Event-ID"))?))
+            let id = id.to_str().unwrap_or_default().trim().parse();
+            let bad = |what| Problem::new(problem::BAD_PARAMETER, format!("`Last-Event-ID` is {what}"));
+            id.map_err(|what: &str| bad(what).field("Last-Event-ID"))?
         }
-        None => ("after", number::<i64>(query, "after")?),
+        None => read(query, "after")?.unwrap_or(After(None)),
     };
-    match place {
-        None | Some(-1) => Ok(None),
-        Some(seq) => Seq::try_from(seq).map(Some).map_err(|_| bad(field)),
-    }
+    Ok(place)
 }
