@@ -149,8 +149,8 @@ pub struct DegradationReport {
     #[schemars(schema_with = "attributes_schema")]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "each_once")]
     pub attributes: BTreeMap<String, String>,
-    /// When it was seen, RFC 3339.
-    #[schemars(extend("format" = "date-time"))]
+    /// When it was seen, RFC 3339, in the centuries around ours.
+    #[schemars(extend("format" = "date-time", "pattern" = "^(1[7-9]|2[01])[0-9][0-9]-"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_at: Option<String>,
     /// The sender's own id: the same id again gives the same receipt.

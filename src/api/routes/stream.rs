@@ -32,12 +32,25 @@ pub(super) fn routes() -> Routes {
         )
         .query::<After>("after", "Entries behind this seq; absent or -1: from the start")
         .header::<After>("Last-Event-ID", "The same, and wins over `after`")
-        .answers_as::<String>(200, "Entries, until one side ends it", EVENTS)
+        .answers_as::<StreamEvent>(200, "Entries, until one side ends it", EVENTS)
         .answers_as::<String>(200, "Entries, until one side ends it", NDJSON)
         .problem(&[problem::POSITION_GONE, problem::TOO_MANY_STREAMS])
         .for_people()
         .reads();
     Routes::new("Audit").get("/v1/audit/stream", stream, about)
+}
+
+/// One event of the stream; before OpenAPI 3.2 the schema of an event stream says how each of its events looks.
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its shape is used: events are written as text")]
+struct StreamEvent {
+    /// The entry's kind, or `reset`.
+    event: String,
+    /// The entry's seq.
+    #[schemars(regex(pattern = r"^[0-9]+$"))]
+    id: String,
+    /// The stored line, byte for byte.
+    data: String,
 }
 
 async fn stream(
@@ -77,13 +90,15 @@ async fn stream(
 
 /// The entry behind which to begin.
 fn place(query: Option<&str>, headers: &HeaderMap) -> Result<Option<Seq>, Box<Problem>> {
+    // A wrong `after` is said also where the header wins.
+    let asked = read(query, "after")?;
     let After(place) = match headers.get(LAST_EVENT_ID) {
         Some(id) => {
             let id = id.to_str().unwrap_or_default().trim().parse();
             let bad = |what| Problem::new(problem::BAD_PARAMETER, format!("`Last-Event-ID` is {what}"));
             id.map_err(|what: &str| bad(what).field("Last-Event-ID"))?
         }
-        None => read(query, "after")?.unwrap_or(After(None)),
+        None => asked.unwrap_or(After(None)),
     };
     Ok(place)
 }
