@@ -5,6 +5,7 @@ mod file;
 mod group;
 mod http;
 pub mod leftovers;
+mod look;
 mod notify;
 mod output;
 mod pace;
@@ -37,6 +38,7 @@ use crate::event::step::{StepFinished, StepOutcome, StepStarted};
 use crate::event::verification::Observation;
 use pace::Pace;
 
+pub use look::ProbePrograms;
 pub use permit::{Basis, Permit, Refusal};
 pub use sandbox::{StepProgram, step_main};
 pub use supervisor::{Adoption, Running, Supervisor};

@@ -119,7 +119,7 @@ fn watch(
             Ending::Killed { .. } => clock.kill_at + Duration::from_millis(EXIT_CONFIRM_MS_MAX),
         };
         let fds = [Some(spawned.pidfd.as_fd()), reader.as_ref().map(AsFd::as_fd), Some(cancel.fd())];
-        let [exited, readable, cancelled] = group::wait_readable(fds, Some(until));
+        let [exited, readable, _] = group::wait_readable(fds, Some(until));
         if readable {
             read_some(&mut reader, &mut output);
         }
@@ -127,10 +127,13 @@ fn watch(
             break;
         }
         let now = Instant::now();
-        let cancelled = cancelled && ending == Ending::No;
-        if let Some(grace) = cancel.take() {
+        // It may be asked for after the look at its descriptor, and is then taken here too: not what was seen counts,
+        // but what was taken.
+        let asked = cancel.take();
+        if let Some(grace) = asked {
             clock.kill_at = clock.kill_at.min(now + grace);
         }
+        let cancelled = asked.is_some() && ending == Ending::No;
         if now < until && !cancelled {
             continue;
         }

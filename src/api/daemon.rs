@@ -1,15 +1,22 @@
 //! What the routes ask of the remediator, as a seam: the running one answers it, and tests do.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 
 use crate::audit::Audit;
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::degradation::{DegradationReport, Source};
-use crate::remediator::{Accepted, Control, Handle, Readiness, Rejection};
+use crate::remediator::{Accepted, BeatRefused, Control, Handle, Heard, Live, Readiness, Rejection};
 
 /// An answer that comes when it is durable.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send + 'a>>;
+
+/// What a heartbeat has led to.
+pub type Beat<'a> = Pin<Box<dyn Future<Output = Result<Heard, BeatRefused>> + Send + 'a>>;
+
+/// One that has no eyes: what the methods about them answer unless they are given.
+const NO_EYES: Rejection = Rejection::NotReady { retry_after_s: 1 };
 
 /// See the module. What each does is said at [`Handle`].
 pub trait Daemon: Send + Sync {
@@ -25,6 +32,22 @@ pub trait Daemon: Send + Sync {
     fn control(&self, control: Control, statement: Vec<u8>, signature: String) -> Answer<'_, Seq>;
     /// An incident is over on a person's word.
     fn close(&self, incident: IncidentId, by: String, reason: String) -> Answer<'_, Seq>;
+    /// A person takes the grant of an external sentinel back.
+    fn revoke_grant(&self, _sentinel: String, _by: String, _reason: String) -> Answer<'_, Seq> {
+        Box::pin(std::future::ready(Err(NO_EYES)))
+    }
+    /// What is reported by the sentinels that expect a heartbeat.
+    fn heartbeat_subsystems(&self, _name: &str) -> Result<Option<BTreeSet<String>>, Rejection> {
+        Err(NO_EYES)
+    }
+    /// Takes a heartbeat in.
+    fn heartbeat(&self, name: String, _by: Source, _at_ms: u64) -> Beat<'_> {
+        Box::pin(std::future::ready(Err(BeatRefused::NotExpected(name))))
+    }
+    /// What every sentinel sees just now.
+    fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
+        Err(NO_EYES)
+    }
     /// How far the start has come.
     fn readiness(&self) -> Readiness;
     /// The read model, once the journal is open.
@@ -51,6 +74,18 @@ impl Daemon for Handle {
     }
     fn close(&self, incident: IncidentId, by: String, reason: String) -> Answer<'_, Seq> {
         Box::pin(Handle::close(self, incident, by, reason))
+    }
+    fn revoke_grant(&self, sentinel: String, by: String, reason: String) -> Answer<'_, Seq> {
+        Box::pin(Handle::revoke_grant(self, sentinel, by, reason))
+    }
+    fn heartbeat_subsystems(&self, name: &str) -> Result<Option<BTreeSet<String>>, Rejection> {
+        Handle::heartbeat_subsystems(self, name)
+    }
+    fn heartbeat(&self, name: String, by: Source, at_ms: u64) -> Beat<'_> {
+        Box::pin(Handle::heartbeat(self, name, by, at_ms))
+    }
+    fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
+        Handle::sentinels(self)
     }
     fn readiness(&self) -> Readiness {
         Handle::readiness(self)

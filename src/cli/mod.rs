@@ -30,6 +30,7 @@ mod restore;
 mod resume;
 mod runbook;
 mod schema;
+mod sentinel;
 mod serve;
 mod signing;
 mod statement;
@@ -143,6 +144,7 @@ commands! {
     Schema => schema,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
+    Sentinel => sentinel,
     Backup => backup,
     Restore => restore,
     Uninstall => uninstall,

@@ -8,6 +8,7 @@ use crate::event::control::{DrainStarted, KeyRotationOrdered, Paused, Resumed, S
 use crate::event::degradation::{DegradationRecovered, DegradationRefused, DegradationSeen};
 use crate::event::lock::{LockBreakFailed, LockBreakOrdered, LockBroken};
 use crate::event::process::{ProcessStarted, ProcessStopped};
+use crate::event::sentinel::{SentinelGrantRevoked, SentinelGranted};
 use crate::event::step::{StepFinished, StepLeftOver, StepStarted, TargetCleared};
 use crate::event::verification::Observation;
 
@@ -90,6 +91,10 @@ pub enum Input {
     Service(Box<Event>),
     /// A sentinel started, was lost, or is blind.
     Sentinel(Box<Event>),
+    /// Someone who may lets an external sentinel report.
+    Granted(Box<SentinelGranted>),
+    /// Someone takes such a grant back.
+    GrantRevoked(SentinelGrantRevoked),
     /// Someone paused.
     Paused(Paused),
     /// Someone drains.

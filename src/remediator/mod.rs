@@ -1,6 +1,7 @@
 //! The daemon: bootstrap, the turn, dispatch of effects, content on disk, shutdown. Decides nothing itself
 //! (policy) and shows nothing (audit, api).
 
+mod bodies;
 mod bootstrap;
 pub mod config;
 mod content;
@@ -24,6 +25,7 @@ mod starts;
 mod systemd;
 mod turn;
 
+pub use crate::sentinel::{BeatRefused, Heard, Live};
 pub use bootstrap::{Face, Options, serve};
 pub use content::{ContentError, load_from_disk, read_trust_folder};
 pub use control::Control;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fake::serve;
 
-const GUARDED: [(&str, &str); 20] = [
+const GUARDED: [(&str, &str); 24] = [
     ("POST", "/v1/degradations"),
     ("GET", "/v1/receipts/0190a5a0-0000-7000-8000-000000000000"),
     ("GET", "/v1/incidents"),
@@ -26,6 +26,10 @@ const GUARDED: [(&str, &str); 20] = [
     ("POST", "/v1/control/thaw"),
     ("POST", "/v1/control/clear"),
     ("POST", "/v1/control/rerun"),
+    ("POST", "/v1/control/grant"),
+    ("GET", "/v1/sentinels"),
+    ("POST", "/v1/sentinels/disk-eye/revoke"),
+    ("POST", "/v1/heartbeats/backup"),
     ("POST", "/v1/incidents/0190a5a0-0000-8000-8000-000000000000/close"),
 ];
 

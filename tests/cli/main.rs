@@ -12,4 +12,5 @@ mod packaging;
 mod reading;
 mod runbook;
 mod sandbox;
+mod sentinel;
 mod systemd;

@@ -517,7 +517,11 @@ pub const GUARDS: &[Guard] = &[
     guard(
         "leftover hunt",
         "an environment that is not whole is read again",
-        ("src/action/table.rs", "Ok(if is_whole {", "Ok(if is_whole || bytes.len() < usize::MAX {"),
+        (
+            "src/action/table.rs",
+            "Ok(if is_whole(&stat, bytes.len()) {",
+            "Ok(if is_whole(&stat, bytes.len()) || bytes.len() < usize::MAX {",
+        ),
         &["--lib", "action::table::tests::marks_are_seen_while_one_program_makes_way_for_the_next"],
     ),
     guard(
@@ -658,5 +662,31 @@ pub const GUARDS: &[Guard] = &[
         "a step that was taken back is not skipped when its attempt runs again",
         ("src/policy/rerun.rs", "false if index > most => {", "false if most > index => {"),
         &["--lib", "policy::tests::reruns::what_was_taken_back_or_changed_is_done_again_and_never_skipped"],
+    ),
+    guard(
+        "provenance",
+        "what a log says is free text and starts nothing",
+        ("src/event/plan/look.rs", "            Self::Log(_) => true,", "            Self::Log(_) => false,"),
+        &["--test", "cli", "sentinel::what_a_log_says_is_kept_and_starts_nothing"],
+    ),
+    guard(
+        "no repetition",
+        "a heartbeat that is sent again does not count",
+        (
+            "src/sentinel/heartbeat.rs",
+            "row.last.filter(|last| at_ms <= last.at_ms)",
+            "row.last.filter(|last| at_ms == 0 && at_ms <= last.at_ms)",
+        ),
+        &["--lib", "sentinel::heartbeat::tests::replayed_delayed_and_future_beats_do_not_make_anybody_live"],
+    ),
+    guard(
+        "no repetition",
+        "a sentinel that comes back goes on from its edge",
+        (
+            "src/remediator/bootstrap.rs",
+            "            let edges = edges(&audit.sentinels());",
+            "            let edges = edges(&Default::default());",
+        ),
+        &["--test", "cli", "sentinel::one_that_is_taken_out_and_put_back_goes_on_from_its_edge"],
     ),
 ];

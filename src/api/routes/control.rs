@@ -12,9 +12,8 @@ use serde::Deserialize;
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{Operation, Recorded, Routes, body, json};
+use super::{Operation, Reason, Recorded, Routes, body, json, reason};
 use crate::base::ids::IncidentId;
-use crate::base::limits::SUMMARY_BYTES_MAX;
 use crate::remediator::Control;
 
 pub(super) fn routes() -> Routes {
@@ -58,6 +57,7 @@ pub(super) fn routes() -> Routes {
             "Runs an incident's last attempt again",
             &["NOT_NOW"],
         ))
+        .merge(signed("/v1/control/grant", Control::Grant, "Lets an external sentinel report", &[]))
 }
 
 /// Why a statement does not count.
@@ -69,15 +69,6 @@ const REFUSALS: &[&str] = &[
     "TRUST_UNREADABLE",
     "NOT_RECORDED",
 ];
-
-/// The body of a pause, or of closing an incident.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Reason {
-    /// Why, in 1 to 512 bytes.
-    #[schemars(extend("maxLength" = SUMMARY_BYTES_MAX, "pattern" = r"\S"))]
-    reason: String,
-}
 
 /// Padded base64 whose last character holds no bits that mean nothing: the only form that is read.
 const BASE64_PATTERN: &str =
@@ -92,16 +83,6 @@ struct Signed {
     statement: String,
     /// Armored SSH signature of those bytes for `control@remediator`.
     signature: String,
-}
-
-/// The reason that every word of a person needs.
-fn reason(bytes: Result<Bytes, BytesRejection>) -> Result<String, Box<Problem>> {
-    let Reason { reason } = body(bytes)?;
-    if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
-        let detail = format!("`reason` says why, in 1 to {SUMMARY_BYTES_MAX} bytes");
-        return Err(Problem::new(problem::BAD_REPORT, detail).field("reason"));
-    }
-    Ok(reason)
 }
 
 async fn pause(

@@ -11,6 +11,7 @@ mod incidents;
 mod locks;
 mod metrics;
 mod receipts;
+mod sentinels;
 mod status;
 mod stream;
 
@@ -21,6 +22,7 @@ use serde::de::DeserializeOwned;
 
 use super::operation::{Operation, Routes};
 use super::problem::{self, Problem};
+use crate::base::limits::SUMMARY_BYTES_MAX;
 
 /// Routes that need a token.
 pub(super) fn guarded() -> Routes {
@@ -35,6 +37,7 @@ pub(super) fn guarded() -> Routes {
         .merge(stream::routes())
         .merge(metrics::routes())
         .merge(control::routes())
+        .merge(sentinels::routes())
 }
 
 /// Routes that do not.
@@ -76,4 +79,23 @@ struct Recorded {
     v: u32,
     /// The entry.
     seq: crate::base::ids::Seq,
+}
+
+/// The body of what a person does with a token alone: pause, close, revoke.
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Reason {
+    /// Why, in 1 to 512 bytes.
+    #[schemars(extend("maxLength" = SUMMARY_BYTES_MAX, "pattern" = r"\S"))]
+    reason: String,
+}
+
+/// The reason that every word of a person needs.
+fn reason(bytes: Result<Bytes, BytesRejection>) -> Result<String, Box<Problem>> {
+    let Reason { reason } = body(bytes)?;
+    if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
+        let detail = format!("`reason` says why, in 1 to {SUMMARY_BYTES_MAX} bytes");
+        return Err(Problem::new(problem::BAD_REPORT, detail).field("reason"));
+    }
+    Ok(reason)
 }
