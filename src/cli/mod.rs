@@ -13,6 +13,7 @@ mod drain;
 mod emit;
 mod exit;
 mod explain;
+mod follow;
 mod home;
 mod incident;
 mod incidents;
@@ -28,6 +29,7 @@ mod reader;
 mod restore;
 mod resume;
 mod runbook;
+mod schema;
 mod sentinel;
 mod serve;
 mod signing;
@@ -35,6 +37,7 @@ mod statement;
 mod status;
 mod target;
 mod uninstall;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -120,6 +123,7 @@ commands! {
     /// See it work: a real service, really broken, healed and proved. Needs nothing.
     Demo => demo,
     Status => status,
+    Watch => watch,
     Incidents => incidents,
     Incident => incident,
     Explain => explain,
@@ -137,6 +141,7 @@ commands! {
     Lock => lock,
     /// The keys that sign the journal.
     Key => key,
+    Schema => schema,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
     Sentinel => sentinel,

@@ -1,11 +1,12 @@
 //! What people are told: an outbox that is a fold. Queued until delivered or given up.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::Seq;
 
 /// Something is to be told. Its id is the seq of this entry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeQueued {
     /// Which channel.
@@ -17,7 +18,7 @@ pub struct NoticeQueued {
 }
 
 /// The channel took it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeDelivered {
     /// Seq of the queued notice.
@@ -27,7 +28,7 @@ pub struct NoticeDelivered {
 }
 
 /// The channel did not take it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeFailed {
     /// Seq of the queued notice.

@@ -12,7 +12,7 @@ use remediator::base::ids::{IncidentId, Receipt, Seq};
 use remediator::context::World;
 use remediator::event::control::{DrainStarted, Drained, Paused};
 use remediator::event::degradation::{DegradationReport, Source};
-use remediator::remediator::{Accepted, Readiness, ReadyState, ReadyStep, Rejection};
+use remediator::remediator::{Accepted, Control, Readiness, ReadyState, ReadyStep, Rejection};
 use tokio::sync::oneshot;
 
 use super::story::{Story, opened, seen, story};
@@ -81,8 +81,14 @@ impl Daemon for Shared {
     fn close(&self, _: remediator::base::ids::IncidentId, _: String, _: String) -> Answer<'_, Seq> {
         Box::pin(std::future::ready(Ok(8)))
     }
-    fn control(&self, _: remediator::remediator::Control, _: Vec<u8>, _: String) -> Answer<'_, Seq> {
-        let (code, reason) = ("SIGNATURE_WRONG", "the signature does not hold".to_owned());
+    fn control(&self, control: Control, _: Vec<u8>, _: String) -> Answer<'_, Seq> {
+        let code = match control {
+            Control::Rerun => "NOT_NOW",
+            Control::RotateKey => "TOO_SOON",
+            Control::Break => "NOTHING_TO_DO",
+            _ => "SIGNATURE_WRONG",
+        };
+        let reason = "it was refused".to_owned();
         Box::pin(async move { Err(Rejection::Refused { code, reason }) })
     }
     fn readiness(&self) -> Readiness {
@@ -186,7 +192,7 @@ impl Server {
         let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = self
             .http
-            .request(method, format!("http://{}{path}", self.address))
+            .request(method.clone(), format!("http://{}{path}", self.address))
             .header("accept", accept)
             .body(body.to_vec());
         if let Some(token) = token {
@@ -194,7 +200,9 @@ impl Server {
         }
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Got { status, headers, text: response.text().await.expect("a body") }
+        let got = Got { status, headers, text: response.text().await.expect("a body") };
+        super::document::check(method.as_str(), path, &got);
+        got
     }
     pub async fn get(&self, path: &str) -> Got {
         self.send("GET", path, Some(&self.person), b"").await
