@@ -8,7 +8,7 @@ mod troubles;
 use std::time::Duration;
 
 use lab::{Lab, PATIENCE, Target, possible, settled};
-use troubles::{Mend, Pauses, TROUBLES, Trouble};
+use troubles::{Pauses, TROUBLES, Trouble};
 
 use crate::attempts::nothing_left;
 use crate::journal::check;
@@ -28,10 +28,25 @@ pub fn run(run: &mut Run) -> Tally {
         }
     }
     run.add("runbooks", troubles.len() as u64);
-    let done = as_shipped(run, &troubles);
-    run.hold(done);
-    let done = with_short_pauses(run, &troubles);
-    run.hold(done);
+    // Mostly waiting, so both at once.
+    let beside = std::thread::scope(|scope| {
+        let beside = scope.spawn(|| {
+            let mut run = Run::new(0, 0);
+            let done = as_shipped(&mut run, &troubles);
+            run.hold(done);
+            run.done()
+        });
+        let done = with_short_pauses(run, &troubles);
+        run.hold(done);
+        beside.join()
+    });
+    match beside {
+        Ok(tally) => {
+            tally.figures.into_iter().for_each(|(figure, n)| run.add(figure, n));
+            tally.violations.into_iter().for_each(|violation| run.violation(violation));
+        }
+        Err(_) => run.violation("the run as shipped panicked"),
+    }
     run.done()
 }
 
@@ -77,8 +92,8 @@ fn as_shipped(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(), String
 /// first one is judged.
 struct Case {
     name: &'static str,
-    begin: fn(&mut Lab, &Target) -> Result<Option<Mend>, String>,
-    judge: fn(&mut Run, &mut Lab, &Target, Option<Mend>) -> Result<(), String>,
+    begin: fn(&mut Lab, &Target) -> Result<(), String>,
+    judge: fn(&mut Run, &mut Lab, &Target) -> Result<(), String>,
 }
 
 const CASES: [Case; 5] = [
@@ -102,8 +117,8 @@ fn with_short_pauses(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(),
     for case in &CASES {
         let mine: Vec<&Target> = targets.iter().filter(|target| target.is_of(case.name)).collect();
         let begun: Vec<_> = mine.iter().map(|target| (case.begin)(&mut lab, target)).collect();
-        for (target, mend) in mine.into_iter().zip(begun) {
-            let done = mend.and_then(|mend| (case.judge)(run, &mut lab, target, mend));
+        for (target, begun) in mine.into_iter().zip(begun) {
+            let done = begun.and_then(|()| (case.judge)(run, &mut lab, target));
             run.hold(done.map_err(|e| format!("{}: {e}", target.name)));
         }
     }
@@ -127,11 +142,11 @@ fn end(run: &mut Run, mut lab: Lab) -> Result<(), String> {
     Ok(())
 }
 
-fn break_now(lab: &mut Lab, target: &Target) -> Result<Option<Mend>, String> {
-    break_all(lab, &[target]).map(|()| None)
+fn break_now(lab: &mut Lab, target: &Target) -> Result<(), String> {
+    break_all(lab, &[target])
 }
 
-fn heals(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<Mend>) -> Result<(), String> {
+fn heals(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
     lab.wait(target, "it is closed", PATIENCE, |story| count(story, "incident.closed") == 1)?;
     let story = lab.story(target);
     ensure(closures(story) == ["healed"], || format!("closed as {:?}", closures(story)))?;
@@ -144,13 +159,13 @@ fn heals(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<Mend>) -> Resu
 }
 
 /// Reported by somebody, and nothing is wrong.
-fn report_all_the_same(lab: &mut Lab, target: &Target) -> Result<Option<Mend>, String> {
+fn report_all_the_same(lab: &mut Lab, target: &Target) -> Result<(), String> {
     let Trouble { subsystem, code, .. } = target.trouble;
     let answer = lab.home.report(subsystem, code, &target.name, "somebody is mistaken").ok_or("no answer")?;
-    ensure(answer.status == 202, || answer.body.clone()).map(|()| None)
+    ensure(answer.status == 202, || answer.body.clone())
 }
 
-fn is_left_alone(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<Mend>) -> Result<(), String> {
+fn is_left_alone(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
     lab.wait(target, "it is closed", PATIENCE, |story| count(story, "incident.closed") == 1)?;
     let story = lab.story(target);
     ensure(closures(story) == ["recovered_unaided"], || format!("closed as {:?}", closures(story)))?;
@@ -159,12 +174,12 @@ fn is_left_alone(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<Mend>)
     Ok(())
 }
 
-fn break_for_good(lab: &mut Lab, target: &Target) -> Result<Option<Mend>, String> {
+fn break_for_good(lab: &mut Lab, target: &Target) -> Result<(), String> {
     let (pid, folder) = (lab.pid(target), lab.folder(target));
-    target.trouble.break_for_good(&folder, pid).map(|()| None)
+    target.trouble.break_for_good(&folder, pid)
 }
 
-fn is_given_to_people(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<Mend>) -> Result<(), String> {
+fn is_given_to_people(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
     lab.wait(target, "people are told", PATIENCE, |story| count(story, "incident.escalated") > 0)?;
     ensure(verified(lab.story(target)) == 0, || "it was called healed".to_owned())?;
     run.add("given to people", 1);
@@ -172,13 +187,13 @@ fn is_given_to_people(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<M
 }
 
 /// Broken again while it is still watched.
-fn break_twice(lab: &mut Lab, target: &Target) -> Result<Option<Mend>, String> {
+fn break_twice(lab: &mut Lab, target: &Target) -> Result<(), String> {
     break_all(lab, &[target])?;
     lab.wait(target, "it is healed", PATIENCE, |story| verified(story) == 1)?;
-    break_all(lab, &[target]).map(|()| None)
+    break_all(lab, &[target])
 }
 
-fn relapses(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<Mend>) -> Result<(), String> {
+fn relapses(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
     lab.wait(target, "the relapse is seen", PATIENCE, |story| count(story, "incident.relapsed") == 1)?;
     lab.wait(target, "it is healed again and closed", PATIENCE, |story| {
         verified(story) == 2 && count(story, "incident.closed") == 1
@@ -187,20 +202,22 @@ fn relapses(run: &mut Run, lab: &mut Lab, target: &Target, _: Option<Mend>) -> R
     Ok(())
 }
 
-fn fail_once(lab: &mut Lab, target: &Target) -> Result<Option<Mend>, String> {
+fn fail_once(lab: &mut Lab, target: &Target) -> Result<(), String> {
     let mend = target.trouble.fail_once(&lab.folder(target))?;
     break_all(lab, &[target])?;
-    Ok(mend)
+    let Some(mend) = mend else { return Ok(()) };
+    lab.wait(target, "an attempt has failed", PATIENCE, has_failed)?;
+    mend()
 }
 
-fn heals_later(run: &mut Run, lab: &mut Lab, target: &Target, mend: Option<Mend>) -> Result<(), String> {
-    lab.wait(target, "an attempt has failed", PATIENCE, |story| {
-        story.iter().any(|e| e.kind == "attempt.ended" && e.text("outcome") != "healthy")
+fn has_failed(story: &[Entry]) -> bool {
+    story.iter().any(|e| e.kind == "attempt.ended" && e.text("outcome") != "healthy")
+}
+
+fn heals_later(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+    lab.wait(target, "a later attempt heals it", PATIENCE, |story| {
+        has_failed(story) && verified(story) == 1
     })?;
-    if let Some(mend) = mend {
-        mend()?;
-    }
-    lab.wait(target, "a later attempt heals it", PATIENCE, |story| verified(story) == 1)?;
     run.add("healed by a later attempt", 1);
     Ok(())
 }

@@ -197,7 +197,7 @@ impl Trouble {
     }
 }
 
-pub type Mend = Box<dyn FnOnce() -> Result<(), String>>;
+type Mend = Box<dyn FnOnce() -> Result<(), String>>;
 
 /// The look that a sender declares: how old its oldest unsent message is.
 const UNSENT: &str = r#"  run:
