@@ -9,6 +9,7 @@ mod notify;
 mod output;
 mod pace;
 mod permit;
+mod program;
 mod root;
 mod run;
 mod sandbox;
@@ -38,6 +39,7 @@ use crate::event::verification::Observation;
 use pace::Pace;
 
 pub use permit::{Basis, Permit, Refusal};
+pub use program::{Program, ProgramEnd, run_program};
 pub use sandbox::{StepProgram, step_main};
 pub use supervisor::{Adoption, Running, Supervisor};
 pub use table::{SERVICE_MARK, STEP_MARK, StepMark};

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use super::group::{self, Ended};
 use super::output::Capture;
-use super::sandbox::{Apart, SpawnError, Spawned, spawn};
+use super::sandbox::{Apart, Extra, SpawnError, Spawned, spawn};
 use super::table::{STEP_MARK, StepMark};
-use super::{Cancel, Context};
+use super::{Cancel, Context, StepProgram};
 use crate::base::limits::{EXIT_CONFIRM_MS_MAX, KILL_AT_TIMEOUT_PERCENT, OUTPUT_DRAIN_MS_MAX};
 use crate::base::time::Span;
 use crate::event::plan::RunPlan;
@@ -60,6 +60,20 @@ pub(super) fn carry_out(
     timeout: Span,
     started: impl FnOnce(u32, u64),
 ) -> Done {
+    let marks = [(STEP_MARK, mark.to_string())];
+    let Context { program, cancel, .. } = context;
+    carry_out_marked((program, cancel), plan, &marks, Extra::default(), timeout, started)
+}
+
+/// The same for a program that is no step, or gets more than one.
+pub(super) fn carry_out_marked(
+    (program, cancel): (&StepProgram, &Cancel),
+    plan: &RunPlan,
+    marks: &[(&str, String)],
+    extra: Extra<'_>,
+    timeout: Span,
+    started: impl FnOnce(u32, u64),
+) -> Done {
     let clock = Clock::new(timeout, Instant::now());
     // One pipe for both, so that the order of arrival is kept.
     let pipes = std::io::pipe().and_then(|(reader, writer)| Ok((reader, writer.try_clone()?, writer)));
@@ -67,11 +81,10 @@ pub(super) fn carry_out(
         Ok(pipes) => pipes,
         Err(e) => return Done::new(StepOutcome::NotStarted(format!("cannot make a pipe: {e}"))),
     };
-    let marks = [(STEP_MARK, mark.to_string())];
-    match spawn(context.program, plan, &marks, Apart::Group, (stdout.into(), stderr.into())) {
+    match spawn(program, plan, marks, Apart::Group, extra, (stdout.into(), stderr.into())) {
         Ok(spawned) => {
             started(spawned.child.id(), spawned.start_ticks);
-            watch(spawned, reader, plan, context.cancel, clock)
+            watch(spawned, reader, plan, cancel, clock)
         }
         Err(SpawnError::NotStarted(why)) => Done::new(StepOutcome::NotStarted(why)),
         Err(SpawnError::Stuck) => {

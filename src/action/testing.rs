@@ -21,14 +21,14 @@ use crate::journal::proof::Committed;
 /// Plays `__step` when started by a test, else does nothing.
 #[test]
 fn play_step() {
-    if std::env::var_os(super::STEP_MARK).is_some() {
+    if std::env::var_os(super::STEP_MARK).or(std::env::var_os(super::program::PROGRAM_MARK)).is_some() {
         let _ = super::step_main();
         std::process::exit(125);
     }
 }
 
 /// What the test harness prints before it plays `__step`.
-const HARNESS: &str = "\nrunning 1 test\n";
+pub(crate) const HARNESS: &str = "\nrunning 1 test\n";
 
 pub(crate) fn step_program() -> StepProgram {
     let args = ["--exact", "action::testing::play_step", "--nocapture"];

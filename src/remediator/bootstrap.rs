@@ -3,10 +3,11 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use super::channels::channels;
 use super::config::{self, Config};
 use super::content::{self, ContentWatch, TrustNews};
 use super::dispatch::Dispatcher;
@@ -175,6 +176,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let eyes_and_hands = bodies(parts, &journal, node, &turn_in)?;
     let (hands, eyes, watch, attempts) = eyes_and_hands;
     let looks = Looks::new(eyes, turn_in.clone(), parts.runtime.clone());
+    let channels = channels(parts.config.channels.clone(), &parts.state)?;
     let dispatcher = Dispatcher::new(
         node,
         turn_in.clone(),
@@ -184,6 +186,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         parts.runtime.clone(),
         attempts,
         Arc::clone(&watch),
+        channels.clone(),
     );
     let nothing = Arc::new(CatalogRunbooks::nothing());
     let mut turn = Turn::new(
@@ -202,7 +205,15 @@ fn run(parts: &Parts) -> Result<(), Error> {
         started(&opened, observe_only),
         Input::ConfigLoaded(parts.config.decisions.clone()),
     ])?;
-    let running = Running { node, journal: journal.clone(), audit, turn: turn_in.clone(), state: turn_state };
+    let running = Running {
+        node,
+        journal: journal.clone(),
+        audit,
+        turn: turn_in.clone(),
+        state: turn_state,
+        channels,
+        ingest: RwLock::new(Arc::new(parts.config.ingest.clone())),
+    };
     parts.handle.set_running(running);
     let content = step(parts, "trust", || trust(parts, &mut turn))?;
     let content = step(parts, "runbooks", || runbooks(parts, &mut turn, content))?;

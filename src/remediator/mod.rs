@@ -2,6 +2,7 @@
 //! (policy) and shows nothing (audit, api).
 
 mod bootstrap;
+mod channels;
 pub mod config;
 mod content;
 mod control;
@@ -25,9 +26,10 @@ mod systemd;
 mod turn;
 
 pub use bootstrap::{Face, Options, serve};
+pub use channels::channels;
 pub use content::{ContentError, load_from_disk, read_trust_folder};
 pub use control::Control;
 pub use error::Error;
-pub use handle::{Accepted, Handle, Rejection};
+pub use handle::{Accepted, ChannelTested, Handle, Rejection};
 pub use keys::{journal_key_path, read_journal_key, write_journal_key};
 pub use readiness::{Readiness, ReadyState, ReadyStep};

@@ -640,4 +640,50 @@ pub const GUARDS: &[Guard] = &[
         ("src/policy/rerun.rs", "false if index > most => {", "false if most > index => {"),
         &["--lib", "policy::tests::reruns::what_was_taken_back_or_changed_is_done_again_and_never_skipped"],
     ),
+    guard(
+        "no repetition",
+        "the same alert is over once",
+        (
+            "src/policy/intake.rs",
+            "if let Some(id) = &recovered.sender_id",
+            "if let Some(id) = recovered.sender_id.as_ref().filter(|id| id.is_empty())",
+        ),
+        &["--test", "outside", "ingest::alertmanager_is_deduplicated_resolved_and_held_to_its_grant"],
+    ),
+    guard(
+        "provenance",
+        "ingest is held to the grant of its token",
+        (
+            "src/api/routes/ingest.rs",
+            "if !subsystems.iter().any(|s| s == said.subsystem())",
+            "if subsystems.is_empty()",
+        ),
+        &["--test", "outside", "ingest::alertmanager_is_deduplicated_resolved_and_held_to_its_grant"],
+    ),
+    guard(
+        "provenance",
+        "what a source of free text says is not actionable",
+        (
+            "src/remediator/handle.rs",
+            "seen.actionable = !running.ingest().is_free_text(&seen.source);",
+            "seen.actionable = true;",
+        ),
+        &["--test", "outside", "ingest::other_json_and_grafana_are_mapped_and_free_text_never_acts"],
+    ),
+    guard(
+        "limit",
+        "who was not told cannot have failed to react",
+        (
+            "src/policy/escalation.rs",
+            "let may_climb = rung_left && undelivered.is_none();",
+            "let may_climb = rung_left;",
+        ),
+        &["--lib", "policy::tests::notices::an_escalation_that_reaches_nobody_stays_where_it_is_and_is_loud"],
+    ),
+    guard(
+        "signature",
+        "a webhook's signature covers its time",
+        ("src/notify/webhook.rs", "mac.update(timestamp.as_bytes());", "mac.update(b\"\");"),
+        &["--lib", "notify::webhook::tests::the_signature_is_what_openssl_computes"],
+    ),
 ];

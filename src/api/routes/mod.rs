@@ -1,11 +1,13 @@
 //! The registry of routes: one file per family, one line here.
 
 mod audit;
+mod channels;
 mod control;
 mod degradations;
 mod explain;
 mod health;
 mod incidents;
+mod ingest;
 mod locks;
 mod receipts;
 mod status;
@@ -30,6 +32,8 @@ pub(super) fn guarded() -> Router<Api> {
         .merge(locks::routes())
         .merge(audit::routes())
         .merge(control::routes())
+        .merge(channels::routes())
+        .merge(ingest::routes())
 }
 
 /// Routes that do not.

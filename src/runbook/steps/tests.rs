@@ -116,7 +116,7 @@ fn signals_and_waits_are_resolved_and_checked() {
         ("wait: {until: {probe: {}, within: 5s}}", "exactly one thing"),
         ("wait: {until: {probe: {service: '${nope}'}, within: 5s}}", "no placeholder"),
         ("wait: {until: {probe: {service: web}, within: 5s, every: 0s}}", "no pause"),
-        ("notify: {channel: pager, message: x}", "no such channel"),
+        ("notify: {channel: Pager, message: x}", "cannot be a channel's name"),
         ("notify: {channel: log, message: ''}", "empty"),
         ("notify: {channel: log, message: x}, wait: {for: 1s}", "exactly one thing"),
     ] {
