@@ -1,10 +1,12 @@
 //! The hands: carry out one permitted action each and say what happened. One file per step kind.
 //! Not for: deciding what to do, writing to the journal, looking whether it helped.
 
+mod deliver;
 mod file;
 mod group;
 mod http;
 pub mod leftovers;
+mod look;
 mod notify;
 mod output;
 mod pace;
@@ -38,11 +40,12 @@ use crate::event::step::{StepFinished, StepOutcome, StepStarted};
 use crate::event::verification::Observation;
 use pace::Pace;
 
+pub use deliver::{Program, ProgramEnd};
 pub use permit::{Basis, Permit, Refusal};
-pub use program::{Program, ProgramEnd, run_program};
+pub use program::Programs;
 pub use sandbox::{StepProgram, step_main};
 pub use supervisor::{Adoption, Running, Supervisor};
-pub use table::{SERVICE_MARK, STEP_MARK, StepMark};
+pub use table::{PROGRAM_MARK, SERVICE_MARK, STEP_MARK, StepMark};
 
 /// What a hand tells. Each is about something that has already happened.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use super::group::{self, Ended};
 use super::output::Capture;
 use super::sandbox::{Apart, Extra, SpawnError, Spawned, spawn};
 use super::table::{STEP_MARK, StepMark};
-use super::{Cancel, Context, StepProgram};
+use super::{Cancel, Context};
 use crate::base::limits::{EXIT_CONFIRM_MS_MAX, KILL_AT_TIMEOUT_PERCENT, OUTPUT_DRAIN_MS_MAX};
 use crate::base::time::Span;
 use crate::event::plan::RunPlan;
@@ -60,20 +60,6 @@ pub(super) fn carry_out(
     timeout: Span,
     started: impl FnOnce(u32, u64),
 ) -> Done {
-    let marks = [(STEP_MARK, mark.to_string())];
-    let Context { program, cancel, .. } = context;
-    carry_out_marked((program, cancel), plan, &marks, Extra::default(), timeout, started)
-}
-
-/// The same for a program that is no step, or gets more than one.
-pub(super) fn carry_out_marked(
-    (program, cancel): (&StepProgram, &Cancel),
-    plan: &RunPlan,
-    marks: &[(&str, String)],
-    extra: Extra<'_>,
-    timeout: Span,
-    started: impl FnOnce(u32, u64),
-) -> Done {
     let clock = Clock::new(timeout, Instant::now());
     // One pipe for both, so that the order of arrival is kept.
     let pipes = std::io::pipe().and_then(|(reader, writer)| Ok((reader, writer.try_clone()?, writer)));
@@ -81,10 +67,12 @@ pub(super) fn carry_out_marked(
         Ok(pipes) => pipes,
         Err(e) => return Done::new(StepOutcome::NotStarted(format!("cannot make a pipe: {e}"))),
     };
-    match spawn(program, plan, marks, Apart::Group, extra, (stdout.into(), stderr.into())) {
+    let marks = [(STEP_MARK, mark.to_string())];
+    match spawn(context.program, plan, &marks, Apart::Group, Extra::default(), (stdout.into(), stderr.into()))
+    {
         Ok(spawned) => {
             started(spawned.child.id(), spawned.start_ticks);
-            watch(spawned, reader, plan, cancel, clock)
+            watch(spawned, reader, plan, context.cancel, clock)
         }
         Err(SpawnError::NotStarted(why)) => Done::new(StepOutcome::NotStarted(why)),
         Err(SpawnError::Stuck) => {
@@ -132,7 +120,7 @@ fn watch(
             Ending::Killed { .. } => clock.kill_at + Duration::from_millis(EXIT_CONFIRM_MS_MAX),
         };
         let fds = [Some(spawned.pidfd.as_fd()), reader.as_ref().map(AsFd::as_fd), Some(cancel.fd())];
-        let [exited, readable, cancelled] = group::wait_readable(fds, Some(until));
+        let [exited, readable, _] = group::wait_readable(fds, Some(until));
         if readable {
             read_some(&mut reader, &mut output);
         }
@@ -140,10 +128,13 @@ fn watch(
             break;
         }
         let now = Instant::now();
-        let cancelled = cancelled && ending == Ending::No;
-        if let Some(grace) = cancel.take() {
+        // It may be asked for after the look at its descriptor, and is then taken here too: not what was seen counts,
+        // but what was taken.
+        let asked = cancel.take();
+        if let Some(grace) = asked {
             clock.kill_at = clock.kill_at.min(now + grace);
         }
+        let cancelled = asked.is_some() && ending == Ending::No;
         if now < until && !cancelled {
             continue;
         }

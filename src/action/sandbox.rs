@@ -15,7 +15,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::table::{self, SERVICE_MARK};
+use super::table::{self, PROGRAM_MARK, SERVICE_MARK};
 use crate::base::limits::STEP_START_MS_MAX;
 use crate::base::text::{clean, clip};
 use crate::event::plan::{Rlimits, RunPlan};
@@ -73,7 +73,7 @@ struct Order {
 pub(super) struct Extra<'a> {
     /// What it reads on standard input; empty = nothing.
     pub(super) stdin: &'a str,
-    /// It ends with the thread that started it: for programs that no later daemon would look for.
+    /// It ends with the thread that started it: for programs that nobody needs once nobody waits for them.
     pub(super) bound: bool,
 }
 
@@ -146,8 +146,9 @@ fn order(
             }
         }
     }
-    // Only the hands say what belongs to a service.
+    // Only the hands say what belongs to a service, and what is none and may be ended.
     env.remove(SERVICE_MARK);
+    env.remove(PROGRAM_MARK);
     env.extend(marks.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let order = Order {
         argv: plan.argv.clone(),

@@ -178,8 +178,11 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let program = dir.path().join(name);
             std::fs::copy("/bin/sh", &program).unwrap();
-            let script = "trap 'exit 41' HUP; trap 'exit 42' USR1; : > ready; while :; do sleep 0.01; done";
-            let child = Command::new(&program).args(["-c", script]).current_dir(dir.path()).spawn().unwrap();
+            // Without children: between fork and exec a child bears its parent's name.
+            let script = "trap 'exit 41' HUP; trap 'exit 42' USR1; : > ready; while :; do read -r _; done";
+            let mut command = Command::new(&program);
+            command.args(["-c", script]).current_dir(dir.path()).stdin(std::process::Stdio::piped());
+            let child = command.spawn().unwrap();
             let ready = dir.path().join("ready");
             until("the listener listens", || ready.exists());
             Self(child, dir)

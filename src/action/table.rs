@@ -2,7 +2,7 @@
 //! that say which step or service a process belongs to. Reads only.
 
 use std::io::Read as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use procfs::ProcError;
 use procfs::process::Process;
@@ -13,10 +13,12 @@ use crate::base::ids::{AttemptId, NodeId};
 pub const STEP_MARK: &str = "REMEDIATOR_STEP";
 /// Environment variable that marks, besides, every process of a supervised service: `node/service`.
 pub const SERVICE_MARK: &str = "REMEDIATOR_SERVICE";
+/// Environment variable that marks the processes of programs that are no steps; its value is the node.
+pub const PROGRAM_MARK: &str = "REMEDIATOR_PROGRAM";
 
-/// How often a process between two programs is looked at, and the pause between: an execve takes well under a
-/// millisecond, on a machine without a free core some tens.
-const BETWEEN_PROGRAMS_LOOKS: u32 = 100;
+/// How long a process between two programs is looked at again, and the pause between: an execve takes well under a
+/// millisecond, without a free core some tens, and longer while the program still has to come from a slow disk.
+const BETWEEN_PROGRAMS_MAX: Duration = Duration::from_secs(2);
 const BETWEEN_PROGRAMS_PAUSE: Duration = Duration::from_millis(1);
 /// What one read gets of an environment: most have a few KiB.
 const ENVIRONMENT_BYTES_USUAL: usize = 128 * 1024;
@@ -139,46 +141,64 @@ impl StepMark {
 /// While a process goes from one program to the next (execve) the kernel shows no environment, or the beginning of
 /// the old one. It is looked at again then: nobody may pass for unmarked because of the moment he was looked at.
 pub(super) fn marks(pid: i32) -> Option<Marks> {
-    let environment = (0..BETWEEN_PROGRAMS_LOOKS).find_map(|look| {
-        if look > 0 {
-            super::group::pause(BETWEEN_PROGRAMS_PAUSE);
-        }
-        match read_environment(pid) {
-            Ok(Environment::Whole(bytes)) => Some(Some(bytes)),
-            Ok(Environment::BetweenPrograms) => None,
-            Err(_) => Some(None),
-        }
-    })??;
-    let text = |name: &str| {
-        let values = environment.split(|byte| *byte == 0);
-        let value = |var: &[u8]| var.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec);
-        values.filter_map(value).find_map(|value| String::from_utf8(value).ok())
-    };
-    let step = StepMark::parse(&text(STEP_MARK)?)?;
-    Some(Marks { step, service: text(SERVICE_MARK) })
+    let environment = environment(pid)?;
+    let step = StepMark::parse(&value_of(&environment, STEP_MARK)?)?;
+    Some(Marks { step, service: value_of(&environment, SERVICE_MARK) })
 }
 
+/// One mark of a process, as it stands there.
+pub(super) fn mark(pid: i32, name: &str) -> Option<String> {
+    value_of(&environment(pid)?, name)
+}
+
+fn value_of(environment: &[u8], name: &str) -> Option<String> {
+    let values = environment.split(|byte| *byte == 0);
+    let value = |var: &[u8]| var.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::to_vec);
+    values.filter_map(value).find_map(|value| String::from_utf8(value).ok())
+}
+
+fn environment(pid: i32) -> Option<Vec<u8>> {
+    let until = Instant::now() + BETWEEN_PROGRAMS_MAX;
+    loop {
+        match read_environment(pid).ok()? {
+            Environment::Whole(bytes) => return Some(bytes),
+            // Better what could be read than nothing: a mark in it is a mark.
+            Environment::BetweenPrograms(bytes) if Instant::now() >= until => return Some(bytes),
+            Environment::BetweenPrograms(_) => super::group::pause(BETWEEN_PROGRAMS_PAUSE),
+        }
+    }
+}
+
+/// `NAME=VALUE` each with a NUL behind it.
 enum Environment {
-    /// All of it, `NAME=VALUE` each with a NUL behind it.
+    /// All of it.
     Whole(Vec<u8>),
     /// What can be read is not the environment that the process has or will have.
-    BetweenPrograms,
+    BetweenPrograms(Vec<u8>),
 }
 
 fn read_environment(pid: i32) -> Result<Environment, ProcError> {
-    const KERNEL_THREAD: u32 = 0x0020_0000;
     let process = Process::new(pid)?;
     // Room from the start: a read in pieces could end early when the program is replaced between them.
     let mut bytes = Vec::with_capacity(ENVIRONMENT_BYTES_USUAL);
     process.open_relative("environ")?.read_to_end(&mut bytes)?;
     let stat = process.stat()?;
-    let length = stat.env_start.zip(stat.env_end).map(|(start, end)| (start, end.wrapping_sub(start)));
-    // The place in memory is set late in execve, and for an instant is of no length; a thread of the kernel and a
-    // zombie never have one.
+    Ok(if is_whole(&stat, bytes.len()) {
+        Environment::Whole(bytes)
+    } else {
+        Environment::BetweenPrograms(bytes)
+    })
+}
+
+/// Whether an environment that was read before this look is all of it. The kernel says where a program's code is
+/// after it has put down the whole environment (fs/binfmt_elf.c), so an empty one is believed only then.
+fn is_whole(stat: &procfs::process::Stat, bytes: usize) -> bool {
+    const KERNEL_THREAD: u32 = 0x0020_0000;
+    // What stands there when the reader may not know; nor does it say the environment's place then.
+    const CODE_NOT_SHOWN: u64 = 1;
     let has_none = stat.flags & KERNEL_THREAD != 0 || stat.state == 'Z';
-    let is_whole = has_none
-        || length.is_some_and(|(start, length)| start != 0 && length != 0 && length == bytes.len() as u64);
-    Ok(if is_whole { Environment::Whole(bytes) } else { Environment::BetweenPrograms })
+    let length = stat.env_start.zip(stat.env_end).map(|(start, end)| end.wrapping_sub(start));
+    has_none || stat.startcode == CODE_NOT_SHOWN || (stat.startcode != 0 && length == Some(bytes as u64))
 }
 
 #[cfg(test)]

@@ -21,7 +21,8 @@ use crate::journal::proof::Committed;
 /// Plays `__step` when started by a test, else does nothing.
 #[test]
 fn play_step() {
-    if std::env::var_os(super::STEP_MARK).or(std::env::var_os(super::program::PROGRAM_MARK)).is_some() {
+    let marks = [super::STEP_MARK, super::PROGRAM_MARK];
+    if marks.iter().any(|mark| std::env::var_os(mark).is_some()) {
         let _ = super::step_main();
         std::process::exit(125);
     }
@@ -193,8 +194,14 @@ pub(crate) fn orphan(env: &[(&str, &str)], script: &str) -> Running {
     command.args(["-c", "setsid sh -c \"$0\" > /dev/null 2>&1 & echo $!", script]);
     command.env_clear().env("PATH", "/usr/bin:/bin").envs(env.iter().copied());
     let out = command.output().unwrap();
-    let pid: i32 = String::from_utf8(out.stdout).unwrap().trim().parse().unwrap();
-    let number = rustix::process::Pid::from_raw(pid).unwrap();
-    until("the orphan has its session", || rustix::process::getsid(Some(number)) == Ok(number));
+    let pid: i32 = match String::from_utf8_lossy(&out.stdout).trim().parse() {
+        Ok(pid) => pid,
+        Err(e) => panic!("no orphan was started: {e}: {out:?}"),
+    };
+    // By what /proc says: getsid(2) answers 0 for the session of before where that began outside this PID namespace.
+    until("the orphan leads its session", || match super::table::see(pid) {
+        super::table::Seen::Alive(stat) => stat.group == pid,
+        seen => panic!("the orphan lives: {seen:?}"),
+    });
     Running { pid: pid.unsigned_abs(), start_ticks: super::table::start_ticks(pid).unwrap() }
 }

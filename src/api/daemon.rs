@@ -1,5 +1,6 @@
 //! What the routes ask of the remediator, as a seam: the running one answers it, and tests do.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,12 +9,17 @@ use crate::audit::Audit;
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::degradation::{DegradationReport, Source};
 use crate::ingest::{Mappings, Recovery};
-use crate::remediator::{Accepted, ChannelTested, Control, Handle, Readiness, Rejection};
+use crate::remediator::{
+    Accepted, BeatRefused, ChannelTested, Control, Handle, Heard, Live, Readiness, Rejection,
+};
 
 /// An answer that comes when it is durable.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send + 'a>>;
 
-/// What one that has no channels and takes nothing in answers.
+/// What a heartbeat has led to.
+pub type Beat<'a> = Pin<Box<dyn Future<Output = Result<Heard, BeatRefused>> + Send + 'a>>;
+
+/// What one without eyes or channels answers where they are asked for: the methods about them need not be given.
 const STARTING: Rejection = Rejection::NotReady { retry_after_s: 1 };
 
 /// See the module. What each does is said at [`Handle`].
@@ -45,6 +51,22 @@ pub trait Daemon: Send + Sync {
     /// Sends a test through a channel.
     fn test_channel(&self, _channel: String, _by: String) -> Answer<'_, ChannelTested> {
         Box::pin(std::future::ready(Err(STARTING)))
+    }
+    /// A person takes the grant of an external sentinel back.
+    fn revoke_grant(&self, _sentinel: String, _by: String, _reason: String) -> Answer<'_, Seq> {
+        Box::pin(std::future::ready(Err(STARTING)))
+    }
+    /// What is reported by the sentinels that expect a heartbeat.
+    fn heartbeat_subsystems(&self, _name: &str) -> Result<Option<BTreeSet<String>>, Rejection> {
+        Err(STARTING)
+    }
+    /// Takes a heartbeat in.
+    fn heartbeat(&self, name: String, _by: Source, _at_ms: u64) -> Beat<'_> {
+        Box::pin(std::future::ready(Err(BeatRefused::NotExpected(name))))
+    }
+    /// What every sentinel sees just now.
+    fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
+        Err(STARTING)
     }
     /// How far the start has come.
     fn readiness(&self) -> Readiness;
@@ -84,6 +106,18 @@ impl Daemon for Handle {
     }
     fn test_channel(&self, channel: String, by: String) -> Answer<'_, ChannelTested> {
         Box::pin(Handle::test_channel(self, channel, by))
+    }
+    fn revoke_grant(&self, sentinel: String, by: String, reason: String) -> Answer<'_, Seq> {
+        Box::pin(Handle::revoke_grant(self, sentinel, by, reason))
+    }
+    fn heartbeat_subsystems(&self, name: &str) -> Result<Option<BTreeSet<String>>, Rejection> {
+        Handle::heartbeat_subsystems(self, name)
+    }
+    fn heartbeat(&self, name: String, by: Source, at_ms: u64) -> Beat<'_> {
+        Box::pin(Handle::heartbeat(self, name, by, at_ms))
+    }
+    fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
+        Handle::sentinels(self)
     }
     fn readiness(&self) -> Readiness {
         Handle::readiness(self)

@@ -178,6 +178,20 @@ pub(super) const TIMEOUT: Kind = (
     "It took too long",
     "try again; a report with the same `id` is accepted once only",
 );
+/// A heartbeat that was heard before.
+pub(super) const HEARTBEAT_REPLAYED: Kind = (
+    StatusCode::CONFLICT,
+    "HEARTBEAT_REPLAYED",
+    "This heartbeat says nothing new",
+    "send the time at which the sender lives, in Unix ms, anew each time",
+);
+/// A heartbeat from the future.
+pub(super) const HEARTBEAT_AHEAD: Kind = (
+    StatusCode::CONFLICT,
+    "HEARTBEAT_AHEAD",
+    "This heartbeat lies in the future",
+    "set the clocks of both machines; `at_ms` is Unix time in milliseconds",
+);
 /// Our own fault.
 pub(super) const INTERNAL: Kind = (
     StatusCode::INTERNAL_SERVER_ERROR,
@@ -237,17 +251,6 @@ impl From<Rejection> for Box<Problem> {
                 Problem::new(STOPPING, detail).retry_after(retry_after_s)
             }
             Rejection::Sealed(_) => Problem::new(SEALED, detail).retry_after(60),
-            Rejection::Refused { code: code @ ("NOT_AT_REST" | "NOTHING_TO_DO" | "TOO_SOON"), reason } => {
-                Problem::new(
-                    (
-                        StatusCode::CONFLICT,
-                        code,
-                        "It does not fit what is",
-                        "`remediator status` shows what is",
-                    ),
-                    reason,
-                )
-            }
             Rejection::Refused { code: code @ "NO_SUCH_CHANNEL", reason } => Problem::new(
                 (
                     StatusCode::NOT_FOUND,
@@ -255,6 +258,13 @@ impl From<Rejection> for Box<Problem> {
                     "There is no such channel",
                     "`remediator notify list` shows them all",
                 ),
+                reason,
+            ),
+            Rejection::Refused {
+                code: code @ ("NOT_AT_REST" | "NOTHING_TO_DO" | "TOO_SOON" | "NO_GRANT"),
+                reason,
+            } => Problem::new(
+                (StatusCode::CONFLICT, code, "It does not fit what is", "`remediator status` shows what is"),
                 reason,
             ),
             Rejection::Refused { code, reason } => Problem::new(

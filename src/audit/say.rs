@@ -46,6 +46,7 @@ pub fn say(event: &Event) -> String {
         }
         E::NoticeQueued(_) | E::NoticeDelivered(_) | E::NoticeFailed(_) => notice(event),
         E::SentinelStarted(_) | E::SentinelLost(_) | E::SentinelBlind(_) => machine(event),
+        E::SentinelGranted(_) | E::SentinelGrantRevoked(_) | E::HeartbeatHeard(_) => machine(event),
         E::ServiceStarted(_) | E::ServiceExited(_) | E::ServiceAdopted(_) => machine(event),
     }
 }
@@ -304,6 +305,20 @@ fn machine(event: &Event) -> String {
         Event::SentinelStarted(e) => format!("sentinel {} watches", e.sentinel),
         Event::SentinelLost(e) => format!("sentinel {} is lost: {}", e.sentinel, e.reason),
         Event::SentinelBlind(e) => format!("sentinel {} cannot tell: {}", e.sentinel, e.evidence),
+        Event::SentinelGranted(e) => {
+            let subsystems = e.subsystems.join(", ");
+            format!(
+                "external sentinel {} may speak of {subsystems}, granted by {}: {}",
+                e.sentinel, e.by, e.reason
+            )
+        }
+        Event::SentinelGrantRevoked(e) => {
+            format!(
+                "external sentinel {} may speak no longer, taken back by {}: {}",
+                e.sentinel, e.by, e.reason
+            )
+        }
+        Event::HeartbeatHeard(e) => format!("heartbeat {} is heard, from {}", e.heartbeat, e.by),
         Event::ServiceStarted(e) => format!("service {} runs as pid {}", e.service, e.pid),
         Event::ServiceExited(e) => {
             let how = match (e.code, e.signal) {

@@ -113,6 +113,42 @@ pub const EXIT_CONFIRM_MS_MAX: u64 = 5_000;
 pub const OUTPUT_DRAIN_MS_MAX: u64 = 200;
 /// Evidence of one look: a line or two for people.
 pub const EVIDENCE_BYTES_MAX: usize = 512;
+/// Values of one look: with the evidence, sixteen preconditions' looks still fit an entry.
+pub const LOOK_VALUES_MAX: usize = 16;
+/// Name of a value: it becomes the name of an attribute.
+pub const VALUE_NAME_BYTES_MAX: usize = ATTRIBUTE_NAME_BYTES_MAX;
+/// What is kept of the output of a program that is no step: a verdict, a line of evidence and some values; what a
+/// channel's program says.
+pub const PROGRAM_OUTPUT_BYTES_MAX: usize = 64 * 1024;
+/// Sentinels that look at once: enough that a network which does not answer delays nobody by more than its
+/// timeouts, few enough for the descriptors of the daemon.
+pub const LOOKS_AT_ONCE_MAX: usize = 256;
+/// Looks at /proc and at files that go on at once: each takes a thread, and a hung file system keeps it.
+pub const BLOCKING_LOOKS_MAX: usize = 32;
+/// Programs of probes that run at once: each takes a thread and a process.
+pub const PROBE_PROGRAMS_MAX: usize = 16;
+/// What is read of the answer of a tcp look.
+pub const BANNER_BYTES_MAX: usize = 4 * 1024;
+/// What one look reads of a log: a flood is read over several looks.
+pub const LOG_READ_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Of a line of a log that is searched.
+pub const LOG_LINE_BYTES_MAX: usize = 64 * 1024;
+/// Looks with matching lines that are remembered one by one.
+pub const LOG_HITS_MAX: usize = 1_024;
+/// A compiled pattern, and what its automaton may grow to.
+pub const PATTERN_BYTES_MAX: usize = 1024 * 1024;
+/// External sentinels with a grant: far more than one machine has.
+pub const GRANTS_MAX: usize = 1_000;
+/// Subsystems of one grant: they stand in one entry.
+pub const GRANT_SUBSYSTEMS_MAX: usize = 32;
+/// A heartbeat's clock may be ahead of ours by this much.
+pub const HEARTBEAT_AHEAD_MS_MAX: u64 = 60_000;
+/// Things that looks remember between looks (sizes, places in logs): more than there are content files.
+pub const LOOKS_KEPT_MAX: usize = 2 * CONTENT_FILES_MAX;
+/// Sizes of one file that are remembered for its growth.
+pub const GROWTH_SAMPLES_MAX: usize = 64;
+/// Processes of one tree (a service and its children) that memory and fd looks count.
+pub const TREE_PROCESSES_MAX: usize = 1_024;
 /// Body of an http look that is read and searched.
 pub const LOOK_BODY_BYTES_MAX: usize = 64 * 1024;
 /// Inputs that are told to differ when an attempt is ordered again: with two sides each they fit one entry.

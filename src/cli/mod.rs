@@ -29,6 +29,7 @@ mod reader;
 mod restore;
 mod resume;
 mod runbook;
+mod sentinel;
 mod serve;
 mod signing;
 mod statement;
@@ -140,6 +141,7 @@ commands! {
     Key => key,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
+    Sentinel => sentinel,
     Backup => backup,
     Restore => restore,
     Uninstall => uninstall,

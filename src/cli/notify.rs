@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::client::{Client, NoAnswer};
 use super::exit::Failure;
 use super::{Exit, Global, Home, Outcome, Output, out};
+use crate::action::{Programs, StepProgram};
 use crate::base::ids::NodeId;
 use crate::base::text::file_name;
 use crate::event::notice::{Delivery, NoticeQueued};
@@ -159,9 +160,10 @@ fn here(home: &Home, channel: &str) -> Result<Tested, Failure> {
         return Err(unknown(channel));
     }
     let cannot = |what: &str| Failure::new(Exit::Unavailable, format!("cannot {what}"));
-    let channels = remediator::channels(config.channels, &home.state())
-        .map_err(|e| cannot("make the channels").because(e))?;
     let node = NodeId::fresh().map_err(|e| cannot("make an id").because(e.to_string()))?;
+    let step = StepProgram::this_one().map_err(|e| cannot("find this program's own file").because(e))?;
+    let channels = remediator::channels(config.channels, &home.state(), Programs::new(step, node))
+        .map_err(|e| cannot("make the channels").because(e))?;
     let queued = NoticeQueued::test(channel, "the command line");
     let message = Message { node, notice: 0, incident: None, queued };
     let runtime = tokio::runtime::Builder::new_current_thread()

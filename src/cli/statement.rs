@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{Client, NoAnswer};
 use super::exit::Failure;
@@ -24,11 +24,29 @@ pub struct Signing {
     key: Option<PathBuf>,
 }
 
+impl Signing {
+    /// Why.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+}
+
 /// Signs a statement and hands it to the daemon; its answer.
 pub fn send(
     home: &Home,
     control: Control,
     subject: Option<&str>,
+    signing: Signing,
+) -> Result<String, Failure> {
+    send_with(home, control, subject, None, signing)
+}
+
+/// The same with a further member, which is signed with the rest.
+pub fn send_with(
+    home: &Home,
+    control: Control,
+    subject: Option<&str>,
+    further: Option<(&str, Value)>,
     signing: Signing,
 ) -> Result<String, Failure> {
     let reason = signing.reason.trim();
@@ -40,11 +58,14 @@ pub fn send(
     let status: StatusView = serde_json::from_str(&status).map_err(|e| {
         Failure::new(Exit::Unavailable, "the daemon's answer cannot be understood").because(e)
     })?;
-    let statement = json!({
+    let mut statement = json!({
         "v": 1, "action": control.word(), "node": status.node, "subject": subject, "reason": reason,
         // Unpredictable enough: a statement is good once, and it is signed.
         "nonce": Receipt::fresh(), "issued_at": rfc3339(out::now_us()),
     });
+    if let Some((name, value)) = further {
+        statement[name] = value;
+    }
     let statement = statement.to_string().into_bytes();
     let key = signing::key(home, signing.key)?;
     let signature = signing::sign(&key, "control@remediator", &statement)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::locks::Locks;
-use crate::base::digest::FileDigest;
+use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::{AttemptId, Fingerprint, IncidentId, Seq};
 use crate::event::degradation::Source;
 use crate::event::{Event, Record};
@@ -37,6 +37,19 @@ pub struct SentinelState {
     /// Why it is lost or blind.
     pub trouble: Option<String>,
     /// The last entry about it.
+    pub seq: Seq,
+}
+
+/// What an external sentinel may speak of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Subsystems, literally.
+    pub subsystems: Vec<String>,
+    /// BLAKE3 of its token.
+    pub token: Blake3,
+    /// Who signed it.
+    pub by: String,
+    /// The entry.
     pub seq: Seq,
 }
 
@@ -82,6 +95,9 @@ pub struct Machine {
     /// Who holds which lock, and who waits.
     #[serde(default)]
     pub locks: Locks,
+    /// Grants of external sentinels, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub grants: BTreeMap<String, Grant>,
 }
 
 impl Machine {
@@ -130,6 +146,18 @@ impl Machine {
             Event::SentinelBlind(blind) => {
                 let state = self.sentinels.entry(blind.sentinel.clone()).or_default();
                 (state.trouble, state.seq) = (Some(format!("blind: {}", blind.evidence)), seq);
+            }
+            Event::SentinelGranted(granted) => {
+                let grant = Grant {
+                    subsystems: granted.subsystems.clone(),
+                    token: granted.token,
+                    by: granted.by.clone(),
+                    seq,
+                };
+                self.grants.insert(granted.sentinel.clone(), grant);
+            }
+            Event::SentinelGrantRevoked(revoked) => {
+                self.grants.remove(&revoked.sentinel);
             }
             Event::DegradationSeen(seen) => self.edge(&seen.source, Some(seen.fingerprint), seq),
             Event::DegradationRecovered(recovered) => self.edge(&recovered.source, None, seq),

@@ -18,7 +18,7 @@ pub use control::{Control, Drain, SigningKey};
 pub use history::History;
 pub use incident::{Escalation, IncidentState, RemediationContext, Signal};
 pub use locks::{Break, HeldLock, Locks, WaitingForLock};
-pub use machine::{Frozen, Machine, SentinelState, ServiceState, Tainted};
+pub use machine::{Frozen, Grant, Machine, SentinelState, ServiceState, Tainted};
 pub use outbox::{ESCALATION, Notice, Outbox, Undelivered};
 pub use senders::Senders;
 pub use world::{Alarm, FOLD_VERSION, Trust, World};

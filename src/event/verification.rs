@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::AttemptId;
+use crate::base::limits::VALUE_NAME_BYTES_MAX;
 
 /// What a look can say. No evidence is *unknown*: never healthy, never failed (X2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,6 +29,14 @@ pub struct Observation {
     pub evidence: String,
     /// Named values for expressions (no floats: ms, bytes, counts, codes).
     pub values: BTreeMap<String, i64>,
+}
+
+/// Whether a look may name a value so: it stands in expressions and becomes the name of an attribute.
+pub fn is_value_name(name: &str) -> bool {
+    let rest = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    name.len() <= VALUE_NAME_BYTES_MAX
+        && name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+        && name.bytes().all(rest)
 }
 
 /// Verification began.

@@ -9,6 +9,7 @@ use crate::event::degradation::{DegradationRecovered, DegradationRefused, Degrad
 use crate::event::lock::{LockBreakFailed, LockBreakOrdered, LockBroken};
 use crate::event::notice::{Delivery, NoticeQueued};
 use crate::event::process::{ProcessStarted, ProcessStopped};
+use crate::event::sentinel::{SentinelGrantRevoked, SentinelGranted};
 use crate::event::step::{StepFinished, StepLeftOver, StepStarted, TargetCleared};
 use crate::event::verification::Observation;
 
@@ -91,6 +92,10 @@ pub enum Input {
     Service(Box<Event>),
     /// A sentinel started, was lost, or is blind.
     Sentinel(Box<Event>),
+    /// Someone who may lets an external sentinel report.
+    Granted(Box<SentinelGranted>),
+    /// Someone takes such a grant back.
+    GrantRevoked(SentinelGrantRevoked),
     /// Someone paused.
     Paused(Paused),
     /// Someone drains.

@@ -3,12 +3,13 @@
 use super::desk::{Answer, Desk};
 use super::{attempt, held, settle};
 use crate::base::ids::IncidentId;
-use crate::base::limits::KEY_ROTATIONS_PER_DAY_MAX;
+use crate::base::limits::{GRANTS_MAX, KEY_ROTATIONS_PER_DAY_MAX};
 use crate::context::IncidentState;
 use crate::event::attempt::{AttemptThawed, Outcome};
 use crate::event::control::{Drained, KeyRotationOrdered, KeyRotationRefused, Resumed, SignedStatement};
 use crate::event::incident::Closure;
 use crate::event::lock::{LockBreakFailed, LockBreakOrdered, LockBroken};
+use crate::event::sentinel::{SentinelGrantRevoked, SentinelGranted};
 use crate::event::step::TargetCleared;
 
 /// Someone who may lets attempts start again.
@@ -105,6 +106,26 @@ pub(super) fn cleared(desk: &mut Desk<'_>, cleared: TargetCleared) -> Answer {
     let Some(seq) = desk.put(None, Some(tainted), cleared.into()) else { return Answer::Nothing };
     settle::settle_waiting(desk, seq, held::TAINTED);
     Answer::Recorded(seq)
+}
+
+/// Someone who may lets an external sentinel report. It must not take the name of one that is declared here.
+pub(super) fn granted(desk: &mut Desk<'_>, granted: SentinelGranted) -> Answer {
+    let machine = &desk.world.machine;
+    let declared = machine.sentinels.get(&granted.sentinel).is_some_and(|s| s.digest.is_some());
+    let before = machine.grants.get(&granted.sentinel).map(|grant| grant.seq);
+    let full = before.is_none() && machine.grants.len() >= GRANTS_MAX;
+    if used(desk, &granted.statement) || declared || full {
+        return Answer::Nothing;
+    }
+    desk.note(None, before, granted)
+}
+
+/// A person takes a grant back.
+pub(super) fn grant_revoked(desk: &mut Desk<'_>, revoked: SentinelGrantRevoked) -> Answer {
+    match desk.world.machine.grants.get(&revoked.sentinel).map(|grant| grant.seq) {
+        Some(granted) => desk.note(None, Some(granted), revoked),
+        None => Answer::Nothing,
+    }
 }
 
 /// A person says that an incident is over. Nothing is acting on it, so this only takes power away.

@@ -1,12 +1,14 @@
 //! Bringing the daemon up and down (RM-34): lock, keys, journal, fold, trust, runbooks, leftovers, reconcile,
 //! accept. HTTP answers from the first moment, 503 until the last step is done.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use super::bodies::{self, Bodies};
 use super::channels::channels;
 use super::config::{self, Config};
 use super::content::{self, ContentWatch, TrustNews};
@@ -15,27 +17,25 @@ use super::error::Error;
 use super::handle::{Handle, Running};
 use super::inbox::Message;
 use super::looks::Looks;
-use super::observers::{self, AttemptIndex, PausedFile};
+use super::observers::PausedFile;
 use super::readiness::{Progress, ReadyState};
 use super::runbooks::CatalogRunbooks;
 use super::snapshots::Snapshots;
 use super::systemd::Systemd;
 use super::turn::{End, Turn, TurnState};
 use super::{keys, recover, shutdown, spool, starts};
-use crate::action::{self, Hands};
 use crate::audit::Audit;
-use crate::base::ids::{BootId, NodeId};
+use crate::base::ids::BootId;
 use crate::base::limits::TURN_QUEUE_MAX;
 use crate::base::sign::JournalKey;
-use crate::context::World;
+use crate::context::{SentinelState, World};
 use crate::coordination::MachineLock;
 use crate::event::content::TrustRestored;
 use crate::event::process::ProcessStarted;
-use crate::event::verification::{Observation, Verdict};
 use crate::journal::{self, Clock, IntentJournal, SystemClock};
 use crate::policy::Input;
 use crate::runbook::{Trust, loader};
-use crate::sentinel::{Eyes, LastEdge, ServiceSeen, Watch};
+use crate::sentinel::{LastEdge, Watch};
 
 /// How the daemon is started.
 #[derive(Debug, Clone)]
@@ -48,7 +48,7 @@ pub struct Options {
     pub observe_only: bool,
 }
 
-fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+pub(super) fn system(doing: &'static str) -> impl FnOnce(std::io::Error) -> Error {
     move |source| Error::System { doing, source }
 }
 
@@ -173,10 +173,15 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let audit = Audit::of(journal.clone(), world.clone()).map_err(system("start the read model"))?;
     let (turn_in, inbox) = crossbeam_channel::bounded(TURN_QUEUE_MAX);
     let turn_state = Arc::new(TurnState::default());
-    let eyes_and_hands = bodies(parts, &journal, node, &turn_in)?;
-    let (hands, eyes, watch, attempts) = eyes_and_hands;
+    let Bodies { hands, eyes, watch, attempts, programs } = bodies::grow(parts, &journal, node, &turn_in)?;
+    // Before ours can start: the first decisions may already tell people.
+    let left = programs.end_left_over();
+    if left > 0 {
+        tracing::info!(left, "programs that an earlier daemon looked or told people with were ended");
+    }
+    let beats = eyes.beats();
     let looks = Looks::new(eyes, turn_in.clone(), parts.runtime.clone());
-    let channels = channels(parts.config.channels.clone(), &parts.state)?;
+    let channels = channels(parts.config.channels.clone(), &parts.state, programs.clone())?;
     let dispatcher = Dispatcher::new(
         node,
         turn_in.clone(),
@@ -208,11 +213,13 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let running = Running {
         node,
         journal: journal.clone(),
-        audit,
+        audit: audit.clone(),
         turn: turn_in.clone(),
         state: turn_state,
         channels,
         ingest: RwLock::new(Arc::new(parts.config.ingest.clone())),
+        watch: Arc::clone(&watch),
+        beats,
     };
     parts.handle.set_running(running);
     let content = step(parts, "trust", || trust(parts, &mut turn))?;
@@ -223,12 +230,12 @@ fn run(parts: &Parts) -> Result<(), Error> {
     step(parts, "leftovers", || recover::leftovers(&mut turn, &hands, node, &before))?;
     step(parts, "reconcile", || Ok(turn.decide_now(vec![Input::Booted])?))?;
     let mut threads = shutdown::Threads::new(Arc::clone(&parts.stop));
-    watch.set(content.catalog.0.sentinels(), &edges(&turn.world));
+    watch.set(content.catalog.0.sentinels(), &edges(&turn.world.machine.sentinels));
     let turn_thread = std::thread::Builder::new()
         .name("turn".into())
         .spawn(move || turn.run(&inbox))
         .map_err(system("start the turn"))?;
-    start_watching(parts, &mut threads, content, journal.clone(), paused, &watch, &turn_in)?;
+    start_watching(parts, &mut threads, content, journal.clone(), paused, (&watch, audit), &turn_in)?;
     step(parts, "accept", || {
         let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
         let spooled = spooled.unwrap_or_else(|error| {
@@ -243,7 +250,9 @@ fn run(parts: &Parts) -> Result<(), Error> {
     systemd.ready(&format!("listens on {}", parts.address));
     watch_spool(parts, &mut threads)?;
     show_life(parts, &mut threads, &systemd)?;
-    let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch, &systemd)?;
+    let end = shutdown::wait(parts, turn_thread, &turn_in, &hands, &watch, &systemd);
+    programs.stop();
+    let end = end?;
     threads.join();
     match end {
         End::Stopped => Ok(journal.clean_stop()?),
@@ -323,72 +332,10 @@ fn fold(journal: &IntentJournal, opened: &journal::Opened) -> Result<(World, Sna
     Ok((world, Snapshots::after(after.unwrap_or(0))))
 }
 
-type Bodies = (Hands, Eyes, Arc<Watch>, AttemptIndex);
-
-fn redact(text: &str) -> String {
-    crate::base::redact::redact(text).into_owned()
-}
-
-fn bodies(
-    parts: &Parts,
-    journal: &IntentJournal,
-    node: NodeId,
-    turn: &crossbeam_channel::Sender<Message>,
-) -> Result<Bodies, Error> {
-    let attempts = AttemptIndex::default();
-    let watch_slot: Arc<std::sync::OnceLock<Arc<Watch>>> = Arc::default();
-    let eyes_slot: Arc<std::sync::OnceLock<Eyes>> = Arc::default();
-    let nudged = Arc::clone(&watch_slot);
-    let tell = observers::hands_tell(journal.clone(), turn.clone(), attempts.clone(), move |service| {
-        if let Some(watch) = nudged.get() {
-            watch.nudge(service);
-        }
-    });
-    let hands_options = action::Options {
-        step_program: action::StepProgram::this_one().map_err(system("find this program's own file"))?,
-        node,
-        services_dir: parts.state.join("services"),
-        redact,
-        look: look_with(Arc::clone(&eyes_slot), parts.runtime.clone()),
-    };
-    let hands = Hands::new(hands_options, tell)?;
-    let supervisor = hands.clone();
-    let services = move |service: &str| match supervisor.supervisor().look_up(service) {
-        Some(running) => ServiceSeen::Runs { pid: running.pid, start_ticks: running.start_ticks },
-        None => ServiceSeen::DoesNotRun,
-    };
-    let eyes = Eyes::new(Arc::new(services), redact)?;
-    // Set once, here, before anything runs.
-    let _ = eyes_slot.set(eyes.clone());
-    let (reports, turn) = (journal.clone(), turn.clone());
-    let tell = move |report| {
-        if let Some(input) = observers::sentinel_input(&reports, report) {
-            // The turn is gone only when the daemon stops.
-            let _ = turn.send(Message::plain(input));
-        }
-    };
-    let watch = Arc::new(Watch::new(parts.runtime.clone(), eyes.clone().into_look(), Arc::new(tell)));
-    // Set once, here.
-    let _ = watch_slot.set(Arc::clone(&watch));
-    Ok((hands, eyes, watch, attempts))
-}
-
-/// How a step that waits looks: with the same eyes as everybody else, which know of services only through the hands.
-fn look_with(eyes: Arc<std::sync::OnceLock<Eyes>>, runtime: tokio::runtime::Handle) -> action::Look {
-    Arc::new(move |probe| match eyes.get() {
-        Some(eyes) => runtime.block_on(eyes.look(probe)),
-        None => Observation {
-            verdict: Verdict::Unknown,
-            evidence: "there are no eyes yet".to_owned(),
-            values: Default::default(),
-        },
-    })
-}
-
 /// What the journal knows each sentinel to have published last.
-fn edges(world: &World) -> std::collections::BTreeMap<String, LastEdge> {
+fn edges(sentinels: &BTreeMap<String, SentinelState>) -> BTreeMap<String, LastEdge> {
     let edge = |degraded: bool| if degraded { LastEdge::Bad } else { LastEdge::Good };
-    world.machine.sentinels.iter().map(|(id, s)| (id.clone(), edge(s.degraded.is_some()))).collect()
+    sentinels.iter().map(|(id, s)| (id.clone(), edge(s.degraded.is_some()))).collect()
 }
 
 /// Content on its way from disk into force.
@@ -396,7 +343,7 @@ struct Content {
     folder: PathBuf,
     files: Arc<crate::runbook::ContentFolder>,
     trust: Trust,
-    refused: Option<std::collections::BTreeMap<String, crate::base::digest::FileDigest>>,
+    refused: Option<BTreeMap<String, crate::base::digest::FileDigest>>,
     catalog: Arc<CatalogRunbooks>,
 }
 
@@ -467,7 +414,7 @@ fn start_watching(
     content: Content,
     journal: IntentJournal,
     paused: PausedFile,
-    watch: &Arc<Watch>,
+    (watch, audit): (&Arc<Watch>, Audit),
     turn: &crossbeam_channel::Sender<Message>,
 ) -> Result<(), Error> {
     let sentinels = Arc::clone(watch);
@@ -478,7 +425,11 @@ fn start_watching(
         trust: content.trust,
         seen: content.files,
         catalog: content.catalog,
-        on_catalog: Box::new(move |catalog| sentinels.set(catalog.sentinels(), &Default::default())),
+        // What the journal knows of their edges: a sentinel that comes back goes on from its own.
+        on_catalog: Box::new(move |catalog| {
+            let edges = edges(&audit.sentinels());
+            sentinels.set(catalog.sentinels(), &edges);
+        }),
         stop: Arc::clone(&parts.stop),
         refused: content.refused,
     };

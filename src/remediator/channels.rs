@@ -6,18 +6,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Error;
-use crate::action::{self, StepProgram};
+use crate::action::{self, Programs};
 use crate::base::redact::redact;
 use crate::notify::{ChannelFile, Channels, Program, Ran, Secrets};
 
 /// The channels of a home, ready to deliver. Secrets are below `$CREDENTIALS_DIRECTORY`, else below `state`.
-pub fn channels(files: BTreeMap<String, ChannelFile>, state: &Path) -> Result<Channels, Error> {
-    let doing = "find this program's own file";
-    let step = StepProgram::this_one().map_err(|source| Error::System { doing, source })?;
+pub fn channels(
+    files: BTreeMap<String, ChannelFile>,
+    state: &Path,
+    programs: Programs,
+) -> Result<Channels, Error> {
     let run = move |program: Program| {
         let Program { argv, env, stdin, timeout } = program;
         let program = action::Program { argv, env, stdin, timeout };
-        let end = action::run_program(&step, program, |text| redact(text).into_owned());
+        let end = programs.deliver(program, |text| redact(text).into_owned());
         Ran { code: end.code, said: end.said }
     };
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);

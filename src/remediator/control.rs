@@ -3,14 +3,18 @@
 use serde::Deserialize;
 
 use super::handle::Rejection;
-use crate::base::digest::FileDigest;
+use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::{IncidentId, NodeId};
-use crate::base::limits::{INTEGER_MAX, NAME_BYTES_MAX};
+use crate::base::limits::{GRANT_SUBSYSTEMS_MAX, INTEGER_MAX, NAME_BYTES_MAX};
+use crate::base::text::clip;
 use crate::event::control::{KeyRotationOrdered, Resumed, SignedStatement};
 use crate::event::lock::LockBreakOrdered;
+use crate::event::sentinel::SentinelGranted;
 use crate::event::step::TargetCleared;
 use crate::journal::Clock as _;
 use crate::policy::Input;
+use crate::runbook::checks::is_subsystem;
+use crate::runbook::model::is_id;
 use crate::runbook::{Role, Trust};
 
 /// A statement is good for this long after it was issued.
@@ -27,6 +31,17 @@ struct Statement {
     reason: String,
     nonce: String,
     issued_at: String,
+    #[serde(default)]
+    grant: Option<Granted>,
+}
+
+/// What an external sentinel gets; the subject is its name.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Granted {
+    subsystems: Vec<String>,
+    /// BLAKE3 of the token that only its owner has.
+    token: Blake3,
 }
 
 fn refused(code: &'static str, reason: impl Into<String>) -> Rejection {
@@ -48,6 +63,8 @@ pub enum Control {
     RotateKey,
     /// Run a failed attempt again; the subject is the incident's id, and after a `/` the step to begin with.
     Rerun,
+    /// Let an external sentinel report; the subject is its name.
+    Grant,
 }
 
 impl Control {
@@ -60,6 +77,7 @@ impl Control {
             Self::Break => "break",
             Self::RotateKey => "rotate-key",
             Self::Rerun => "rerun",
+            Self::Grant => "grant",
         }
     }
 }
@@ -93,12 +111,13 @@ pub(super) fn checked(
     }
     let reason = super::intake::clean_line(&statement.reason);
     let proof = SignedStatement { digest: FileDigest::of(bytes), nonce: statement.nonce };
-    input(control, statement.subject, signed.principal, reason, proof)
+    let granted = statement.grant;
+    input(control, (statement.subject, granted), signed.principal, reason, proof)
 }
 
 fn input(
     control: Control,
-    subject: Option<String>,
+    (subject, granted): (Option<String>, Option<Granted>),
     by: String,
     reason: String,
     statement: SignedStatement,
@@ -121,6 +140,14 @@ fn input(
             let resource = resource.to_owned();
             Input::BreakOrdered(LockBreakOrdered { resource, token, by, reason, statement })
         }
+        Control::Grant => {
+            let wanted = "`grant` must hold subsystems and the BLAKE3 of a token";
+            let Granted { subsystems, token } =
+                granted.ok_or_else(|| refused("STATEMENT_UNREADABLE", wanted))?;
+            let sentinel = subject("the sentinel")?;
+            check_grant(&sentinel, &subsystems)?;
+            Input::Granted(Box::new(SentinelGranted { sentinel, subsystems, token, by, reason, statement }))
+        }
         Control::Thaw => {
             let incident = incident(&subject("an incident")?)?;
             Input::Thawed { incident, by, reason, statement }
@@ -139,6 +166,23 @@ fn input(
 fn incident(id: &str) -> Result<IncidentId, Rejection> {
     id.parse()
         .map_err(|e| refused("STATEMENT_UNREADABLE", format!("`subject` is not the id of an incident: {e}")))
+}
+
+/// RM-3: literal names, no wildcards.
+fn check_grant(sentinel: &str, subsystems: &[String]) -> Result<(), Rejection> {
+    let bad = |why: String| Err(refused("STATEMENT_UNREADABLE", why));
+    if !is_id(sentinel) {
+        return bad("the sentinel's name must match ^[a-z][a-z0-9-]{1,62}$".into());
+    }
+    if subsystems.is_empty() || subsystems.len() > GRANT_SUBSYSTEMS_MAX {
+        return bad(format!("a grant names 1 to {GRANT_SUBSYSTEMS_MAX} subsystems"));
+    }
+    match subsystems.iter().find(|name| !is_subsystem(name)) {
+        Some(name) => {
+            bad(format!("`{}` is not one literal subsystem; there are no wildcards", clip(name, 64)))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What is recorded of a statement stands in one entry.

@@ -1,9 +1,9 @@
 //! What the faces hold: a cheap handle on the running daemon. Every call answers only when what it rests on
 //! is durable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::TrySendError;
 use tokio::sync::oneshot;
@@ -18,10 +18,12 @@ use crate::base::ids::{IncidentId, NodeId, Receipt, Seq};
 use crate::event::control::{DrainStarted, Paused};
 use crate::event::degradation::{DegradationRefused, DegradationReport, ReportError, Source};
 use crate::event::notice::{Delivery, NoticeQueued};
+use crate::event::sentinel::{HeartbeatHeard, SentinelGrantRevoked};
 use crate::ingest::{Mappings, Recovery};
-use crate::journal::IntentJournal;
+use crate::journal::{Clock as _, IntentJournal, SystemClock};
 use crate::notify::{ChannelFile, Channels, Message};
 use crate::policy::{Answer, Input};
+use crate::sentinel::{BeatRefused, Beats, Heard, Live, Watch};
 
 /// A report that is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +101,8 @@ pub(super) struct Running {
     pub state: Arc<TurnState>,
     pub channels: Channels,
     pub ingest: RwLock<Arc<Mappings>>,
+    pub watch: Arc<Watch>,
+    pub beats: Beats,
 }
 
 /// What came of a test of a channel.
@@ -292,6 +296,45 @@ impl Handle {
             reason: format!("the test was not ended: {error}; this is a defect, please report it"),
         })??;
         Ok(ChannelTested { seq, answer })
+    }
+
+    /// Takes the grant of an external sentinel back. Less power is immediate.
+    pub async fn revoke_grant(&self, sentinel: String, by: String, reason: String) -> Result<Seq, Rejection> {
+        let reason = intake::clean_line(&reason);
+        let revoked = SentinelGrantRevoked { sentinel, by, reason };
+        match ask(self.running()?, Input::GrantRevoked(revoked)).await? {
+            Answer::Nothing => Err(Rejection::Refused {
+                code: "NO_GRANT",
+                reason: "no external sentinel of that name has a grant".into(),
+            }),
+            answer => recorded(answer),
+        }
+    }
+
+    /// What the sentinels report that expect this heartbeat; none when nobody expects it.
+    pub fn heartbeat_subsystems(&self, name: &str) -> Result<Option<BTreeSet<String>>, Rejection> {
+        Ok(self.ready()?.beats.subsystems(name))
+    }
+
+    /// Takes a heartbeat in. The first one after a start or a silence is durable when it returns; the others are no
+    /// entries.
+    pub async fn heartbeat(&self, name: String, by: Source, at_ms: u64) -> Result<Heard, BeatRefused> {
+        let wall_ms = u64::try_from(SystemClock.now().time_us / 1_000).unwrap_or(0);
+        let running = self.running().map_err(|_| BeatRefused::NotExpected(name.clone()))?;
+        let heard = running.beats.beat(&name, at_ms, wall_ms, Instant::now())?;
+        if heard.edge {
+            let event = HeartbeatHeard { heartbeat: name, by, at_ms };
+            // A full inbox or a sealed journal loses nothing that counts: a beat is no state, and a missed one is seen.
+            if let Err(error) = ask(running, Input::Sentinel(Box::new(event.into()))).await {
+                tracing::warn!(%error, "the first heartbeat after a silence could not be recorded");
+            }
+        }
+        Ok(heard)
+    }
+
+    /// What every sentinel sees just now.
+    pub fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
+        Ok(self.running()?.watch.live())
     }
 
     /// How far the bootstrap has come.

@@ -1,6 +1,7 @@
 //! The daemon: bootstrap, the turn, dispatch of effects, content on disk, shutdown. Decides nothing itself
 //! (policy) and shows nothing (audit, api).
 
+mod bodies;
 mod bootstrap;
 mod channels;
 pub mod config;
@@ -25,6 +26,7 @@ mod starts;
 mod systemd;
 mod turn;
 
+pub use crate::sentinel::{BeatRefused, Heard, Live};
 pub use bootstrap::{Face, Options, serve};
 pub use channels::channels;
 pub use content::{ContentError, load_from_disk, read_trust_folder};

@@ -85,7 +85,10 @@ pub(super) fn sentinel_input(journal: &IntentJournal, report: SentinelReport) ->
             let seen = seen.inspect_err(
                 |error| tracing::error!(sentinel = plan.id, %error, "a sentinel's report is not legal"),
             );
-            Input::Reported(Box::new(seen.ok()?))
+            let mut seen = seen.ok()?;
+            // Whoever can write the text would decide what it says.
+            seen.actionable = !plan.probe.look.is_free_text();
+            Input::Reported(Box::new(seen))
         }
         SentinelReport::Recovered { plan, observation } => Input::Recovered(DegradationRecovered {
             fingerprint: Fingerprint::of(&plan.subsystem, &plan.code, &plan.target),

@@ -16,6 +16,7 @@ pub mod matching;
 pub mod model;
 pub mod placeholder;
 pub mod planning;
+pub mod probe;
 pub mod problem;
 pub mod proposals;
 pub mod revoked;

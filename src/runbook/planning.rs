@@ -9,8 +9,8 @@ use crate::base::time::Span;
 use crate::event::content::Standing;
 use crate::event::degradation::DegradationSeen;
 use crate::event::plan::{
-    ActionPlan, GroupPlan, HttpLook, LookPlan, Plan, PreconditionPlan, ProbePlan, ProcessLook, RetryPlan,
-    RunPlan, RungPlan, SentinelPlan, ServicePlan, ServiceVerb, StepPlan, VerificationPlan,
+    ActionPlan, GroupPlan, Plan, PreconditionPlan, ProbePlan, ProcessLook, RetryPlan, RunPlan, RungPlan,
+    SentinelPlan, ServicePlan, ServiceVerb, StepPlan, VerificationPlan,
 };
 
 use super::catalog::{Catalog, Entry};
@@ -19,6 +19,7 @@ use super::model::{
     Targets, Verification,
 };
 use super::placeholder::{Place, PlaceholderError, Values};
+use super::probe::Resolve;
 
 /// A runbook that cannot be resolved for this degradation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -100,7 +101,7 @@ impl Catalog {
     ) -> Result<Resolved, PlanError> {
         let runbook = entry.runbook().ok_or_else(|| PlanError::NotARunbook(entry.name()))?;
         let values = Values::of_event(&self.context.home, seen);
-        Resolver { catalog: self, values, plan_for, relies_on: BTreeSet::new() }.plan(runbook)
+        Resolver { catalog: self, values, plan_for, relies_on: BTreeSet::new(), own: None }.plan(runbook)
     }
 
     /// What live sentinels look at, by id.
@@ -144,7 +145,7 @@ impl Catalog {
 
     fn at_home(&self) -> Resolver<'_> {
         let values = Values::of_home(&self.context.home);
-        Resolver { catalog: self, values, plan_for: PlanFor::Live, relies_on: BTreeSet::new() }
+        Resolver { catalog: self, values, plan_for: PlanFor::Live, relies_on: BTreeSet::new(), own: None }
     }
 }
 
@@ -153,6 +154,8 @@ pub(super) struct Resolver<'a> {
     values: Values<'a>,
     plan_for: PlanFor,
     relies_on: BTreeSet<String>,
+    /// The service whose own probe this is.
+    own: Option<String>,
 }
 
 impl<'a> Resolver<'a> {
@@ -350,48 +353,29 @@ impl<'a> Resolver<'a> {
     }
 
     pub(super) fn probe(&mut self, what: &str, probe: &Probe) -> Result<ProbePlan, PlanError> {
-        let look = match probe.look() {
-            Some(ProbeLook::Service(text)) => {
-                let id = self.fill(what, text, Place::Name)?;
-                let (service, _) = self.service_entry(what, &id)?;
-                // A service's texts are resolved without the degradation, and cannot name a service's probe again.
-                let own =
-                    self.catalog.at_home().probe_of_service(&format!("probe of service {id}"), service)?;
-                return Ok(ProbePlan { timeout: probe.timeout.unwrap_or(own.timeout), ..own });
-            }
-            Some(ProbeLook::Process(process)) => LookPlan::Process(self.process(what, process)?),
-            Some(ProbeLook::Http(http)) => LookPlan::Http(HttpLook {
-                url: self.fill(what, &http.url, Place::Url)?,
-                expect_status: http.expect_status.clone(),
-                expect_body: http.expect_body.clone(),
-            }),
-            None => return Err(PlanError::NotARunbook(what.to_owned())),
-        };
+        let look = probe.look().ok_or_else(|| PlanError::NotARunbook(what.to_owned()))?;
+        if let ProbeLook::Service(text) = look {
+            let id = self.fill(what, text, Place::Name)?;
+            let (service, _) = self.service_entry(what, &id)?;
+            // A service's texts are resolved without the degradation, and cannot name a service's probe again.
+            let own = self.catalog.at_home().probe_of_service(&format!("probe of service {id}"), service)?;
+            return Ok(ProbePlan { timeout: probe.timeout.unwrap_or(own.timeout), ..own });
+        }
+        let spelling = look.spelling().ok_or_else(|| PlanError::NotARunbook(what.to_owned()))?;
+        let look = spelling.plan(&mut Resolving { resolver: self, what })?;
         Ok(ProbePlan { look, timeout: probe.timeout.unwrap_or(Probe::TIMEOUT) })
     }
 
     fn probe_of_service(&mut self, what: &str, service: &Service) -> Result<ProbePlan, PlanError> {
+        self.own = Some(service.id.clone());
         match service.probe.look() {
             Some(ProbeLook::Service(_)) | None => Err(PlanError::NotARunbook(what.to_owned())),
-            // A service may name itself, whatever its own standing: that was asked before.
-            Some(ProbeLook::Process(ProcessProbe::Service(name))) => {
-                let look = LookPlan::Process(ProcessLook::Service(name.clone()));
-                Ok(ProbePlan { look, timeout: service.probe.timeout.unwrap_or(Probe::TIMEOUT) })
-            }
             Some(_) => self.probe(what, &service.probe),
         }
     }
 
     pub(super) fn process(&mut self, what: &str, probe: &ProcessProbe) -> Result<ProcessLook, PlanError> {
-        match probe {
-            ProcessProbe::Service(text) => {
-                let id = self.fill(what, text, Place::Name)?;
-                self.service_entry(what, &id)?;
-                Ok(ProcessLook::Service(id))
-            }
-            ProcessProbe::PidFile(text) => self.fill(what, text, Place::Path).map(ProcessLook::PidFile),
-            ProcessProbe::Name(text) => self.fill(what, text, Place::Name).map(ProcessLook::Name),
-        }
+        probe.resolved(&mut Resolving { resolver: self, what })
     }
 
     fn verification(&mut self, verification: &Verification) -> Result<VerificationPlan, PlanError> {
@@ -442,4 +426,30 @@ fn retry_plan(retry: &Retry) -> Option<RetryPlan> {
         jitter_percent: retry.jitter_percent,
         on: retry.on.clone(),
     })
+}
+
+/// What a probe's spelling is given to resolve itself with.
+struct Resolving<'r, 'a> {
+    resolver: &'r mut Resolver<'a>,
+    what: &'r str,
+}
+
+impl Resolve for Resolving<'_, '_> {
+    fn text(&self, text: &str, place: Place) -> Result<String, PlanError> {
+        self.resolver.fill(self.what, text, place)
+    }
+    fn live_service(&mut self, text: &str) -> Result<String, PlanError> {
+        let id = self.resolver.fill(self.what, text, Place::Name)?;
+        // A service may name itself, whatever its own standing: that was asked before.
+        if self.resolver.own.as_ref() != Some(&id) {
+            self.resolver.service_entry(self.what, &id)?;
+        }
+        Ok(id)
+    }
+    fn program(&self, run: &Run) -> Result<RunPlan, PlanError> {
+        self.resolver.run(self.what, run)
+    }
+    fn look(&mut self, probe: &Probe) -> Result<ProbePlan, PlanError> {
+        self.resolver.probe(self.what, probe)
+    }
 }

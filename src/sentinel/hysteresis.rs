@@ -57,6 +57,11 @@ impl State {
         Self { last, ..Self::default() }
     }
 
+    /// What was published last.
+    pub fn last(self) -> LastEdge {
+        self.last
+    }
+
     /// Takes one look in.
     pub fn next(self, verdict: Verdict, thresholds: Thresholds) -> (Self, Option<Edge>) {
         match verdict {

@@ -7,7 +7,9 @@ use std::time::Duration;
 use procfs::ProcError;
 use procfs::process::Process;
 
+use super::blocking::{Blocking, PROC};
 use super::{ServiceSeen, Services, saw, with};
+use crate::base::limits::TREE_PROCESSES_MAX;
 use crate::event::plan::ProcessLook;
 use crate::event::verification::{Observation, Verdict};
 
@@ -16,19 +18,79 @@ const PID_FILE_BYTES_MAX: usize = 64;
 /// The kernel keeps this much of a name.
 const COMM_BYTES_MAX: usize = 15;
 
-pub(super) async fn look(look: &ProcessLook, services: &Services, timeout: Duration) -> Observation {
+pub(super) async fn look(
+    blocking: &Blocking,
+    look: &ProcessLook,
+    services: &Services,
+    timeout: Duration,
+) -> Observation {
     let (look, services) = (look.clone(), Services::clone(services));
-    // /proc and pid files may block (a hung file system): not on the runtime's own threads.
-    let looking = tokio::task::spawn_blocking(move || match &look {
-        ProcessLook::Service(service) => by_service(service, services(service)),
-        ProcessLook::PidFile(path) => by_pid_file(Path::new(path)),
-        ProcessLook::Name(name) => by_name(name),
-    });
-    match tokio::time::timeout(timeout, looking).await {
-        Ok(Ok(observation)) => observation,
-        Ok(Err(error)) => saw(Verdict::Unknown, format!("the look broke off: {error}")),
-        Err(_) => saw(Verdict::Unknown, format!("no answer of /proc within {} ms", timeout.as_millis())),
+    // /proc and pid files may block (a hung file system).
+    blocking
+        .look(PROC, timeout, move || match &look {
+            ProcessLook::Service(service) => by_service(service, services(service)),
+            ProcessLook::PidFile(path) => by_pid_file(Path::new(path)),
+            ProcessLook::Name(name) => by_name(name),
+        })
+        .await
+}
+
+/// The processes that are meant and run; whoever asks for more than their being there learns here why there are
+/// none: that proves nothing about the rest.
+pub(super) fn find(look: &ProcessLook, services: &Services) -> Result<Vec<Process>, Observation> {
+    let unknown = |words: String| saw(Verdict::Unknown, words);
+    let open = |pid: u32| {
+        let pid = i32::try_from(pid).map_err(|_| unknown(format!("{pid} is no process")))?;
+        Process::new(pid).map_err(|error| unknown(format!("process {pid} cannot be read: {error}")))
+    };
+    match look {
+        ProcessLook::Service(service) => match services(service) {
+            ServiceSeen::Runs { pid, start_ticks } => match open(pid)? {
+                process if process.stat().is_ok_and(|stat| stat.starttime == start_ticks) => {
+                    Ok(vec![process])
+                }
+                _ => Err(unknown(format!("service {service}: process {pid} has ended"))),
+            },
+            ServiceSeen::DoesNotRun => Err(unknown(format!("service {service} does not run"))),
+            ServiceSeen::Unknown => Err(unknown(format!("nothing is known yet of service {service}"))),
+        },
+        ProcessLook::PidFile(path) => {
+            let pid = read_pid(Path::new(path));
+            open(pid.map_err(|error| unknown(format!("pid file {path}: {error}")))?).map(|found| vec![found])
+        }
+        ProcessLook::Name(name) => {
+            let wanted = name.get(..COMM_BYTES_MAX).unwrap_or(name);
+            let all = procfs::process::all_processes();
+            let all = all.map_err(|error| unknown(format!("cannot list /proc: {error}")))?;
+            let named = |process: &Process| process.stat().is_ok_and(|stat| stat.comm == wanted);
+            let found: Vec<_> = all.filter_map(Result::ok).filter(named).take(TREE_PROCESSES_MAX).collect();
+            if found.is_empty() {
+                Err(unknown(format!("no process named {wanted} is seen")))
+            } else {
+                Ok(found)
+            }
+        }
     }
+}
+
+/// These and all their children, as far as they can be read.
+pub(super) fn with_children(roots: Vec<Process>) -> Vec<Process> {
+    let mut seen: std::collections::BTreeSet<i32> = roots.iter().map(|process| process.pid).collect();
+    let mut all = roots;
+    let mut next = 0;
+    while let Some(process) = all.get(next) {
+        let children: Vec<u32> = match process.tasks() {
+            Ok(tasks) => tasks.flatten().filter_map(|task| task.children().ok()).flatten().collect(),
+            Err(_) => Vec::new(),
+        };
+        let fresh =
+            children.into_iter().filter_map(|pid| i32::try_from(pid).ok()).filter(|pid| seen.insert(*pid));
+        let fresh: Vec<_> = fresh.filter_map(|pid| Process::new(pid).ok()).collect();
+        let room = TREE_PROCESSES_MAX.saturating_sub(all.len());
+        all.extend(fresh.into_iter().take(room));
+        next += 1;
+    }
+    all
 }
 
 fn by_service(service: &str, seen: ServiceSeen) -> Observation {

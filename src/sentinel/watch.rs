@@ -4,23 +4,23 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 use super::Eyes;
 use super::hysteresis::{Edge, LastEdge, State, Thresholds};
-use crate::base::digest::Blake3;
-use crate::base::limits::SENTINEL_RESTART_MS_MAX;
+use super::live::{Live, Seen};
+use super::{Beats, rhythm};
+use crate::base::limits::{LOOKS_AT_ONCE_MAX, SENTINEL_RESTART_MS_MAX};
 use crate::event::plan::{LookPlan, ProbePlan, ProcessLook, SentinelPlan};
 use crate::event::sentinel::{SentinelBlind, SentinelLost, SentinelStarted};
 use crate::event::verification::{Observation, Verdict};
 
-/// Starts are spread over at most this long, so that many sentinels do not look in the same instant.
-const SPREAD_MS_MAX: u64 = 1_000;
 /// What a look may take beyond its timeout (it looks a second time after one) and then some.
 const SLACK: Duration = Duration::from_secs(3);
 
@@ -81,6 +81,8 @@ pub struct Watch {
     runtime: Handle,
     look: Look,
     tell: Tell,
+    beats: Beats,
+    places: Arc<Semaphore>,
     sentinels: Mutex<BTreeMap<String, Sentinel>>,
 }
 
@@ -96,6 +98,11 @@ struct Shared {
     nudge: Notify,
     look: Look,
     tell: Tell,
+    /// Of the looks that may go on at once.
+    places: Arc<Semaphore>,
+    /// It waits for a place: whoever waits does not hang.
+    waits: AtomicBool,
+    seen: Mutex<Seen>,
 }
 
 /// A task that ends with its owner.
@@ -110,13 +117,20 @@ impl Drop for Stopped {
 impl Watch {
     /// No sentinels yet. `runtime` must have more than one thread for a hanging look to be noticed.
     pub fn new(runtime: Handle, look: Look, tell: Tell) -> Self {
-        Self { runtime, look, tell, sentinels: Mutex::default() }
+        let (beats, places) = (Beats::default(), Arc::new(Semaphore::new(LOOKS_AT_ONCE_MAX)));
+        Self { runtime, look, tell, beats, places, sentinels: Mutex::default() }
+    }
+
+    /// Sentinels that look for these heartbeats.
+    pub fn with_beats(self, beats: Beats) -> Self {
+        Self { beats, ..self }
     }
 
     /// From now on these, and no others. Those that have not changed go on undisturbed; one that has keeps its
     /// edge; a new one starts from its edge in `edges` (what the journal knows it to have published last).
     pub fn set(&self, plans: Vec<SentinelPlan>, edges: &BTreeMap<String, LastEdge>) {
         let mut sentinels = self.sentinels();
+        self.beats.await_these(plans.iter(), Instant::now());
         let mut before = std::mem::take(&mut *sentinels);
         for plan in plans {
             let id = plan.id.clone();
@@ -162,6 +176,16 @@ impl Watch {
         self.sentinels().keys().cloned().collect()
     }
 
+    /// What each of them sees just now, by id.
+    pub fn live(&self) -> Vec<Live> {
+        let now = Instant::now();
+        let live = |shared: &Shared| {
+            let seen = shared.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.live(&shared.plan, shared.state().last(), now)
+        };
+        self.sentinels().values().map(|sentinel| live(&sentinel.shared)).collect()
+    }
+
     fn start(&self, plan: SentinelPlan, state: Arc<Mutex<State>>) -> Sentinel {
         let shared = Arc::new(Shared {
             plan: Arc::new(plan),
@@ -169,6 +193,9 @@ impl Watch {
             nudge: Notify::new(),
             look: Arc::clone(&self.look),
             tell: Arc::clone(&self.tell),
+            places: Arc::clone(&self.places),
+            waits: AtomicBool::new(false),
+            seen: Mutex::default(),
         });
         let keeper = Stopped(self.runtime.spawn(keep(Arc::clone(&shared))));
         Sentinel { shared, _keeper: keeper }
@@ -231,6 +258,7 @@ async fn keep(shared: Arc<Shared>) {
                     Ok(Ok(())) => pause_ms = 0,
                     // It has ended: the other branch is about to say how.
                     Ok(Err(_)) => {}
+                    Err(_) if shared.waits.load(Ordering::Relaxed) => {}
                     Err(_) => break format!("no look was finished within {} ms", patience.as_millis()),
                 },
             }
@@ -260,26 +288,25 @@ fn how_it_ended(ended: Result<(), tokio::task::JoinError>) -> String {
 async fn look_for_ever(shared: Arc<Shared>, pulse: watch::Sender<u64>) {
     let plan = &shared.plan;
     let at_service = matches!(&plan.probe.look, LookPlan::Process(ProcessLook::Service(_)));
-    let mut nudged = pause(&shared.nudge, spread(plan)).await;
-    loop {
+    for number in 0_u64.. {
+        let rest = rhythm::pause(&plan.id, plan.every, number);
+        let due = Instant::now() + rest;
+        let nudged = pause(&shared.nudge, rest).await;
+        shared.waits.store(true, Ordering::Relaxed);
+        let Ok(_place) = shared.places.acquire().await else { return };
+        shared.waits.store(false, Ordering::Relaxed);
+        let late = if nudged { Duration::ZERO } else { Instant::now().saturating_duration_since(due) };
         let observation = (shared.look)(Arc::clone(plan)).await;
+        shared.seen.lock().unwrap_or_else(PoisonError::into_inner).note(&observation, late, Instant::now());
         let urgent = nudged && at_service && observation.verdict == Verdict::Failed;
         shared.take_in(observation, urgent);
         pulse.send_modify(|beats| *beats += 1);
-        nudged = pause(&shared.nudge, plan.every.to_std()).await;
     }
 }
 
 /// Whether the pause was cut short by a nudge. One that came during a look counts.
 async fn pause(nudge: &Notify, time: Duration) -> bool {
     tokio::time::timeout(time, nudge.notified()).await.is_ok()
-}
-
-/// Not random: the same sentinel always starts at the same moment after the daemon.
-fn spread(plan: &SentinelPlan) -> Duration {
-    let hash = Blake3::of(plan.id.as_bytes());
-    let number = hash.as_bytes().iter().take(8).fold(0, |number: u64, byte| number << 8 | u64::from(*byte));
-    Duration::from_millis(number % plan.every.ms().clamp(1, SPREAD_MS_MAX))
 }
 
 #[cfg(test)]

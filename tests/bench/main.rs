@@ -17,6 +17,7 @@ mod matching;
 mod memory;
 mod opening;
 mod sample;
+mod sentinels;
 mod table;
 mod verify;
 
@@ -45,6 +46,7 @@ const GROUPS: &[Group] = &[
     ("fold", fold::rows),
     ("open", opening::rows),
     ("memory", memory::rows),
+    ("sentinels", sentinels::rows),
 ];
 
 /// How much is measured.

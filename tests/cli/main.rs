@@ -11,4 +11,5 @@ mod packaging;
 mod reading;
 mod runbook;
 mod sandbox;
+mod sentinel;
 mod systemd;

@@ -498,7 +498,11 @@ pub const GUARDS: &[Guard] = &[
     guard(
         "leftover hunt",
         "an environment that is not whole is read again",
-        ("src/action/table.rs", "Ok(if is_whole {", "Ok(if is_whole || bytes.len() < usize::MAX {"),
+        (
+            "src/action/table.rs",
+            "Ok(if is_whole(&stat, bytes.len()) {",
+            "Ok(if is_whole(&stat, bytes.len()) || bytes.len() < usize::MAX {",
+        ),
         &["--lib", "action::table::tests::marks_are_seen_while_one_program_makes_way_for_the_next"],
     ),
     guard(
@@ -685,5 +689,41 @@ pub const GUARDS: &[Guard] = &[
         "a webhook's signature covers its time",
         ("src/notify/webhook.rs", "mac.update(timestamp.as_bytes());", "mac.update(b\"\");"),
         &["--lib", "notify::webhook::tests::the_signature_is_what_openssl_computes"],
+    ),
+    guard(
+        "provenance",
+        "what a log says is free text and starts nothing",
+        ("src/event/plan/look.rs", "            Self::Log(_) => true,", "            Self::Log(_) => false,"),
+        &["--test", "cli", "sentinel::what_a_log_says_is_kept_and_starts_nothing"],
+    ),
+    guard(
+        "no repetition",
+        "a heartbeat that is sent again does not count",
+        (
+            "src/sentinel/heartbeat.rs",
+            "row.last.filter(|last| at_ms <= last.at_ms)",
+            "row.last.filter(|last| at_ms == 0 && at_ms <= last.at_ms)",
+        ),
+        &["--lib", "sentinel::heartbeat::tests::replayed_delayed_and_future_beats_do_not_make_anybody_live"],
+    ),
+    guard(
+        "no repetition",
+        "a sentinel that comes back goes on from its edge",
+        (
+            "src/remediator/bootstrap.rs",
+            "            let edges = edges(&audit.sentinels());",
+            "            let edges = edges(&Default::default());",
+        ),
+        &["--test", "cli", "sentinel::one_that_is_taken_out_and_put_back_goes_on_from_its_edge"],
+    ),
+    guard(
+        "leftover hunt",
+        "what a crashed daemon looked or told people with is ended, and nobody else's",
+        (
+            "src/action/program.rs",
+            "table::mark(stat.pid, PROGRAM_MARK).as_ref() == Some(&ours)",
+            "table::mark(stat.pid, PROGRAM_MARK).is_some()",
+        ),
+        &["--lib", "action::look::tests::what_a_crashed_daemon_left_is_ended_as_a_group_and_nobody_elses"],
     ),
 ];

@@ -62,8 +62,9 @@ fn observation() -> Observation {
     Observation {
         verdict: Verdict::Unknown,
         evidence: text(l::EVIDENCE_BYTES_MAX),
-        // Their names are the probes' own words.
-        values: (0..8).map(|n| (format!("{n:016}"), -(INTEGER as i64))).collect(),
+        values: (0..l::LOOK_VALUES_MAX)
+            .map(|n| (format!("{n:0w$}", w = l::VALUE_NAME_BYTES_MAX), -(INTEGER as i64)))
+            .collect(),
     }
 }
 fn statement() -> SignedStatement {
@@ -204,6 +205,17 @@ fn of_the_process_and_its_content() -> Vec<Event> {
         SentinelStarted { sentinel: id(), digest: digest() }.into(),
         SentinelLost { sentinel: id(), reason: line() }.into(),
         SentinelBlind { sentinel: id(), evidence: line() }.into(),
+        SentinelGranted {
+            sentinel: id(),
+            subsystems: vec![name(); l::GRANT_SUBSYSTEMS_MAX],
+            token: BLOB,
+            by: name(),
+            reason: line(),
+            statement: statement(),
+        }
+        .into(),
+        SentinelGrantRevoked { sentinel: id(), by: name(), reason: line() }.into(),
+        HeartbeatHeard { heartbeat: id(), by: Source::Person(name()), at_ms: INTEGER }.into(),
         ServiceStarted {
             service: id(),
             digest: digest(),

@@ -76,3 +76,10 @@ fn a_failed_unit_becomes_a_report_with_and_without_a_daemon() {
     assert_eq!(nginx["attributes"]["result"], "exit-code");
     assert_eq!(target("backup@daily.service")["attributes"]["result"], "");
 }
+
+#[test]
+fn the_package_brings_the_template_to_where_systemd_looks() {
+    let manifest = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
+    let asset = format!("[\"tools/packaging/{UNIT}\", \"usr/lib/systemd/system/\", \"644\"]");
+    assert!(manifest.expect("Cargo.toml").contains(&asset), "{asset}");
+}

@@ -17,9 +17,10 @@ const LISTS: &[(&str, &[&str])] = &[
     ("src/runbook/checks", &[]),
     (
         "src/action",
-        &["group", "leftovers", "output", "pace", "permit", "root", "sandbox", "supervisor", "table"],
+        &["group", "leftovers", "look", "output", "pace", "permit", "root", "sandbox", "supervisor", "table"],
     ),
-    ("src/sentinel", &["hysteresis", "watch"]),
+    ("src/runbook/probe", &[]),
+    ("src/sentinel", &["blocking", "hysteresis", "kept", "live", "rhythm", "watch"]),
     ("src/notify", &[]),
     ("src/api/routes", &[]),
 ];

@@ -27,6 +27,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/v1/control/break", signed(Control::Break))
         .route("/v1/control/rotate-key", signed(Control::RotateKey))
         .route("/v1/control/rerun", signed(Control::Rerun))
+        .route("/v1/control/grant", signed(Control::Grant))
         .route("/v1/incidents/{id}/close", post(close))
 }
 

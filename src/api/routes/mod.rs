@@ -10,6 +10,7 @@ mod incidents;
 mod ingest;
 mod locks;
 mod receipts;
+mod sentinels;
 mod status;
 
 use axum::Router;
@@ -34,6 +35,7 @@ pub(super) fn guarded() -> Router<Api> {
         .merge(control::routes())
         .merge(channels::routes())
         .merge(ingest::routes())
+        .merge(sentinels::routes())
 }
 
 /// Routes that do not.

@@ -6,6 +6,7 @@ mod incidents;
 mod locks;
 mod page;
 mod receipt;
+mod sentinels;
 mod status;
 
 pub use explain::{AuthorityView, DecisionView, ExplainView, HoldView, LimitView, LinkView};

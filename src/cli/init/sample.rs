@@ -87,18 +87,22 @@ successes: 1
 report: {subsystem: service, code: HTTP_WEDGED, target: demo-web, severity: error, summary: "demo-web does not answer on /health"}
 "#;
 
-// More failures than the other two: a dead or wedged service is theirs, and is healed before this one speaks.
+// A dead or wedged service is for the other two: without an answer nothing is known of the data.
 const SENTINEL_DATA: &str = r#"v: 1
 kind: sentinel
 id: demo-web-data
 title: Does the sample service serve intact data?
 proposal: demo-web
 probe:
-  http: {url: "http://127.0.0.1:@PORT@/data"}
+  setpoint:
+    of: {http: {url: "http://127.0.0.1:@PORT@/data"}}
+    value: status
+    high: 200
   timeout: 400ms
 every: 250ms
-failures: 8
+failures: 2
 successes: 1
+unknowns: 100
 report: {subsystem: service, code: DATA_CORRUPTED, target: demo-web, severity: error, summary: "demo-web says that its data file is damaged"}
 "#;
 

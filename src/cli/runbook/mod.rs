@@ -5,7 +5,7 @@ pub(super) mod folder;
 mod lint;
 mod list;
 mod new;
-mod recorded;
+pub(super) mod recorded;
 mod show;
 mod sign;
 mod test;

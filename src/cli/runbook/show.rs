@@ -6,7 +6,7 @@ use super::recorded::Recorded;
 use super::{folder, view};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
-use crate::runbook::model::{Probe, ProbeLook, ProcessProbe, Step, Verification};
+use crate::runbook::model::{Step, Verification};
 use crate::runbook::{Catalog, Entry, Kind, Runbook};
 
 /// Arguments.
@@ -120,7 +120,7 @@ fn resolve(runbook: &Runbook) -> Resolved {
         preconditions: runbook
             .preconditions
             .iter()
-            .map(|p| format!("{}: {} of {}", p.id, p.expect, look(&p.probe)))
+            .map(|p| format!("{}: {} of {}", p.id, p.expect, p.probe.says()))
             .collect(),
         steps: steps.collect(),
         verification: proof.as_ref().map(verification),
@@ -138,21 +138,7 @@ fn verification(v: &Verification) -> String {
         0 => "not watched afterwards".to_owned(),
         _ => format!("watched for {} afterwards", v.watch),
     };
-    format!("{looks} good looks in a row, from {settle} on, within {within}, at {}; {watch}", look(&v.probe))
-}
-
-fn look(probe: &Probe) -> String {
-    match probe.look() {
-        Some(ProbeLook::Process(ProcessProbe::Service(id))) => format!("the process of service {id}"),
-        Some(ProbeLook::Process(ProcessProbe::PidFile(path))) => format!("the process named in {path}"),
-        Some(ProbeLook::Process(ProcessProbe::Name(name))) => format!("processes called {name}"),
-        Some(ProbeLook::Http(http)) => {
-            let body = http.expect_body.as_ref().map(|text| format!(" with `{text}`")).unwrap_or_default();
-            format!("{} answering {:?}{body}", http.url, http.expect_status)
-        }
-        Some(ProbeLook::Service(id)) => format!("what service {id} declares as its probe"),
-        None => String::new(),
-    }
+    format!("{looks} good looks in a row, from {settle} on, within {within}, at {}; {watch}", v.probe.says())
 }
 
 fn print(report: &Report) -> Result<(), Failure> {

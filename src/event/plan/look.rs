@@ -1,7 +1,8 @@
-//! What an eye looks at, resolved: one variant per probe kind.
+//! What an eye looks at, resolved: one variant per probe kind. Bounds that nobody set are absent.
 
 use serde::{Deserialize, Serialize};
 
+use super::RunPlan;
 use crate::base::time::Span;
 
 /// A look at a target, and how long it may take.
@@ -23,6 +24,36 @@ pub enum LookPlan {
     Process(ProcessLook),
     /// Does a URL answer as expected?
     Http(HttpLook),
+    /// Does a port take connections?
+    Tcp(TcpLook),
+    /// Is a file there, and of the right age, size and growth?
+    File(Box<FileLook>),
+    /// Has a file system room?
+    Disk(DiskLook),
+    /// Is there memory, or does a process take too much of it?
+    Memory(MemoryLook),
+    /// Has a process file descriptors left?
+    Fd(FdLook),
+    /// What does a program say?
+    Run(Box<RunPlan>),
+    /// Did somebody say in time that he lives?
+    Heartbeat(HeartbeatLook),
+    /// Does a log hold certain words?
+    Log(LogLook),
+    /// Is a value that another look measures within its band?
+    Setpoint(SetpointLook),
+}
+
+impl LookPlan {
+    /// Whether what it says is free text: whoever can write the text would decide what it says. Such a report
+    /// is kept and shown, and never starts an action.
+    pub fn is_free_text(&self) -> bool {
+        match self {
+            Self::Log(_) => true,
+            Self::Setpoint(setpoint) => setpoint.of.is_free_text(),
+            _ => false,
+        }
+    }
 }
 
 /// Which process.
@@ -58,4 +89,142 @@ pub struct HttpLook {
     pub expect_status: Vec<u16>,
     /// Text that the first 64 KiB of the body must contain.
     pub expect_body: Option<String>,
+}
+
+/// Which port.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TcpLook {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Text sent once connected.
+    pub send: Option<String>,
+    /// Text that must be among the first 4 KiB that come back.
+    pub expect: Option<String>,
+}
+
+/// Which file, and what of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileLook {
+    /// Absolute path. A symbolic link is followed.
+    pub path: String,
+    /// Whether it must be there (true) or must not (false).
+    pub exists: bool,
+    /// Longest time since it was last written.
+    pub max_age: Option<Span>,
+    /// Smallest size in bytes.
+    pub min_size_bytes: Option<u64>,
+    /// Largest size in bytes.
+    pub max_size_bytes: Option<u64>,
+    /// Growth within a time.
+    pub growth: Option<GrowthLook>,
+}
+
+/// How much a file may, or must, grow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrowthLook {
+    /// Measured over at least this time; until then the growth is unknown.
+    pub over: Span,
+    /// Least growth in bytes in that time.
+    pub min_bytes: Option<u64>,
+    /// Most growth in bytes in that time.
+    pub max_bytes: Option<u64>,
+}
+
+/// Which file system, and what must be left of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiskLook {
+    /// Any path on it.
+    pub path: String,
+    /// Bytes that must be free for ordinary users.
+    pub min_free_bytes: Option<u64>,
+    /// The same in whole percent of all bytes.
+    pub min_free_percent: Option<u8>,
+    /// Inodes that must be free, in whole percent of all.
+    pub min_free_inodes_percent: Option<u8>,
+}
+
+/// Which memory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum MemoryLook {
+    /// The machine's.
+    System {
+        /// Bytes that must be available.
+        min_available_bytes: Option<u64>,
+        /// The same in whole percent of all.
+        min_available_percent: Option<u8>,
+    },
+    /// What a process and its children hold.
+    Process {
+        /// Which.
+        of: ProcessLook,
+        /// Resident bytes at most.
+        max_rss_bytes: u64,
+    },
+}
+
+/// Whose file descriptors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FdLook {
+    /// Which process, and its children.
+    pub of: ProcessLook,
+    /// Most that may be open, in whole percent of the process's own limit.
+    pub max_percent: Option<u8>,
+    /// Most that may be open.
+    pub max_open: Option<u64>,
+}
+
+/// Whose sign of life.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeartbeatLook {
+    /// Its name in `POST /v1/heartbeats/NAME`.
+    pub name: String,
+    /// Longest time since the last beat, or since the daemon's start.
+    pub max_age: Span,
+}
+
+/// Which words in which log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogLook {
+    /// Absolute path, followed across rotation and truncation.
+    pub path: String,
+    /// The words.
+    pub words: LogWords,
+    /// Lines that count as too many …
+    pub count: u64,
+    /// … within this time.
+    pub within: Span,
+}
+
+/// What a line must hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LogWords {
+    /// This text.
+    Contains(String),
+    /// A match of this regular expression (linear time, bounded size).
+    Matches(String),
+}
+
+/// Which value of which look, and its band.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetpointLook {
+    /// What measures it.
+    pub of: Box<LookPlan>,
+    /// The name of the value.
+    pub value: String,
+    /// Least good value.
+    pub low: Option<i64>,
+    /// Most good value.
+    pub high: Option<i64>,
 }

@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 
 pub use action::{ActionPlan, Rlimits, RunPlan, ServicePlan, ServiceVerb};
 pub use group::GroupPlan;
-pub use look::{HttpLook, LookPlan, ProbePlan, ProcessLook};
+pub use look::{
+    DiskLook, FdLook, FileLook, GrowthLook, HeartbeatLook, HttpLook, LogLook, LogWords, LookPlan, MemoryLook,
+    ProbePlan, ProcessLook, SetpointLook, TcpLook,
+};
 pub use retry::RetryPlan;
 pub use work::{FilePlan, FileWork, HttpMethod, HttpPlan, NotifyPlan, SignalName, SignalPlan, WaitPlan};
 

@@ -20,6 +20,8 @@ mod targets;
 mod undo;
 mod verification;
 
+pub use matcher::is_subsystem;
+
 use super::model::{Action, Content, Kind, Probe, Run, Runbook, Sentinel, Service, Step};
 use super::problem::{Problem, Source, likely};
 use super::yaml::{self, Positions};
@@ -90,10 +92,22 @@ impl<'a> Lint<'a> {
             let undo = step.undo.as_ref().and_then(|undo| undo.run.as_ref());
             runs.extend(undo.map(|run| (format!("steps[{index}].undo.run"), run)));
         }
+        for (path, probe) in self.probes() {
+            runs.extend(probe.run.iter().map(|run| (format!("{path}.run"), run)));
+        }
         runs
     }
-    /// Every look that the file takes, with its path.
+    /// Every look that the file takes, with its path; a set-point's own look as well.
     fn probes(&self) -> Vec<(String, &'a Probe)> {
+        let mut probes = self.outer_probes();
+        let inner = probes
+            .iter()
+            .filter_map(|(path, probe)| probe.inner().map(|inner| (format!("{path}.setpoint.of"), inner)));
+        let inner: Vec<_> = inner.collect();
+        probes.extend(inner);
+        probes
+    }
+    fn outer_probes(&self) -> Vec<(String, &'a Probe)> {
         match self.content {
             Content::Service(service) => vec![("probe".into(), &service.probe)],
             Content::Sentinel(sentinel) => vec![("probe".into(), &sentinel.probe)],

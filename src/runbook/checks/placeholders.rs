@@ -1,8 +1,9 @@
 //! Placeholders are known ones and stand only where they are resolved.
 
 use super::Lint;
-use crate::runbook::model::{Probe, ProbeLook, ProcessProbe, Step};
+use crate::runbook::model::{Probe, ProbeLook, Step};
 use crate::runbook::placeholder::{Allowed, check as check_text};
+use crate::runbook::probe::Filled;
 use crate::runbook::steps::Texts;
 
 /// The check.
@@ -67,18 +68,20 @@ fn probe_texts<'a>(
     allowed: Allowed,
     out: &mut Vec<(String, &'a str, Allowed)>,
 ) {
-    match probe.look() {
-        Some(ProbeLook::Http(http)) => {
-            out.push((format!("{path}.http.url"), &http.url, allowed));
-            out.extend(http.expect_body.iter().map(|t| {
-                let at = format!("{path}.http.expect_body");
-                (at, t.as_str(), Allowed::Nothing)
-            }));
+    let Some(look) = probe.look() else { return };
+    let path = format!("{path}.{}", look.word());
+    match (look, look.spelling()) {
+        (ProbeLook::Service(service), _) => out.push((path, service, allowed)),
+        (_, None) => {}
+        (_, Some(spelling)) => {
+            for (key, text, filled) in spelling.texts() {
+                let at = if key.is_empty() { path.clone() } else { format!("{path}.{key}") };
+                match filled {
+                    Filled::Yes => out.push((at, text, allowed)),
+                    Filled::No => out.push((at, text, Allowed::Nothing)),
+                    Filled::Elsewhere => {}
+                }
+            }
         }
-        Some(ProbeLook::Service(service)) => out.push((format!("{path}.service"), service, allowed)),
-        Some(ProbeLook::Process(
-            ProcessProbe::Service(text) | ProcessProbe::PidFile(text) | ProcessProbe::Name(text),
-        )) => out.push((format!("{path}.process"), text, allowed)),
-        None => {}
     }
 }

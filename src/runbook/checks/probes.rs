@@ -1,7 +1,8 @@
-//! Looks look at exactly one thing, in a way that can give an answer.
+//! Looks look at exactly one thing, in a way that can give an answer. What each kind asks of itself stands with
+//! its spelling (`runbook::probe`).
 
 use super::Lint;
-use crate::runbook::model::{Content, HttpProbe, ProbeLook, ProcessProbe};
+use crate::runbook::model::{Content, ProbeLook};
 
 /// The check.
 pub fn check(lint: &mut Lint) {
@@ -13,52 +14,24 @@ pub fn check(lint: &mut Lint) {
                 "write a timeout above 0, such as 2s",
             );
         }
-        match probe.look() {
-            None => {
-                let help = format!("write one of: {}", ProbeLook::WORDS.join(", "));
-                lint.report(&path, "a probe must look at exactly one thing", help);
-            }
-            Some(ProbeLook::Http(http)) => check_http(lint, &path, http),
-            Some(ProbeLook::Process(ProcessProbe::PidFile(file)))
-                if !(file.starts_with('/') || file.starts_with("${home}")) =>
-            {
-                lint.report(&path, "the pid file must be an absolute path", "begin it with / or ${home}");
-            }
-            Some(ProbeLook::Service(_)) if matches!(lint.content, Content::Service(_)) => {
-                lint.report(
-                    &path,
-                    "a service's own probe cannot be a service's probe",
-                    "write `http` or `process`",
-                );
-            }
-            Some(ProbeLook::Process(ProcessProbe::Service(name) | ProcessProbe::Name(name)))
-                if name.is_empty() =>
-            {
-                lint.report(&path, "the name is empty", "name what is looked at");
-            }
-            Some(_) => {}
+        let Some(look) = probe.look() else {
+            let help = format!("write one of: {}", ProbeLook::WORDS.join(", "));
+            lint.report(&path, "a probe must look at exactly one thing", help);
+            continue;
+        };
+        if let (ProbeLook::Service(_), Content::Service(_)) = (look, lint.content) {
+            let what = "a service's own probe cannot be a service's probe";
+            lint.report(&path, what, "write another kind of probe, such as `http` or `process`");
         }
-    }
-}
-
-fn check_http(lint: &mut Lint, path: &str, http: &HttpProbe) {
-    if !(http.url.starts_with("http://") || http.url.starts_with("https://")) || http.url.contains([' ', '@'])
-    {
-        let help = "begin it with http:// or https://; no blanks, no user name";
-        lint.report(&format!("{path}.http.url"), "not a URL that can be looked at", help);
-    }
-    if http.expect_status.is_empty() || http.expect_status.iter().any(|code| !(100..=599).contains(code)) {
-        lint.report(
-            &format!("{path}.http.expect_status"),
-            "no status could be expected",
-            "list codes from 100 to 599",
-        );
-    }
-    if http.expect_body.as_deref().is_some_and(|text| text.is_empty() || text.len() > 1024) {
-        lint.report(
-            &format!("{path}.http.expect_body"),
-            "empty or too long",
-            "1 to 1024 bytes, or leave it out",
-        );
+        let is_log = matches!(look, ProbeLook::Log(_));
+        if is_log && !matches!(lint.content, Content::Sentinel(_)) {
+            let what = "a log says free text, on which nothing may be decided";
+            lint.report(&path, what, "look at the thing itself; a log can only be watched by a sentinel");
+        }
+        for wrong in look.spelling().map(|spelling| spelling.problems()).unwrap_or_default() {
+            let at = format!("{path}.{}", look.word());
+            let at = if wrong.at.is_empty() { at } else { format!("{at}.{}", wrong.at) };
+            lint.report(&at, wrong.what, wrong.help);
+        }
     }
 }

@@ -2,15 +2,14 @@
 //! resolved. The doc comments here are the documentation of the keys: they become the JSON Schemas.
 //! Not for what a value may be (`checks`) nor for what is done in the end (`event::plan`).
 
-mod probe;
 mod proposal;
 mod runbook;
 mod sentinel;
 mod service;
 mod step;
 
+pub use super::probe::{HttpProbe, Probe, ProbeLook, ProcessProbe};
 pub use super::steps::{Run, ServiceStep};
-pub use probe::{HttpProbe, Probe, ProbeLook, ProcessProbe};
 pub use proposal::{May, Proposal};
 pub use runbook::{
     BlastRadius, Limits, Matcher, ModelTier, Platform, Precondition, Runbook, Rung, TrustLevel, Verification,

@@ -117,6 +117,10 @@ fn signals_and_waits_are_resolved_and_checked() {
         ("wait: {until: {probe: {service: '${nope}'}, within: 5s}}", "no placeholder"),
         ("wait: {until: {probe: {service: web}, within: 5s, every: 0s}}", "no pause"),
         ("notify: {channel: Pager, message: x}", "cannot be a channel's name"),
+        ("wait: {until: {probe: {log: {path: /x, contains: y}}, within: 5s}}", "free text"),
+        ("wait: {until: {probe: {run: {argv: [look]}}, within: 5s}}", "an absolute path"),
+        ("wait: {until: {probe: {run: {argv: [/x], env: {A: '${nope}'}}}, within: 5s}}", "no placeholder"),
+        ("wait: {until: {probe: {tcp: {host: '${each}', port: 1}}, within: 5s}}", "only a step with"),
         ("notify: {channel: log, message: ''}", "empty"),
         ("notify: {channel: log, message: x}, wait: {for: 1s}", "exactly one thing"),
     ] {
@@ -208,6 +212,19 @@ fn a_step_for_several_targets_becomes_one_for_each_with_a_lock_and_a_look_of_its
     assert_eq!(plan.group_of(6), None);
     let twice = catalog.plan(entry, &seen("web-3", &[]), PlanFor::Live);
     assert!(matches!(twice, Err(PlanError::Targets { .. })), "{twice:?}");
+}
+
+#[test]
+fn any_look_may_check_each_target_and_names_it() {
+    let own = "{setpoint: {of: {run: {argv: [/bin/look, \"${each}\"]}}, value: queue, high: 3}}";
+    let steps = plan(&EACH.replacen("{process: {name: \"${each}\"}}", own, 1), &[]).expect("a plan");
+    let ActionPlan::Wait(WaitPlan::Until { probe, .. }) = &steps[5].action else { panic!("a look") };
+    let LookPlan::Setpoint(setpoint) = &probe.look else { panic!("a set-point") };
+    let LookPlan::Run(run) = &*setpoint.of else { panic!("a program") };
+    assert_eq!(run.argv, ["/bin/look", "web-3"]);
+    let log = EACH.replacen("{process: {name: \"${each}\"}}", "{log: {path: /x, contains: y}}", 1);
+    let found = checks::read("runbooks/x.yaml", runbook(&log).as_bytes()).err().map(|r| r.problems);
+    assert!(found.unwrap_or_default().iter().any(|p| p.to_string().contains("free text")));
 }
 
 #[test]
