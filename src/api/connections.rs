@@ -9,12 +9,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::serve::Listener;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 
-use crate::base::limits::CONNECTIONS_MAX;
+use crate::base::limits::{CONNECTIONS_MAX, FILES_WANTED, SEND_BUFFER_BYTES};
 
 /// A connection on which nothing moves for this long is closed; longer than any answer takes.
 const IDLE_MAX: Duration = Duration::from_secs(60);
@@ -29,7 +30,7 @@ pub(super) struct Bounded {
 impl Bounded {
     /// With the bounds of the product.
     pub fn new(listener: TcpListener) -> Self {
-        Self::with(listener, CONNECTIONS_MAX, IDLE_MAX)
+        Self::with(listener, room(), IDLE_MAX)
     }
     fn with(listener: TcpListener, at_once: usize, idle_max: Duration) -> Self {
         Self { listener, room: Arc::new(Semaphore::new(at_once)), idle_max }
@@ -44,6 +45,9 @@ impl Listener for Bounded {
         // Nobody closes the semaphore; if somebody did, connections would be accepted without bound.
         let room = Arc::clone(&self.room).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
+        // Without either the answers are the same, later or in more memory.
+        let _ = stream.set_nodelay(true);
+        let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
         let idle = Box::pin(sleep(self.idle_max));
         (Connection { stream, idle, idle_max: self.idle_max, _room: room }, address)
     }
@@ -51,6 +55,20 @@ impl Listener for Bounded {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
+}
+
+/// How many connections there is room for, once the system was asked for more file descriptors.
+fn room() -> usize {
+    let mut limit = getrlimit(Resource::Nofile);
+    let wanted = limit.maximum.unwrap_or(FILES_WANTED).min(FILES_WANTED);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let more = Rlimit { current: Some(wanted), maximum: limit.maximum };
+        if setrlimit(Resource::Nofile, more).is_ok() {
+            limit.current = Some(wanted);
+        }
+    }
+    let half = limit.current.map_or(CONNECTIONS_MAX as u64, |current| current / 2);
+    usize::try_from(half).unwrap_or(CONNECTIONS_MAX).clamp(1, CONNECTIONS_MAX)
 }
 
 /// One connection and its place among those that may be open.

@@ -19,8 +19,8 @@ const TIME_MAX: Duration = Duration::from_secs(30);
 /// What is thrown away of a body that is too large; a sender of more is cut off.
 const DRAINED_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
-/// Time limit and headers.
-pub(super) async fn bounds(request: Request, next: Next) -> Response {
+/// Time limit, headers, and the count of requests.
+pub(super) async fn bounds(State(api): State<Api>, request: Request, next: Next) -> Response {
     let mut response = match tokio::time::timeout(TIME_MAX, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
@@ -28,6 +28,7 @@ pub(super) async fn bounds(request: Request, next: Next) -> Response {
             Problem::new(problem::TIMEOUT, detail).retry_after(5).into_response()
         }
     };
+    api.requests.count(response.status().as_u16());
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -4,9 +4,14 @@
 mod auth;
 mod connections;
 mod daemon;
+mod document;
 mod guard;
+mod metrics;
+mod operation;
 mod problem;
+mod query;
 mod routes;
+mod stream;
 pub mod tokens;
 
 use std::future::Future;
@@ -16,6 +21,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 
 pub use daemon::{Answer, Daemon};
+pub use document::document;
 pub use problem::Problem;
 pub use tokens::{Bearer, Tokens};
 
@@ -26,6 +32,8 @@ use crate::audit::{self, Audit};
 struct Api {
     daemon: Arc<dyn Daemon>,
     tokens: Arc<Tokens>,
+    stream: Arc<stream::Hub>,
+    requests: Arc<metrics::Requests>,
 }
 
 impl Api {
@@ -66,17 +74,18 @@ impl Api {
 /// Everything, as one service.
 fn router(api: Api) -> Router {
     let guarded = routes::guarded()
+        .into_router()
         .layer(axum::middleware::from_fn_with_state(api.clone(), guard::node))
         .layer(axum::middleware::from_fn_with_state(api.clone(), auth::bearer));
     Router::new()
         .merge(guarded)
-        .merge(routes::open())
+        .merge(routes::open().into_router())
         .method_not_allowed_fallback(guard::method_not_allowed)
         .fallback(guard::not_found)
         .layer(axum::extract::DefaultBodyLimit::max(crate::base::limits::REQUEST_BYTES_MAX))
         .layer(axum::middleware::from_fn(guard::text_path))
         .layer(axum::middleware::from_fn(guard::size))
-        .layer(axum::middleware::from_fn(guard::bounds))
+        .layer(axum::middleware::from_fn_with_state(api.clone(), guard::bounds))
         .with_state(api)
 }
 
@@ -87,6 +96,17 @@ pub async fn serve(
     tokens: Tokens,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let api = Api { daemon: Arc::new(daemon), tokens: Arc::new(tokens) };
+    let stream = Arc::new(stream::Hub::new());
+    let api = Api {
+        daemon: Arc::new(daemon),
+        tokens: Arc::new(tokens),
+        stream: Arc::clone(&stream),
+        requests: Arc::default(),
+    };
+    let shutdown = async move {
+        shutdown.await;
+        // A stream ends when it is told to; the server waits for every answer that is under way.
+        stream.stop();
+    };
     axum::serve(connections::Bounded::new(listener), router(api)).with_graceful_shutdown(shutdown).await
 }

@@ -3,13 +3,14 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::audit;
 use crate::remediator::Rejection;
 
 /// The body of an error.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// Version of this shape.
     pub v: u32,
@@ -41,7 +42,7 @@ pub struct Problem {
 }
 
 /// One line per code: status, code, title, hint.
-type Kind = (StatusCode, &'static str, &'static str, &'static str);
+pub(super) type Kind = (StatusCode, &'static str, &'static str, &'static str);
 
 /// No Authorization header.
 pub(super) const NO_TOKEN: Kind = (
@@ -164,6 +165,20 @@ pub(super) const REBUILDING: Kind = (
     "The journal's indexes are being rebuilt",
     "try again after Retry-After; /v1/audit works meanwhile",
 );
+/// A place that this journal does not have.
+pub(super) const POSITION_GONE: Kind = (
+    StatusCode::GONE,
+    "POSITION_GONE",
+    "That place is not in this journal",
+    "begin again from the start (`after=-1`), or go on behind the head that /v1/status names",
+);
+/// As many streams as there may be.
+pub(super) const TOO_MANY_STREAMS: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "TOO_MANY_STREAMS",
+    "Too many streams are open",
+    "try again after Retry-After, or read pages of /v1/audit",
+);
 /// The view lags.
 pub(super) const BEHIND: Kind = (
     StatusCode::SERVICE_UNAVAILABLE,
@@ -265,6 +280,15 @@ impl From<Rejection> for Box<Problem> {
                 reason,
             } => Problem::new(
                 (StatusCode::CONFLICT, code, "It does not fit what is", "`remediator status` shows what is"),
+                reason,
+            ),
+            Rejection::Refused { code: code @ "NOT_NOW", reason } => Problem::new(
+                (
+                    StatusCode::CONFLICT,
+                    code,
+                    "It cannot be done now",
+                    "mend what the detail names, then order it again with a new statement",
+                ),
                 reason,
             ),
             Rejection::Refused { code, reason } => Problem::new(

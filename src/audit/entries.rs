@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::tail::Tail;
 use crate::base::digest::Blake3;
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::Record;
@@ -53,7 +55,7 @@ impl Error {
 }
 
 /// How the journal itself is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
     /// Why nothing can be appended any more.
     pub sealed: Option<String>,
@@ -94,6 +96,10 @@ pub trait Entries: Send + Sync {
     fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error>;
     /// How the journal itself is.
     fn health(&self) -> Health;
+    /// A place of its own behind a seq, when the source has such places.
+    fn tail(&self, _after: Option<Seq>) -> Option<Box<dyn Tail>> {
+        None
+    }
     /// New decoded entries after a seq; waits up to `patience` for the first. `None` = there will be no more.
     fn follow(&self, after: Option<Seq>, patience: Duration) -> Result<Option<Vec<Record>>, Error>;
 }

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::entries::{Entries, Error, Head, Health};
+use super::tail::Tail;
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::Record;
 use crate::journal::{self, IntentJournal, Line, Space, Subscription};
@@ -56,6 +57,16 @@ pub(super) fn decode(line: &Line) -> Result<Record, Error> {
     parsed.record().map_err(|e| Error::Journal { what: what(), source: Box::new(e) })
 }
 
+/// A place in the segments.
+struct Following(Subscription);
+
+impl Tail for Following {
+    fn next(&mut self, patience: Duration) -> Result<Option<Vec<(Seq, String)>>, Error> {
+        let lines = self.0.next(patience).map_err(failed("what is new"))?;
+        Ok(Some(lines.into_iter().map(|line| (line.seq(), line.as_str().to_owned())).collect()))
+    }
+}
+
 impl Entries for Live {
     fn head(&self) -> Result<Option<Head>, Error> {
         let journal::Head { seq, hash } = self.journal.head();
@@ -89,6 +100,9 @@ impl Entries for Live {
         };
         let damage = self.journal.damage().map(|d| format!("read-only because of damage: {d}"));
         Health { sealed: self.journal.sealed().or(damage), space: space.into() }
+    }
+    fn tail(&self, after: Option<Seq>) -> Option<Box<dyn Tail>> {
+        Some(Box::new(Following(self.journal.subscribe(after))))
     }
     fn follow(&self, after: Option<Seq>, patience: Duration) -> Result<Option<Vec<Record>>, Error> {
         let mut place = self.subscription.lock().unwrap_or_else(PoisonError::into_inner);

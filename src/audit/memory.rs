@@ -44,13 +44,17 @@ impl Memory {
 
 fn line(record: &Record) -> Result<String, Error> {
     let journal = |source| Error::Journal { what: "write a line".into(), source: Box::new(source) };
-    let data: serde_json::Value =
-        serde_json::from_str(&record.event.data().map_err(journal)?).map_err(journal)?;
-    let line = serde_json::json!({
-        "v": 1, "seq": record.seq, "time": record.at.time_us, "kind": record.event.kind(),
-        "kv": record.event.kv(), "incident": record.incident, "cause": record.cause, "data": data,
-    });
-    Ok(line.to_string())
+    let text = |value: serde_json::Result<String>| value.map_err(journal);
+    let Record { seq, at, boot, node, .. } = record;
+    let (kind, kv) = (record.event.kind(), record.event.kv());
+    let incident = text(serde_json::to_string(&record.incident))?;
+    let cause = text(serde_json::to_string(&record.cause))?;
+    let data = text(record.event.data())?;
+    let (prev, key, sig) = (Blake3::ZERO, "0".repeat(16), "A".repeat(86));
+    Ok(format!(
+        r#"{{"v":1,"seq":{seq},"time":{},"mono":{},"boot":"{boot}","node":"{node}","kind":"{kind}","kv":{kv},"incident":{incident},"cause":{cause},"data":{data},"synced":null,"prev":"{prev}","key":"{key}","sig":"{sig}=="}}"#,
+        at.time_us, at.mono_ms
+    ))
 }
 
 impl Entries for Memory {

@@ -8,11 +8,16 @@ pub mod memory;
 mod offline;
 mod projection;
 mod say;
+mod tail;
+mod tally;
 pub mod views;
 
+pub use crate::context::IncidentState;
 pub use entries::{Entries, Error, Head, Health};
 pub use projection::Audit;
 pub use say::say;
+pub use tail::Tail;
+pub use tally::{Histogram, INCIDENT_BOUNDS_MS, STEP_BOUNDS_MS, Tally};
 pub use views::{
     EntryView, ExplainView, IncidentFilter, IncidentList, IncidentSummary, IncidentView, LockState, LockView,
     LocksView, Page, ReceiptView, StatusView,

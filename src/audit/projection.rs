@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::entries::{Entries, Error};
 use super::live::Live;
+use super::tally::Tally;
 use crate::base::ids::{Receipt, Seq};
 use crate::context::{Senders, World};
 use crate::event::{Event, Record};
@@ -29,6 +30,7 @@ struct Inner {
     entries: Arc<dyn Entries>,
     world: RwLock<World>,
     recent: Mutex<Recent>,
+    tally: Mutex<Tally>,
     folded: Mutex<Option<Seq>>,
     moved: Condvar,
 }
@@ -82,8 +84,9 @@ impl Audit {
     /// A world that is already folded to the end of `entries`, and stays as it is.
     pub fn still(entries: Arc<dyn Entries>, world: World) -> Self {
         let folded = Mutex::new(world.next_seq.checked_sub(1));
-        let (world, moved, recent) = (RwLock::new(world), Condvar::new(), Mutex::default());
-        Self { inner: Arc::new(Inner { entries, world, recent, folded, moved }) }
+        let (world, moved) = (RwLock::new(world), Condvar::new());
+        let (recent, tally) = (Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { entries, world, recent, tally, folded, moved }) }
     }
 
     /// Waits until the entry `seq` is folded, so that an answer rests on it.
@@ -108,9 +111,18 @@ impl Audit {
         }
     }
 
+    /// What was counted since this read model began to follow.
+    pub fn tally(&self) -> Tally {
+        lock(&self.inner.tally).clone()
+    }
+
     /// The entry of a receipt that was given lately.
     pub(super) fn recent(&self, receipt: Receipt) -> Option<Seq> {
         lock(&self.inner.recent).seqs.get(&receipt).copied()
+    }
+
+    pub(super) fn shared_entries(&self) -> Arc<dyn Entries> {
+        Arc::clone(&self.inner.entries)
     }
 
     pub(super) fn entries(&self) -> &dyn Entries {
@@ -132,8 +144,11 @@ impl Inner {
         let Some(last) = records.last() else { return };
         {
             let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
+            let mut tally = lock(&self.tally);
             for record in records {
+                tally.count_told(record, &world);
                 world.apply(record);
+                tally.count(record, &world);
             }
             // Nobody reads senders' ids here, and they would be the largest part of it.
             world.senders = Senders::default();

@@ -17,7 +17,7 @@ pub struct DigestError {
 }
 
 macro_rules! digest_type {
-    ($(#[$doc:meta])* $name:ident, $prefix:literal, $expected:literal) => {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal, $expected:literal, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name([u8; 32]);
@@ -57,16 +57,24 @@ macro_rules! digest_type {
                 Self::parse(&text).map_err(de::Error::custom)
             }
         }
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern, "description": $expected })
+            }
+        }
     };
 }
 
 digest_type!(
     /// SHA-256 of a file's raw bytes, written `sha256:<64 hex>`.
-    FileDigest, "sha256:", "`sha256:` and 64 lower-case hex digits"
+    FileDigest, "sha256:", "`sha256:` and 64 lower-case hex digits", "^sha256:[0-9a-f]{64}$"
 );
 digest_type!(
     /// BLAKE3 of a blob, a line or a segment, written as 64 hex digits.
-    Blake3, "", "64 lower-case hex digits"
+    Blake3, "", "64 lower-case hex digits", "^[0-9a-f]{64}$"
 );
 
 impl FileDigest {

@@ -36,8 +36,17 @@ pub const ATTRIBUTE_NAME_BYTES_MAX: usize = 64;
 pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 512;
 /// Subsystem, target, source and similar names.
 pub const NAME_BYTES_MAX: usize = 128;
-/// Connections to the HTTP interface at once: a quarter of the usual bound on file descriptors.
-pub const CONNECTIONS_MAX: usize = 512;
+/// File descriptors that the daemon asks the system for, where it gives that many.
+pub const FILES_WANTED: u64 = 8_192;
+/// Connections to the HTTP interface at once: half of the file descriptors that are wanted, so that the journal never
+/// lacks one. Where the system gives fewer, half of those.
+pub const CONNECTIONS_MAX: usize = 4_096;
+/// Of them, streams: the other half is for questions and reports.
+pub const STREAMS_MAX: usize = 2_048;
+/// Newest lines kept at hand for streams; a reader further behind reads from the store.
+pub const STREAM_BYTES_KEPT: usize = 4 * 1024 * 1024;
+/// What the system may hold of an answer that is not read: bounds the memory of slow readers.
+pub const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// Body of a request to `POST /v1/degradations`.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
 /// Notices waiting for their channel: weeks of them at a usual rate, and a few MiB.

@@ -1,12 +1,13 @@
 //! Outside text: what other programs wrote, made safe to keep and to show.
 //! Control characters (but tab and newline) become U+FFFD; long text goes to a blob.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Blake3;
 
 /// Text from outside, in the entry or in a blob.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum OutsideText {
     /// At most [`super::limits::TEXT_INLINE_BYTES_MAX`] bytes, in the entry itself.

@@ -16,6 +16,9 @@ const ANSWER: Duration = Duration::from_secs(35);
 /// The longest that a question is waited for which can be answered without the daemon as well.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The whole time that a stream may take; what is silent for too long is noticed otherwise.
+const ENDLESS: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// Why there is no answer.
 #[derive(Debug)]
 pub enum NoAnswer {
@@ -122,6 +125,40 @@ impl Client {
         self.send(self.json(path, body))
     }
 
+    /// Begins a GET that has no end; its lines are read with [`Self::chunk`].
+    pub fn stream(&self, path: &str) -> Result<reqwest::Response, NoAnswer> {
+        let request = self.http.get(self.url(path)).header(header::ACCEPT, "application/x-ndjson");
+        let request = self.authorized(request.timeout(ENDLESS));
+        self.runtime.block_on(async {
+            let response = match tokio::time::timeout(PATIENCE, request.send()).await {
+                Ok(sent) => sent.map_err(|source| self.no_answer(source))?,
+                Err(_) => return Err(NoAnswer::Broken(self.hangs())),
+            };
+            if response.status().is_success() {
+                return Ok(response);
+            }
+            let status = response.status();
+            let text = response.text().await.map_err(|source| self.no_answer(source))?;
+            Err(self.refused(status, &text))
+        })
+    }
+
+    /// The next bytes of a stream: none within the time, or (inside) none because it is over.
+    pub fn chunk(&self, response: &mut reqwest::Response, patience: Duration) -> Option<Option<Vec<u8>>> {
+        let next = async { tokio::time::timeout(patience, response.chunk()).await };
+        match self.runtime.block_on(next) {
+            Ok(Ok(bytes)) => Some(bytes.map(|bytes| bytes.to_vec())),
+            // A connection that breaks is over, too.
+            Ok(Err(_)) => Some(None),
+            Err(_) => None,
+        }
+    }
+
+    fn hangs(&self) -> Failure {
+        Failure::new(Exit::Temporary, format!("the daemon at {} does not answer in time", self.address))
+            .hint("look at its log")
+    }
+
     fn json(&self, path: &str, body: String) -> reqwest::RequestBuilder {
         self.http.post(self.url(path)).header(header::CONTENT_TYPE, "application/json").body(body)
     }
@@ -131,10 +168,7 @@ impl Client {
     }
 
     fn send(&self, request: reqwest::RequestBuilder) -> Result<String, NoAnswer> {
-        let request = match &self.token {
-            Some(token) => request.bearer_auth(token),
-            None => request,
-        };
+        let request = self.authorized(request);
         self.runtime.block_on(async {
             let response = request.send().await.map_err(|source| self.no_answer(source))?;
             let good = response.status().is_success();
@@ -143,16 +177,27 @@ impl Client {
             if good {
                 return Ok(text);
             }
-            match serde_json::from_str(&text) {
-                Ok(problem) => Err(NoAnswer::Problem(Box::new(problem))),
-                Err(_) => {
-                    let what = format!("{} answers {status}, which remediator never does", self.address);
-                    let hint =
-                        "another program listens there: set REMEDIATOR_LISTEN or `listen` in remediator.yaml";
-                    Err(NoAnswer::Broken(Failure::new(Exit::Unavailable, what).hint(hint)))
-                }
-            }
+            Err(self.refused(status, &text))
         })
+    }
+
+    fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
+    }
+
+    fn refused(&self, status: reqwest::StatusCode, text: &str) -> NoAnswer {
+        match serde_json::from_str(text) {
+            Ok(problem) => NoAnswer::Problem(Box::new(problem)),
+            Err(_) => {
+                let what = format!("{} answers {status}, which remediator never does", self.address);
+                let hint =
+                    "another program listens there: set REMEDIATOR_LISTEN or `listen` in remediator.yaml";
+                NoAnswer::Broken(Failure::new(Exit::Unavailable, what).hint(hint))
+            }
+        }
     }
 
     fn no_answer(&self, source: reqwest::Error) -> NoAnswer {

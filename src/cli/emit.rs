@@ -76,7 +76,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     // With an id it can be handed in a second time, when nobody can tell whether the first try arrived.
     report.id.get_or_insert_with(|| format!("emit-{}", Receipt::fresh()));
     report.check().map_err(|e| Failure::new(Exit::Usage, format!("the report breaks a rule: {e}")))?;
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     let client = Client::new(&home)?;
     let body = serde_json::to_string(&report)
         .map_err(|e| Failure::new(Exit::Usage, "the report cannot be written as JSON").because(e))?;

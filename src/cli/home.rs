@@ -41,6 +41,17 @@ impl Home {
             .hint("make one with `remediator init`, or say where yours is with --home DIR"))
     }
 
+    /// One that was made to act: its daemon runs or can run. A home made from an export is refused here.
+    pub fn acting(global: &Global) -> Result<Self, Failure> {
+        let home = Self::existing(global)?;
+        if !home.is_imported() {
+            return Ok(home);
+        }
+        let what = format!("{} was made from an export: it is read-only", home.root.display());
+        Err(Failure::new(Exit::Refused, what)
+            .hint("say where the home is that the export came from with --home DIR, or make one with `remediator init`"))
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
@@ -48,6 +59,13 @@ impl Home {
     /// Journal, keys, tokens, spool.
     pub fn state(&self) -> PathBuf {
         self.root.join("state")
+    }
+    /// Name, in the state folder, of what says that this home was made from an export: it is read, never served.
+    pub const IMPORTED: &str = "imported.json";
+
+    /// See [`Self::IMPORTED`].
+    pub fn is_imported(&self) -> bool {
+        self.state().join(Self::IMPORTED).exists()
     }
     /// The person's token.
     pub fn token(&self) -> PathBuf {

@@ -13,6 +13,7 @@ mod drain;
 mod emit;
 mod exit;
 mod explain;
+mod follow;
 mod home;
 mod incident;
 mod incidents;
@@ -29,6 +30,7 @@ mod reader;
 mod restore;
 mod resume;
 mod runbook;
+mod schema;
 mod sentinel;
 mod serve;
 mod signing;
@@ -36,6 +38,7 @@ mod statement;
 mod status;
 mod target;
 mod uninstall;
+mod watch;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -121,6 +124,7 @@ commands! {
     /// See it work: a real service, really broken, healed and proved. Needs nothing.
     Demo => demo,
     Status => status,
+    Watch => watch,
     Incidents => incidents,
     Incident => incident,
     Explain => explain,
@@ -139,6 +143,7 @@ commands! {
     Lock => lock,
     /// The keys that sign the journal.
     Key => key,
+    Schema => schema,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
     Sentinel => sentinel,

@@ -21,7 +21,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     if reason.is_empty() {
         return Err(Failure::new(Exit::Usage, "a pause needs a reason").hint("--reason \"why\""));
     }
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     let client = Client::new(&home)?;
     match client.try_post("/v1/control/pause", serde_json::json!({ "reason": reason }).to_string()) {
         Ok(text) => match global.output {

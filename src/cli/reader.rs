@@ -65,6 +65,10 @@ impl Reader {
 
     /// The daemon's answer; none (with a word on stderr) when it has none to give now.
     pub fn ask(&self, path: &str) -> Result<Option<String>, Failure> {
+        if self.home.is_imported() {
+            // Its daemon, if there ever was one, is another machine's.
+            return Ok(None);
+        }
         match self.client.get(path) {
             Ok(text) => Ok(Some(text)),
             Err(NoAnswer::NoDaemon { address, .. }) => {
@@ -82,6 +86,11 @@ impl Reader {
             }
             Err(other) => Err(other.into_failure()),
         }
+    }
+
+    /// The daemon's client.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Said once, however many views a command is made of.

@@ -17,7 +17,7 @@ pub struct Args {
 
 /// Resumes.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     let text = statement::send(&home, Control::Resume, None, args.signing)?;
     // The daemon has the pause on record as lifted; the file that may have made it must not make it again.
     match std::fs::remove_file(home.paused()) {

@@ -25,7 +25,7 @@ pub struct Args {
 
 /// Serves.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     start_log()?;
     let options =
         Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };

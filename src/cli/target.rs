@@ -30,7 +30,7 @@ struct Clear {
 /// Runs the subcommand.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let Command::Clear(args) = args.command;
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     let text = statement::send(&home, Control::Clear, Some(&args.target), args.signing)?;
     match global.output {
         Output::Json => out::json(&text)?,

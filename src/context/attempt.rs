@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Illegal;
@@ -12,7 +13,7 @@ use crate::event::step::{StepFinished, StepIntended, StepOutcome};
 use crate::event::verification::{Observation, Verdict};
 
 /// Where an attempt stands (RM-9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptState {
     /// Planned; preconditions are being looked at.

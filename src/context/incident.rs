@@ -1,6 +1,7 @@
 //! The RemediationContext (RM-50): one incident as a fold, in the four parts that every face shows by name:
 //! originating signal, chosen runbook, intermediate state, verification results.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Illegal;
@@ -12,7 +13,7 @@ use crate::event::incident::{IncidentClosed, IncidentHeld, IncidentMatched, Inci
 use crate::event::{Event, Record};
 
 /// Where an incident stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IncidentState {
     /// Something must be decided.
@@ -58,7 +59,7 @@ pub struct Choice {
 }
 
 /// How far people were told.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Escalation {
     /// The last rung climbed.
     pub rung: Option<u32>,

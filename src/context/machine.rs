@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::locks::Locks;
@@ -11,7 +12,7 @@ use crate::event::degradation::Source;
 use crate::event::{Event, Record};
 
 /// A supervised service as last recorded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceState {
     /// Digest of the content file it was started from.
     pub digest: FileDigest,
@@ -28,7 +29,7 @@ pub struct ServiceState {
 }
 
 /// A sentinel as last recorded.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SentinelState {
     /// Digest of its content file.
     pub digest: Option<FileDigest>,
@@ -54,7 +55,7 @@ pub struct Grant {
 }
 
 /// A runbook that is frozen for a target (RM-46).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Frozen {
     /// The attempt.
     pub attempt: AttemptId,
@@ -71,7 +72,7 @@ pub struct Frozen {
 }
 
 /// A target that something unknown may be acting on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Tainted {
     /// Why.
     pub reason: String,

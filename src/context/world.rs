@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::clock::ElapsedClock;
@@ -32,7 +33,7 @@ pub struct Trust {
 }
 
 /// An entry whose lifecycle did not allow it: the incident is frozen, the open goes on (invariant 11).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Alarm {
     /// The entry.
     pub seq: Seq,

@@ -1,5 +1,6 @@
 //! The attempt machine of RM-9, as it happened.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
@@ -9,7 +10,7 @@ use super::plan::Plan;
 use super::verification::Observation;
 
 /// A runbook was resolved for a target; from here on the plan counts, not the file.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptPlanned {
     /// Its id.
@@ -44,7 +45,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// Where in the attempt preconditions were looked at (RM-8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Before the lock.
@@ -54,7 +55,7 @@ pub enum Phase {
 }
 
 /// Preconditions were looked at, with what was seen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreconditionsChecked {
     /// The attempt.
@@ -68,7 +69,7 @@ pub struct PreconditionsChecked {
 }
 
 /// One precondition.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreconditionResult {
     /// Its name.
@@ -82,7 +83,7 @@ pub struct PreconditionResult {
 }
 
 /// What was decided at boot for an attempt that a crash had interrupted (RM-12).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resumption {
     /// Nothing had been intended: from the top, once.
@@ -102,7 +103,7 @@ pub enum Resumption {
 }
 
 /// A decision at boot for an open attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptResumed {
     /// The attempt.
@@ -114,7 +115,7 @@ pub struct AttemptResumed {
 }
 
 /// Done steps are being taken back, last first (RM-45).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UndoStarted {
     /// The attempt.
@@ -126,7 +127,7 @@ pub struct UndoStarted {
 }
 
 /// Nobody knows what happened; the runbook is frozen for this target (RM-46).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptFrozen {
     /// The attempt.
@@ -138,7 +139,7 @@ pub struct AttemptFrozen {
 }
 
 /// A person, or the time limit, ended the freeze.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptThawed {
     /// The attempt.
@@ -152,7 +153,7 @@ pub struct AttemptThawed {
 }
 
 /// How an attempt ended (RM-9).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Verified.
@@ -176,7 +177,7 @@ pub enum Outcome {
 }
 
 /// An attempt is over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AttemptEnded {
     /// The attempt.
@@ -190,7 +191,7 @@ pub struct AttemptEnded {
 }
 
 /// How taking back went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UndoOutcome {
     /// All of it was taken back.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::time::Span;
 
 /// Every value of the configuration that a decision may read.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConfigLoaded {
     /// Attempts that may run at once on this machine (RM-23).
@@ -61,7 +62,7 @@ impl Default for ConfigLoaded {
 }
 
 /// What a content file may do (RM-7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// Does not parse or lint.
@@ -73,7 +74,7 @@ pub enum Standing {
 }
 
 /// Content that is live for the first time, in order of adoption. Stands before the catalog that brings it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContentAdopted {
     /// At most [`Self::DIGESTS_MAX`].
@@ -86,7 +87,7 @@ impl ContentAdopted {
 }
 
 /// The catalog in force from here on. All of it is in the manifest; what stands here is for people and bounded.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CatalogLoaded {
     /// Blob of the manifest: every file's bytes, signatures and approvals.
@@ -158,7 +159,7 @@ fn encoded_len(text: &str) -> usize {
 }
 
 /// One content file in the catalog.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContentStanding {
     /// Digest of its bytes.
@@ -171,7 +172,7 @@ pub struct ContentStanding {
 }
 
 /// A signed change of the trust files took effect.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrustChanged {
     /// Name under `proposals/trust/` → digest now in force.
@@ -183,7 +184,7 @@ pub struct TrustChanged {
 }
 
 /// The trust files on disk are again the ones in force: what was refused is gone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrustRestored {
     /// What is there now, and in force.
@@ -191,7 +192,7 @@ pub struct TrustRestored {
 }
 
 /// A change of the trust files was not accepted; the version before stays in force.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrustRefused {
     /// What is there now.

@@ -1,9 +1,10 @@
 //! What people told the remediator to do. Less power needs only a token, more needs a signature.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// No new attempt starts from here on; running ones finish.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Paused {
     /// Who (`person:NAME`, or `file:state/PAUSED`).
@@ -13,7 +14,7 @@ pub struct Paused {
 }
 
 /// No new attempt starts from here on, until what runs is finished and somebody resumes: the way to a quiet machine.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DrainStarted {
     /// Who (`person:NAME`).
@@ -23,7 +24,7 @@ pub struct DrainStarted {
 }
 
 /// While draining, the last attempt that was under way has ended: nothing is acted upon now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Drained {
     /// The entry that started the drain.
@@ -31,7 +32,7 @@ pub struct Drained {
 }
 
 /// Attempts may start again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resumed {
     /// The principal whose `control@remediator` signature was accepted.
@@ -43,7 +44,7 @@ pub struct Resumed {
 }
 
 /// Someone who may ordered a new key for the journal. The key itself is in `journal.key_rotated`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRotationOrdered {
     /// The principal whose `control@remediator` signature was accepted.
@@ -55,7 +56,7 @@ pub struct KeyRotationOrdered {
 }
 
 /// The journal keeps the key that it has.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRotationRefused {
     /// Who wanted another, as far as known.
@@ -65,7 +66,7 @@ pub struct KeyRotationRefused {
 }
 
 /// A statement that somebody with the role `control@remediator` signed. It is good once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignedStatement {
     /// Digest of its bytes.

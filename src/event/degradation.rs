@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base::ids::{Fingerprint, Receipt};
+use crate::base::limits;
 use crate::base::text::{OutsideText, is_invisible};
 
 /// How bad.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing.
@@ -25,7 +25,7 @@ pub enum Severity {
 }
 
 /// Who speaks: the verified identity of the emitter, never a string it claims.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// A person, by their token.
@@ -47,7 +47,7 @@ impl std::fmt::Display for Source {
 }
 
 /// A degradation was reported and accepted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DegradationSeen {
     /// What the sender got back.
@@ -79,7 +79,7 @@ pub struct DegradationSeen {
 }
 
 /// A sentinel saw the good edge of what it had reported.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DegradationRecovered {
     /// Which trouble.
@@ -99,7 +99,7 @@ pub struct DegradationRecovered {
 }
 
 /// Input that was not accepted, kept as evidence (RM-29).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DegradationRefused {
     /// The stable code of the answer, such as `OUTSIDE_GRANT`.
@@ -110,30 +110,57 @@ pub struct DegradationRefused {
     pub said: OutsideText,
 }
 
+/// What [`check_name`] wants of a name, for schemas: no blanks at its ends, no control characters, no invisible ones.
+const NAME_PATTERN: &str = concat!(
+    r"^[^\s\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]",
+    r"([^\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*",
+    r"[^\s\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff])?$"
+);
+
+/// The attributes, for schemas. Lengths there are in characters, ours in bytes: what is longer never fits.
+fn attributes_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "object",
+        "maxProperties": limits::ATTRIBUTES_MAX,
+        "propertyNames": {
+            "minLength": 1, "maxLength": limits::ATTRIBUTE_NAME_BYTES_MAX, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]+$",
+        },
+        "additionalProperties": { "type": "string", "maxLength": limits::ATTRIBUTE_VALUE_BYTES_MAX },
+    })
+}
+
 /// A report as a sender writes it: the body of `POST /v1/degradations`, the arguments of `emit`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DegradationReport {
     /// Part of the system: lower-case words, such as `service`.
+    #[schemars(extend("maxLength" = limits::NAME_BYTES_MAX, "pattern" = NAME_PATTERN))]
     pub subsystem: String,
     /// `^[A-Z][A-Z0-9_]{2,40}$`.
+    #[schemars(extend("pattern" = "^[A-Z][A-Z0-9_]{2,40}$"))]
     pub code: String,
     /// What is degraded.
+    #[schemars(extend("maxLength" = limits::NAME_BYTES_MAX, "pattern" = NAME_PATTERN))]
     pub target: String,
     /// How bad.
     pub severity: Severity,
     /// One line, at most 512 bytes.
+    #[schemars(extend("maxLength" = limits::SUMMARY_BYTES_MAX, "pattern" = r"\S"))]
     pub summary: String,
     /// A paragraph, at most 8 KiB.
+    #[schemars(extend("maxLength" = limits::DETAIL_BYTES_MAX))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// At most 32 further values.
+    #[schemars(schema_with = "attributes_schema")]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "each_once")]
     pub attributes: BTreeMap<String, String>,
-    /// When it was seen, RFC 3339.
+    /// When it was seen, RFC 3339, in the centuries around ours.
+    #[schemars(extend("format" = "date-time", "pattern" = "^(1[7-9]|2[01])[0-9][0-9]-"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_at: Option<String>,
     /// The sender's own id: the same id again gives the same receipt.
+    #[schemars(extend("maxLength" = limits::NAME_BYTES_MAX, "pattern" = NAME_PATTERN))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
@@ -11,7 +12,7 @@ use crate::base::time::Span;
 use super::verification::Observation;
 
 /// A fingerprint without an open incident was reported.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentOpened {
     /// The trouble.
@@ -25,7 +26,7 @@ pub struct IncidentOpened {
 }
 
 /// The same trouble was reported again while its incident was open.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentCoalesced {
     /// Reports so far, this one included.
@@ -33,7 +34,7 @@ pub struct IncidentCoalesced {
 }
 
 /// Which runbook was chosen, and why each candidate was or was not (RM-5).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentMatched {
     /// The chosen runbook's id.
@@ -49,7 +50,7 @@ pub struct IncidentMatched {
 }
 
 /// One runbook that was considered.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Candidate {
     /// Its id.
@@ -68,7 +69,7 @@ pub struct Candidate {
 }
 
 /// Nothing is done for this incident now, and why (X14).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentHeld {
     /// Stable word: `paused`, `no_runbook`, `limits`, `fingerprint_attempts`, `attempts_at_once`, `observe_only`,
@@ -81,7 +82,7 @@ pub struct IncidentHeld {
 }
 
 /// A rung was climbed: people were told.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentEscalated {
     /// Which rung, from 0.
@@ -95,7 +96,7 @@ pub struct IncidentEscalated {
 }
 
 /// A rung was due, and the fresh look before it could not tell: the escalation stays where it is (X3).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EscalationHeld {
     /// The rung that was due.
@@ -110,7 +111,7 @@ pub struct EscalationHeld {
 }
 
 /// One look during the regression watch (RM-19). Recorded on change and at the end, not at every look.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WatchObserved {
     /// What was seen.
@@ -120,7 +121,7 @@ pub struct WatchObserved {
 }
 
 /// The trouble came back during the watch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentRelapsed {
     /// What was seen.
@@ -131,7 +132,7 @@ pub struct IncidentRelapsed {
 
 /// A person who may ordered a failed attempt again, from the step at which it failed. The attempt that follows is
 /// planned from what is in force now; what differs from before stands here.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RerunOrdered {
     /// The attempt that had failed.
@@ -153,7 +154,7 @@ pub struct RerunOrdered {
 }
 
 /// One input that is not what it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputDifference {
     /// Which: `runbook`, `catalog`, `locks`, `verification`, `relies_on`, or `step ID`.
@@ -165,7 +166,7 @@ pub struct InputDifference {
 }
 
 /// How an incident ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Closure {
     /// Verified, and it stayed good for the whole watch.
@@ -181,7 +182,7 @@ pub enum Closure {
 }
 
 /// The incident is over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentClosed {
     /// How.

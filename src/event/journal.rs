@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::{Blake3, FileDigest};
@@ -9,7 +10,7 @@ use crate::base::ids::{NodeId, Seq};
 use crate::base::sign::{KeyId, PublicKey};
 
 /// First entry of a journal: whose it is and which key to believe.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Genesis {
     /// Version of the journal format.
@@ -27,7 +28,7 @@ pub struct Genesis {
 }
 
 /// The end of an earlier journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Continues {
     /// Last good seq there.
@@ -39,7 +40,7 @@ pub struct Continues {
 }
 
 /// First entry of every segment but the first: seals the one before.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SegmentOpened {
     /// First seq of the segment before.
@@ -53,7 +54,7 @@ pub struct SegmentOpened {
 }
 
 /// A damaged line was restored from the other store.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LineRepaired {
     /// Which entry.
@@ -69,7 +70,7 @@ pub struct LineRepaired {
 }
 
 /// Bytes after the last durable entry were not an entry and were set aside.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TailCut {
     /// First seq that was not there.
@@ -85,7 +86,7 @@ pub struct TailCut {
 }
 
 /// sled was thrown away and built anew from the segments.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IndexRebuilt {
     /// Why the old one was not believed.
@@ -95,7 +96,7 @@ pub struct IndexRebuilt {
 }
 
 /// A snapshot of the fold was written; only one that this entry names is ever used.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SnapshotTaken {
     /// The last entry folded into it.
@@ -109,7 +110,7 @@ pub struct SnapshotTaken {
 }
 
 /// The signing key changed. This entry is signed by the old key.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRotated {
     /// The new key: it signs from the next entry on.

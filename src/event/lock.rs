@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::control::SignedStatement;
@@ -9,7 +10,7 @@ use crate::base::ids::AttemptId;
 use crate::base::time::Span;
 
 /// An attempt asked for its locks.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockRequested {
     /// The attempt.
@@ -21,7 +22,7 @@ pub struct LockRequested {
 }
 
 /// All of them were granted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockGranted {
     /// The attempt.
@@ -31,7 +32,7 @@ pub struct LockGranted {
 }
 
 /// They were not granted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockRefused {
     /// The attempt.
@@ -43,7 +44,7 @@ pub struct LockRefused {
 }
 
 /// They were given back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockReleased {
     /// The attempt.
@@ -53,7 +54,7 @@ pub struct LockReleased {
 }
 
 /// Someone who may ordered that a lock no longer counts, whoever holds it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockBreakOrdered {
     /// The resource.
@@ -69,7 +70,7 @@ pub struct LockBreakOrdered {
 }
 
 /// It no longer counts: whoever held it is refused by their token from here on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockBroken {
     /// The resource.
@@ -81,7 +82,7 @@ pub struct LockBroken {
 }
 
 /// It still counts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockBreakFailed {
     /// The resource.

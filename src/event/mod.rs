@@ -14,15 +14,19 @@ pub mod lock;
 pub mod notice;
 pub mod plan;
 pub mod process;
+mod schema;
 pub mod sentinel;
 pub mod service;
 pub mod step;
 pub mod verification;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{BootId, IncidentId, NodeId, Seq};
 use crate::base::time::Stamp;
+
+pub use schema::Entry;
 
 /// Why a payload could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +83,10 @@ macro_rules! registry {
             /// The payload as JSON without whitespace.
             pub fn data(&self) -> Result<String, serde_json::Error> {
                 match self { $(Self::$variant(data) => serde_json::to_string(data),)+ }
+            }
+            /// Kind, payload version and schema of the payload, in registry order.
+            pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, u32, Schema)> {
+                vec![$(($kind, $kv, generator.subschema_for::<$family::$variant>())),+]
             }
             /// Reads a payload of a given kind and version.
             pub fn parse(kind: &str, kv: u32, data: &str) -> Result<Self, Error> {
@@ -178,7 +186,7 @@ registry! {
 }
 
 /// Where an entry came from: the one earlier entry that led here (`cause` of a line).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Cause {
     /// An earlier entry of this journal.

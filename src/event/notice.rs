@@ -1,5 +1,6 @@
 //! What people are told: an outbox that is a fold. Queued until delivered, refused for good or given up.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
@@ -8,7 +9,7 @@ use crate::event::attempt::{Outcome, UndoOutcome};
 use crate::event::degradation::Severity;
 
 /// Something is to be told. Its id is the seq of this entry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeQueued {
     /// Which channel.
@@ -38,12 +39,13 @@ impl NoticeQueued {
 }
 
 /// The trouble that a notice is about, as it stood when the notice was queued: the same at every try.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeAbout {
     /// Part of the system.
     pub subsystem: String,
     /// The code.
+    #[schemars(extend("pattern" = "^[A-Z][A-Z0-9_]{2,40}$"))]
     pub code: String,
     /// What is degraded.
     pub target: String,
@@ -52,7 +54,7 @@ pub struct NoticeAbout {
 }
 
 /// How an attempt ended, as its subscribers are told.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeOutcome {
     /// The attempt.
@@ -79,7 +81,7 @@ pub struct NoticeOutcome {
 }
 
 /// The channel took it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeDelivered {
     /// Seq of the queued notice.
@@ -92,7 +94,7 @@ pub struct NoticeDelivered {
 }
 
 /// The channel did not take it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoticeFailed {
     /// Seq of the queued notice.

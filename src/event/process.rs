@@ -1,9 +1,10 @@
 //! Starts, stops and clocks of the daemon itself.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The daemon started: the first entry of a boot.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessStarted {
     /// Version of this program.
@@ -19,7 +20,7 @@ pub struct ProcessStarted {
 }
 
 /// The daemon stopped in order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProcessStopped {
     /// What stopped it: a signal's name or a command.
@@ -27,7 +28,7 @@ pub struct ProcessStopped {
 }
 
 /// The wall clock went back by more than five seconds against the last entry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClockStepped {
     /// Wall time of the last entry, Unix µs.
@@ -37,7 +38,7 @@ pub struct ClockStepped {
 }
 
 /// The hunt for processes that a crashed daemon left behind has ended; open attempts may be decided.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LeftoversDealtWith {
     /// Left-over steps whose end was confirmed.

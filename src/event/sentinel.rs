@@ -1,5 +1,6 @@
 //! The eyes themselves: started, lost, blind. What they see is a degradation.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::control::SignedStatement;
@@ -7,7 +8,7 @@ use super::degradation::Source;
 use crate::base::digest::{Blake3, FileDigest};
 
 /// A sentinel watches from here on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelStarted {
     /// Its id.
@@ -17,7 +18,7 @@ pub struct SentinelStarted {
 }
 
 /// It died or hangs; a degradation of its own follows.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelLost {
     /// Its id.
@@ -27,7 +28,7 @@ pub struct SentinelLost {
 }
 
 /// It cannot tell for longer than it should: neither healthy nor failed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelBlind {
     /// Its id.
@@ -37,7 +38,7 @@ pub struct SentinelBlind {
 }
 
 /// Somebody who may lets an external sentinel report (RM-3). A further grant of the same name takes its place.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelGranted {
     /// Its name.
@@ -55,7 +56,7 @@ pub struct SentinelGranted {
 }
 
 /// A person takes the grant of an external sentinel back: its token counts no longer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelGrantRevoked {
     /// Its name.
@@ -68,7 +69,7 @@ pub struct SentinelGrantRevoked {
 
 /// A heartbeat was heard for the first time since the daemon's start, or since it was missed. The beats in between
 /// are no entries.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeartbeatHeard {
     /// Its name.

@@ -1,12 +1,13 @@
 //! Processes that remediator itself supervises.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
 use crate::base::ids::Seq;
 
 /// A supervised service runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceStarted {
     /// Its id.
@@ -22,7 +23,7 @@ pub struct ServiceStarted {
 }
 
 /// It ended, wanted or not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceExited {
     /// Its id.
@@ -38,7 +39,7 @@ pub struct ServiceExited {
 }
 
 /// It had outlived the daemon and is watched again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceAdopted {
     /// Its id.

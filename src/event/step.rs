@@ -1,5 +1,6 @@
 //! Steps as they happened, leftovers of a crash, tainted targets.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
@@ -7,7 +8,7 @@ use crate::base::ids::{AttemptId, Seq};
 use crate::base::text::OutsideText;
 
 /// A step is about to be done. Durable before anything is done (invariant 1).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepIntended {
     /// The attempt.
@@ -29,7 +30,7 @@ pub struct StepIntended {
 }
 
 /// The process of a step exists.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepStarted {
     /// The attempt.
@@ -45,7 +46,7 @@ pub struct StepStarted {
 }
 
 /// How a step ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum StepOutcome {
     /// It did what it should, as far as it can tell itself.
@@ -98,9 +99,7 @@ impl StepOutcome {
 }
 
 /// Kinds of failure, as a runbook's `retry.on` names them.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
     /// A program ended with an exit code that means no success.
@@ -136,7 +135,7 @@ pub enum Failure {
 }
 
 /// A step is over.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepFinished {
     /// The attempt.
@@ -156,7 +155,7 @@ pub struct StepFinished {
 }
 
 /// What became of a process that a crashed daemon had left behind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LeftOverFate {
     /// Its group was ended and the exit confirmed.
@@ -170,7 +169,7 @@ pub enum LeftOverFate {
 }
 
 /// A step's process outlived the daemon that had started it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepLeftOver {
     /// The attempt.
@@ -184,7 +183,7 @@ pub struct StepLeftOver {
 }
 
 /// Something unknown may still be acting on this target: no attempt until a person clears it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetTainted {
     /// The target.
@@ -194,7 +193,7 @@ pub struct TargetTainted {
 }
 
 /// The target may be acted upon again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetCleared {
     /// The target.

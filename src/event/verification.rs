@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::AttemptId;
 use crate::base::limits::VALUE_NAME_BYTES_MAX;
 
 /// What a look can say. No evidence is *unknown*: never healthy, never failed (X2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Proven good.
@@ -20,7 +21,7 @@ pub enum Verdict {
 }
 
 /// One look and what it saw.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
     /// What it says.
@@ -40,7 +41,7 @@ pub fn is_value_name(name: &str) -> bool {
 }
 
 /// Verification began.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerificationStarted {
     /// The attempt.
@@ -54,7 +55,7 @@ pub struct VerificationStarted {
 }
 
 /// One look.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerificationObserved {
     /// The attempt.
@@ -68,7 +69,7 @@ pub struct VerificationObserved {
 }
 
 /// Verification came to its answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerificationConcluded {
     /// The attempt.

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::mapping::field;
 use super::{Item, Mapping, MappingFile, ResolvedFile, Unmapped, Unreadable, bounded};
 use crate::base::digest::Blake3;
+use crate::base::text::clip;
 
 /// What a request holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +51,7 @@ pub fn read_alerts(mapping: &Mapping, body: &Value, version: Option<&str>) -> Re
             Some(said) => {
                 return Err(Unreadable::new(
                     "/version",
-                    format!("version `{said}` is not known: this reads {version}"),
+                    format!("version `{}` is not known: this reads {version}", clip(said, 64)),
                 ));
             }
             None => {
@@ -140,6 +141,8 @@ mod tests {
         let wrong = |body: Value| read_alerts(&mapping, &body, Some("4")).expect_err("refused").at;
         assert_eq!(wrong(serde_json::json!({"version": "3", "alerts": []})), "/version");
         assert_eq!(wrong(serde_json::json!([])), "/version");
+        let long = serde_json::json!({"version": "9".repeat(100_000)});
+        assert!(read_alerts(&mapping, &long, Some("4")).expect_err("refused").problem.len() < 200);
         assert_eq!(wrong(serde_json::json!({"version": "4", "alerts": {}})), "/alerts");
         let many: Vec<Value> = vec![7.into(); crate::base::limits::INGEST_ITEMS_MAX + 1];
         assert_eq!(wrong(serde_json::json!({"version": "4", "alerts": many})), "");

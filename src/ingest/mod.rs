@@ -4,6 +4,7 @@
 mod alerts;
 mod cloudevents;
 mod mapping;
+mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use crate::event::degradation::{DegradationReport, Source};
 pub use alerts::{Alerts, read_alerts};
 pub use cloudevents::{CloudEvent, read_batch, read_binary, read_structured};
 pub use mapping::{FieldFile, Mapping, MappingFile, ResolvedFile};
+pub use shape::{AlertmanagerBody, CloudEventBody, GrafanaBody};
 
 /// One thing that was said.
 #[derive(Debug, Clone, PartialEq)]

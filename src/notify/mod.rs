@@ -14,13 +14,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
 use crate::base::ids::{IncidentId, NodeId, Seq};
 use crate::base::limits::{CHANNELS_MAX, DELIVERIES_AT_ONCE, DELIVERY_MS_MAX};
 use crate::base::time::Span;
-use crate::event::notice::{Delivery, NoticeQueued};
+use crate::event::notice::{Delivery, NoticeAbout, NoticeOutcome, NoticeQueued};
 
 pub use command::{Program, Ran};
 pub use secrets::Secrets;
@@ -49,31 +50,56 @@ impl Message {
         format!("{}/{}", self.node, self.notice)
     }
 
-    /// What programs get: docs/channels.md describes every member.
+    /// What programs get.
     pub fn json(&self) -> serde_json::Value {
-        let mut json = serde_json::json!({
-            "v": 1,
-            "id": self.id(),
-            "node": self.node.to_string(),
-            "notice": self.notice,
-            "channel": self.queued.channel,
-            "topic": self.queued.topic,
-            "text": self.queued.text,
-        });
-        if let Some(incident) = self.incident {
-            json["incident"] = incident.to_string().into();
-        }
-        let parts = [
-            ("about", self.queued.about.as_ref().map(serde_json::to_value)),
-            ("outcome", self.queued.outcome.as_ref().map(serde_json::to_value)),
-        ];
-        for (name, part) in parts {
-            if let Some(Ok(value)) = part {
-                json[name] = value;
-            }
-        }
-        json
+        let NoticeQueued { channel, topic, text, about, outcome } = &self.queued;
+        let notice = Notice {
+            v: 1,
+            id: self.id(),
+            node: self.node,
+            notice: self.notice,
+            channel,
+            topic,
+            text,
+            incident: self.incident,
+            about: about.as_ref(),
+            outcome: outcome.as_ref(),
+        };
+        // Texts and numbers under names: nothing in it cannot be written.
+        serde_json::to_value(notice).unwrap_or_default()
     }
+}
+
+/// What a channel of kind webhook or command is sent: docs/channels.md.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub struct Notice<'a> {
+    /// Version of this shape.
+    #[schemars(extend("const" = 1))]
+    v: u32,
+    /// NODE/SEQ, the same at every try.
+    #[schemars(extend("pattern" = "^[0-9a-f-]{36}/[0-9]+$"))]
+    id: String,
+    /// Whose journal the notice stands in.
+    node: NodeId,
+    /// Seq of its `notice.queued` entry.
+    notice: Seq,
+    /// The channel that was meant.
+    channel: &'a str,
+    /// What it is about: `escalation`, `attempt_ended`, `undo_failed`, `frozen`, `tainted`, `trust`, `undeliverable`,
+    /// `outcome`, `step` or `test`; more may come.
+    topic: &'a str,
+    /// For people.
+    text: &'a str,
+    /// The incident that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    incident: Option<IncidentId>,
+    /// The trouble that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<&'a NoticeAbout>,
+    /// How an attempt ended; with topic `outcome` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'a NoticeOutcome>,
 }
 
 /// What every channel has at hand.
@@ -91,7 +117,7 @@ pub type Runner = Arc<dyn Fn(Program) -> Ran + Send + Sync>;
 macro_rules! kinds {
     ($($(#[$meta:meta])* $word:ident => $module:ident),+ $(,)?) => {
         /// A channel as written in remediator.yaml: exactly one kind.
-        #[derive(Debug, Clone, Default, PartialEq, Deserialize, schemars::JsonSchema)]
+        #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct ChannelFile {
             $($(#[$meta])* #[serde(default)] pub $word: Option<$module::Settings>,)+
@@ -244,7 +270,6 @@ fn is_name(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::event::degradation::Severity;
-    use crate::event::notice::NoticeAbout;
 
     pub(super) fn message(text: &str, severity: Severity) -> Message {
         let (subsystem, code, target) = ("service".into(), "CODE".into(), "web".into());

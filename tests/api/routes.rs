@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fake::serve;
 
-const GUARDED: [(&str, &str); 24] = [
+const GUARDED: [(&str, &str); 30] = [
     ("GET", "/v1/channels"),
     ("POST", "/v1/channels/log/test"),
     ("POST", "/v1/ingest/alertmanager"),
@@ -21,6 +21,8 @@ const GUARDED: [(&str, &str); 24] = [
     ("GET", "/v1/status"),
     ("GET", "/v1/audit"),
     ("GET", "/v1/audit/0"),
+    ("GET", "/v1/audit/stream"),
+    ("GET", "/metrics"),
     ("POST", "/v1/control/pause"),
     ("GET", "/v1/locks"),
     ("POST", "/v1/control/drain"),
@@ -30,6 +32,10 @@ const GUARDED: [(&str, &str); 24] = [
     ("POST", "/v1/control/thaw"),
     ("POST", "/v1/control/clear"),
     ("POST", "/v1/control/rerun"),
+    ("POST", "/v1/control/grant"),
+    ("GET", "/v1/sentinels"),
+    ("POST", "/v1/sentinels/disk-eye/revoke"),
+    ("POST", "/v1/heartbeats/backup"),
     ("POST", "/v1/incidents/0190a5a0-0000-8000-8000-000000000000/close"),
 ];
 
@@ -217,4 +223,20 @@ async fn unknown_routes_and_methods_are_problems_too() {
     let got = server.post("/livez", "").await;
     got.problem(405, "METHOD_NOT_ALLOWED");
     assert_eq!(got.header("cache-control"), "no-store");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_statement_cannot_do_now_is_a_conflict_and_what_nobody_may_is_forbidden() {
+    let server = serve().await;
+    let body = json!({"statement": "e30=", "signature": "x"}).to_string();
+    for (control, status, code) in [
+        ("rerun", 409, "NOT_NOW"),
+        ("rotate-key", 409, "TOO_SOON"),
+        ("break", 409, "NOTHING_TO_DO"),
+        ("resume", 403, "SIGNATURE_WRONG"),
+        ("thaw", 403, "SIGNATURE_WRONG"),
+        ("clear", 403, "SIGNATURE_WRONG"),
+    ] {
+        server.post(&format!("/v1/control/{control}"), &body).await.problem(status, code);
+    }
 }

@@ -62,6 +62,10 @@ impl Daemon {
     pub fn client(&self) -> Done<Client> {
         Client::connect(&self.address, &self.token)
     }
+    /// Where it listens.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

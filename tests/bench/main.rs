@@ -18,6 +18,7 @@ mod memory;
 mod opening;
 mod sample;
 mod sentinels;
+mod stream;
 mod table;
 mod verify;
 
@@ -39,6 +40,7 @@ type Group = (&'static str, fn(&Run, &mut Table) -> Done);
 const GROUPS: &[Group] = &[
     ("append", append::rows),
     ("intake", intake::rows),
+    ("stream", stream::rows),
     ("action", action::rows),
     ("healing", healing::rows),
     ("matching", matching::rows),

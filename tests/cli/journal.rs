@@ -1,6 +1,8 @@
 //! The two ways out of a damaged journal, with the real binary.
 
-use crate::sandbox::Sandbox;
+use std::time::Duration;
+
+use crate::sandbox::{Sandbox, eventually};
 
 /// Changes one byte of the first entry's own text, and takes away the store that could mend it.
 fn damage(sandbox: &Sandbox) {
@@ -29,4 +31,58 @@ fn a_damaged_journal_is_restored_from_an_export_or_forked() {
     sandbox.serve();
     sandbox.stop("-TERM");
     sandbox.run(&["audit", "verify", "--full"]).ends(0);
+}
+
+#[test]
+fn an_export_becomes_a_home_that_is_read_alike_and_never_acts() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let closed = || sandbox.run(&["incidents", "--state", "closed"]).stdout.contains("demo-web");
+    assert!(eventually(Duration::from_secs(30), closed));
+    sandbox.stop("-TERM");
+    sandbox.run(&["audit", "export", "evidence"]).ends(0);
+    sandbox.run(&["audit", "import", "evidence"]).ends(2);
+    sandbox.run(&["audit", "import", "home", "--home", "copy"]).ends(2);
+    let import = ["audit", "import", "evidence", "--home", "copy", "--output", "json"];
+    let imported = sandbox.run(&import).ends(0).json();
+    assert_eq!(imported["absent"], serde_json::json!({}));
+    let list = sandbox.run(&["incidents", "--output", "json"]).ends(0).json();
+    let id = list["incidents"][0]["id"].as_str().expect("an incident").to_owned();
+    let questions: [&[&str]; 5] = [
+        &["status"],
+        &["incidents"],
+        &["incident", "show", &id],
+        &["explain", &id],
+        &["audit", "tail", "--after", "-1"],
+    ];
+    for question in questions {
+        let ask =
+            |home: &[&str]| sandbox.run(&[question, &["--output", "json"], home].concat()).ends(0).stdout;
+        assert_eq!(ask(&[]), ask(&["--home", "copy"]), "{question:?}");
+    }
+    sandbox.run(&["audit", "verify", "--full", "--home", "copy"]).ends(0);
+    // A daemon that happens to listen there is another home's.
+    sandbox.serve();
+    let held = sandbox.run(&["status", "--output", "json", "--home", "copy"]).ends(0).stdout;
+    let before = sandbox.shell("find copy -type f -exec sha256sum {} + | sort").ends(0).stdout;
+    let acts: [&[&str]; 5] = [
+        &["serve"],
+        &["pause", "--reason", "x"],
+        &["drain", "--reason", "x"],
+        &["emit", "--subsystem", "a", "--code", "A_B", "--target", "t", "--summary", "s"],
+        &["journal", "fork", "--reason", "x"],
+    ];
+    for act in acts {
+        let refused = sandbox.run(&[act, &["--home", "copy"]].concat()).ends(4);
+        assert!(refused.stderr.contains("read-only"), "{act:?}: {}", refused.stderr);
+    }
+    assert_eq!(sandbox.shell("find copy -type f -exec sha256sum {} + | sort").ends(0).stdout, before);
+    assert_eq!(sandbox.run(&["status", "--output", "json", "--home", "copy"]).ends(0).stdout, held);
+    // What an export lacks is listed; what is wrong in it is refused.
+    sandbox.shell("rm $(find evidence/blobs -type f | sort | head -1)").ends(0);
+    let lacking = sandbox.run(&["audit", "import", "evidence", "--home", "less", "--output", "json"]).ends(0);
+    assert_eq!(lacking.json()["absent"].as_object().map(serde_json::Map::len), Some(1));
+    sandbox.shell("sed -i '1s/journal.genesis/journal.genesiz/' evidence/*.ndjson").ends(0);
+    sandbox.run(&["audit", "import", "evidence", "--home", "third"]).ends(5);
+    assert!(!sandbox.path().join("third").exists());
 }

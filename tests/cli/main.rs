@@ -3,6 +3,7 @@
 mod bad_input;
 mod demo;
 mod documents;
+mod following;
 mod init;
 mod journal;
 mod keeping;

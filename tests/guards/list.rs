@@ -471,6 +471,25 @@ pub const GUARDS: &[Guard] = &[
     ),
     guard(
         "provenance",
+        "a home made from an export never acts",
+        ("src/cli/home.rs", "        if !home.is_imported() {", "        if home.state().is_dir() {"),
+        &["--test", "cli", "journal::an_export_becomes_a_home_that_is_read_alike_and_never_acts"],
+    ),
+    guard(
+        "limit",
+        "no more streams than there are places",
+        (
+            "src/api/stream/hub.rs",
+            "seats: Arc::new(Semaphore::new(places)),",
+            "seats: Arc::new(Semaphore::new(places + 1)),",
+        ),
+        &[
+            "--lib",
+            "api::stream::hub::tests::there_are_no_more_readers_than_places_and_a_place_is_given_back",
+        ],
+    ),
+    guard(
+        "provenance",
         "a sentinel can only publish",
         (
             "src/api/auth.rs",

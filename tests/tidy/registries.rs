@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use super::source::File;
 
 /// Types in event files that are no part of any entry: what senders write, what eyes are given, and errors.
-const NOT_EVENTS: &[&str] = &["DegradationReport", "ReportError", "SentinelPlan", "SpooledReport"];
+const NOT_EVENTS: &[&str] = &["DegradationReport", "Entry", "ReportError", "SentinelPlan", "SpooledReport"];
 
 /// Folders whose `mod.rs` is a list of what is in them: file name → a line beside `mod NAME;` that uses it. The
 /// second column names files that belong to the folder but are no members of its list.
 const LISTS: &[(&str, &[&str])] = &[
-    ("src/cli", &["client", "exit", "home", "nearest", "out", "reader", "signing", "statement"]),
+    ("src/cli", &["client", "exit", "follow", "home", "nearest", "out", "reader", "signing", "statement"]),
     ("src/cli/doctor", &[]),
     ("src/policy", &["freeze", "group", "held", "limits", "settle"]),
     ("src/runbook/checks", &[]),

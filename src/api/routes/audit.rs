@@ -1,24 +1,52 @@
 //! `GET /v1/audit` and `GET /v1/audit/{seq}`: stored lines, byte for byte.
 
 use axum::Extension;
-use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
+use super::super::query::{After, Limit, Position, read};
 use super::super::{Api, Bearer};
-use super::number;
-use crate::base::ids::Seq;
+use super::{Operation, Routes};
 use crate::base::limits::AUDIT_PAGE_MAX;
+use crate::event::Entry;
 
 /// Entries of one page unless `limit` says otherwise.
 const LIMIT: usize = 100;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/v1/audit", get(page)).route("/v1/audit/{seq}", get(one))
+pub(super) fn routes() -> Routes {
+    let of_page = Operation::new("Stored entries, byte for byte")
+        .more("A page ends at 4 MiB. An empty page means that there is nothing newer yet.")
+        .query::<After>("after", "Entries behind this seq; absent or -1: from the start")
+        .query::<Limit>("limit", "At most so many; 100 unless said, at most 1,000")
+        .answers::<PageBody>(200, "One page")
+        .answers_as::<String>(200, "One page", NDJSON)
+        .for_people()
+        .reads();
+    let of_one = Operation::new("One stored entry, byte for byte")
+        .path::<Position>("seq", "Its position")
+        .answers::<Entry>(200, "The entry")
+        .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
+        .for_people()
+        .reads();
+    Routes::new("Audit").get("/v1/audit", page, of_page).get("/v1/audit/{seq}", one, of_one)
+}
+
+pub(super) const NDJSON: &str = "application/x-ndjson";
+
+/// A page as it is written.
+#[derive(schemars::JsonSchema)]
+#[schemars(rename = "AuditPage")]
+#[expect(dead_code, reason = "only its shape is used: the lines are written byte for byte")]
+struct PageBody {
+    /// Version of this shape.
+    v: u32,
+    /// Stored entries in order.
+    entries: Vec<Entry>,
+    /// `after` of the page that follows.
+    next: i64,
 }
 
 async fn page(
@@ -29,19 +57,13 @@ async fn page(
 ) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     let query = query.as_deref();
-    let after = match number::<i64>(query, "after")? {
-        None | Some(-1) => None,
-        Some(after) => Some(Seq::try_from(after).map_err(|_| {
-            Problem::new(problem::BAD_PARAMETER, "`after` is a seq, or -1 for the start").field("after")
-        })?),
-    };
-    let limit = number(query, "limit")?.unwrap_or(LIMIT).clamp(1, AUDIT_PAGE_MAX);
+    let After(after) = read(query, "after")?.unwrap_or(After(None));
+    let Limit(limit) = read(query, "limit")?.unwrap_or(Limit(LIMIT));
+    let limit = limit.clamp(1, AUDIT_PAGE_MAX);
     let page = api.read(move |audit| audit.page(after, limit)).await?;
     if ndjson(&headers) {
         let mut response = page.to_ndjson().into_response();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, axum::http::HeaderValue::from_static("application/x-ndjson"));
+        response.headers_mut().insert(header::CONTENT_TYPE, axum::http::HeaderValue::from_static(NDJSON));
         return Ok(response);
     }
     Ok(([(header::CONTENT_TYPE, "application/json")], page.to_json()).into_response())
@@ -53,13 +75,14 @@ async fn one(
     Path(text): Path<String>,
 ) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
-    let seq: Seq =
+    let Position(seq) =
         text.parse().map_err(|_| Problem::new(problem::BAD_PARAMETER, "that is not a seq").field("seq"))?;
     let line = api.read(move |audit| audit.line(seq)).await?;
     Ok(([(header::CONTENT_TYPE, "application/json")], line).into_response())
 }
 
-fn ndjson(headers: &HeaderMap) -> bool {
+/// Whether the lines themselves are wanted.
+pub(super) fn ndjson(headers: &HeaderMap) -> bool {
     let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     accept.contains("application/x-ndjson") || accept.contains("application/jsonl")
 }

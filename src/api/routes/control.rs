@@ -1,59 +1,88 @@
 //! What people say: less power needs a token (pause, closing an incident), more power a signature (RM-44).
 
 use axum::Extension;
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::routing::{MethodRouter, post};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{Recorded, body, json};
-use crate::base::limits::SUMMARY_BYTES_MAX;
+use super::{Operation, Reason, Recorded, Routes, body, json, reason};
+use crate::base::ids::IncidentId;
 use crate::remediator::Control;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/v1/control/pause", post(pause))
-        .route("/v1/control/drain", post(drain))
-        .route("/v1/control/resume", signed(Control::Resume))
-        .route("/v1/control/thaw", signed(Control::Thaw))
-        .route("/v1/control/clear", signed(Control::Clear))
-        .route("/v1/control/break", signed(Control::Break))
-        .route("/v1/control/rotate-key", signed(Control::RotateKey))
-        .route("/v1/control/rerun", signed(Control::Rerun))
-        .route("/v1/control/grant", signed(Control::Grant))
-        .route("/v1/incidents/{id}/close", post(close))
+pub(super) fn routes() -> Routes {
+    let less = |summary| {
+        Operation::new(summary)
+            .more("Less power needs a token only.")
+            .body::<Reason>()
+            .answers::<Recorded>(200, "It is durable")
+            .for_people()
+            .decides()
+    };
+    let of_close = Operation::new("A person says that an incident is over")
+        .path::<IncidentId>("id", "The incident: one that is open, held or escalated")
+        .body::<Reason>()
+        .answers::<Recorded>(200, "It is durable")
+        .problem(&[problem::NOT_FOUND])
+        .refusal(409, &["NOT_AT_REST"])
+        .for_people()
+        .decides();
+    Routes::new("Controls")
+        .post("/v1/control/pause", pause, less("From the answer on no new attempt starts"))
+        .post(
+            "/v1/control/drain",
+            drain,
+            less("No new attempt starts, and the end of the last one is recorded"),
+        )
+        .post("/v1/incidents/{id}/close", close, of_close)
+        .merge(signed("/v1/control/resume", Control::Resume, "Attempts may start again", &[]))
+        .merge(signed("/v1/control/thaw", Control::Thaw, "Ends the freeze of an incident's attempt", &[]))
+        .merge(signed("/v1/control/clear", Control::Clear, "Ends the taint of a target", &[]))
+        .merge(signed("/v1/control/break", Control::Break, "Takes a lock from whoever holds it", &[]))
+        .merge(signed(
+            "/v1/control/rotate-key",
+            Control::RotateKey,
+            "Gives the journal another key",
+            &["TOO_SOON"],
+        ))
+        .merge(signed(
+            "/v1/control/rerun",
+            Control::Rerun,
+            "Runs an incident's last attempt again",
+            &["NOT_NOW"],
+        ))
+        .merge(signed("/v1/control/grant", Control::Grant, "Lets an external sentinel report", &[]))
 }
 
-/// The body of a pause, or of closing an incident.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reason {
-    reason: String,
-}
+/// Why a statement does not count.
+const REFUSALS: &[&str] = &[
+    "SIGNATURE_WRONG",
+    "STATEMENT_UNREADABLE",
+    "STATEMENT_OTHER_NODE",
+    "STATEMENT_EXPIRED",
+    "TRUST_UNREADABLE",
+    "NOT_RECORDED",
+];
+
+/// Padded base64 whose last character holds no bits that mean nothing: the only form that is read.
+const BASE64_PATTERN: &str =
+    "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 
 /// The body of what gives power back: the statement's bytes and an armored `control@remediator` signature of them.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Signed {
+    /// Padded base64 of the statement's bytes.
+    #[schemars(extend("contentEncoding" = "base64", "pattern" = BASE64_PATTERN))]
     statement: String,
+    /// Armored SSH signature of those bytes for `control@remediator`.
     signature: String,
-}
-
-/// The reason that every word of a person needs.
-fn reason(bytes: Result<Bytes, BytesRejection>) -> Result<String, Box<Problem>> {
-    let Reason { reason } = body(bytes)?;
-    if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
-        let detail = format!("`reason` says why, in 1 to {SUMMARY_BYTES_MAX} bytes");
-        return Err(Problem::new(problem::BAD_REPORT, detail).field("reason"));
-    }
-    Ok(reason)
 }
 
 async fn pause(
@@ -96,8 +125,22 @@ async fn close(
     json(&Recorded { v: 1, seq })
 }
 
-fn signed(control: Control) -> MethodRouter<Api> {
-    post(move |api, bearer, bytes| give_back(control, api, bearer, bytes))
+/// A route that takes a signed statement; `conflicts` are its codes of 409 besides that of every one of them.
+fn signed(path: &'static str, control: Control, summary: &'static str, conflicts: &[&'static str]) -> Routes {
+    let about = Operation::new(summary)
+        .more("More power needs a statement with a `control@remediator` signature; it is good once and for an hour.")
+        .body::<Signed>()
+        .answers::<Recorded>(200, "It is durable")
+        .refusal(403, REFUSALS)
+        .refusal(409, &["NOTHING_TO_DO"])
+        .refusal(409, conflicts)
+        .for_people()
+        .decides();
+    Routes::new("Controls").post(
+        path,
+        move |api, bearer, bytes| give_back(control, api, bearer, bytes),
+        about,
+    )
 }
 
 async fn give_back(

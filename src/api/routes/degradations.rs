@@ -1,31 +1,40 @@
 //! `POST /v1/degradations`: a report, answered when it is durable (RM-2, RM-3).
 
 use axum::Extension;
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{StatusCode, header};
 use axum::response::Response;
-use axum::routing::post;
 
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{body, json};
+use super::{Operation, Routes, body, json};
 use crate::base::ids::{Receipt, Seq};
 use crate::base::limits::DETAIL_BYTES_MAX;
 use crate::base::text::clip;
 use crate::event::degradation::DegradationReport;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/v1/degradations", post(report))
+pub(super) fn routes() -> Routes {
+    let about = Operation::new("Report a degradation")
+        .more(
+            "Answered when the report is durable. The same `id` again, within 24 h, gives the same receipt.",
+        )
+        .body::<DegradationReport>()
+        .answers::<Reported>(202, "It is durable")
+        .problem(&[problem::OUTSIDE_GRANT])
+        .decides();
+    Routes::new("Degradations").post("/v1/degradations", report, about)
 }
 
 /// What the sender keeps.
-#[derive(serde::Serialize)]
-struct Body {
+#[derive(serde::Serialize, schemars::JsonSchema)]
+struct Reported {
+    /// Version of this shape.
     v: u32,
+    /// Follows the report to its outcome.
     receipt: Receipt,
+    /// The report's entry.
     seq: Seq,
 }
 
@@ -47,7 +56,7 @@ async fn report(
     }
     report.check().map_err(|e| Problem::new(problem::BAD_REPORT, e.to_string()).field(e.field))?;
     let accepted = api.daemon.report(report, source).await?;
-    let mut response = json(&Body { v: 1, receipt: accepted.receipt, seq: accepted.seq })?;
+    let mut response = json(&Reported { v: 1, receipt: accepted.receipt, seq: accepted.seq })?;
     *response.status_mut() = StatusCode::ACCEPTED;
     if let Ok(location) = format!("/v1/receipts/{}", accepted.receipt).parse() {
         response.headers_mut().insert(header::LOCATION, location);

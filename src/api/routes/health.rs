@@ -1,44 +1,62 @@
 //! `/livez`, `/readyz` (the truth of each step of the start, RM-34) and `/health`. No token: they say nothing else.
 
-use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::Api;
-use super::parameter;
+use super::super::query::parameter;
+use super::{Operation, Routes};
 use crate::remediator::{ReadyState, ReadyStep};
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).route("/health", get(health))
+pub(super) fn routes() -> Routes {
+    let of_live = Operation::new("Whether the decider makes progress and the journal takes entries")
+        .answers::<Live>(200, "It does")
+        .answers::<Live>(503, "It does not");
+    let of_ready =
+        Operation::new("Whether every step of the start is done; until then nothing is acknowledged")
+            .query::<String>("verbose", "Give the steps also when all is done")
+            .answers::<Ready>(200, "It is")
+            .answers::<Ready>(503, "It is not");
+    let of_health = Operation::new("Both in a word")
+        .answers::<Health>(200, "`ok`")
+        .answers::<Health>(503, "`starting` or `failing`");
+    Routes::new("Health")
+        .get("/livez", livez, of_live)
+        .get("/readyz", readyz, of_ready)
+        .get("/health", health, of_health)
 }
 
-/// Bodies as they are written.
-#[derive(Serialize)]
+/// Whether it lives.
+#[derive(Serialize, JsonSchema)]
 struct Live {
     v: u32,
     live: bool,
 }
 
-#[derive(Serialize)]
+/// Whether it is ready.
+#[derive(Serialize, JsonSchema)]
 struct Ready {
     v: u32,
     ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    steps: Option<Vec<Step>>,
+    steps: Option<Vec<ReadyStepView>>,
 }
 
-#[derive(Serialize)]
-struct Step {
+/// One step of the start.
+#[derive(Serialize, JsonSchema)]
+struct ReadyStepView {
     name: &'static str,
+    /// `waiting`, `running`, `done` or `failed`.
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
-#[derive(Serialize)]
+/// Both in a word.
+#[derive(Serialize, JsonSchema)]
 struct Health {
     v: u32,
     status: &'static str,
@@ -69,14 +87,14 @@ async fn health(State(api): State<Api>) -> Response {
     answer(live && ready, &Health { v: 1, status, version: env!("CARGO_PKG_VERSION") })
 }
 
-fn step(step: ReadyStep) -> Step {
+fn step(step: ReadyStep) -> ReadyStepView {
     let (state, reason) = match step.state {
         ReadyState::Waiting => ("waiting", None),
         ReadyState::Running => ("running", None),
         ReadyState::Done => ("done", None),
         ReadyState::Failed(why) => ("failed", Some(why)),
     };
-    Step { name: step.name, state, reason }
+    ReadyStepView { name: step.name, state, reason }
 }
 
 fn answer(good: bool, body: &impl Serialize) -> Response {

@@ -1,24 +1,36 @@
 //! `GET /v1/incidents` and `GET /v1/incidents/{id}`.
 
 use axum::Extension;
-use axum::Router;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
-use axum::routing::get;
 
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
+use super::super::query::{Limit, Position, parameter, read};
 use super::super::{Api, Bearer};
-use super::{json, number, parameter};
-use crate::audit::IncidentFilter;
+use super::{Operation, Routes, json};
+use crate::audit::{IncidentFilter, IncidentList, IncidentState, IncidentView};
 use crate::base::ids::IncidentId;
 
 /// Incidents of one page unless `limit` says otherwise, and at most.
 const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/v1/incidents", get(list)).route("/v1/incidents/{id}", get(one))
+pub(super) fn routes() -> Routes {
+    let of_list = Operation::new("Incidents, newest first")
+        .query::<IncidentState>("state", "Only those in this state")
+        .query::<Limit>("limit", "At most so many; 100 unless said, at most 1,000")
+        .query::<Position>("before", "Only those opened before this seq: the `next` of the page before")
+        .answers::<IncidentList>(200, "One page")
+        .for_people()
+        .reads();
+    let of_one = Operation::new("One incident in its four parts, with the timeline of its entries")
+        .path::<IncidentId>("id", "Its id")
+        .answers::<IncidentView>(200, "The incident")
+        .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
+        .for_people()
+        .reads();
+    Routes::new("Incidents").get("/v1/incidents", list, of_list).get("/v1/incidents/{id}", one, of_one)
 }
 
 async fn list(
@@ -28,15 +40,16 @@ async fn list(
 ) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     let query = query.as_deref();
-    let state = match parameter(query, "state").filter(|s| !s.is_empty()) {
+    let state = match parameter(query, "state") {
         Some(word) => Some(serde_json::from_value(word.into()).map_err(|_| {
             let words = "open, held, remediating, escalated, watching, frozen or closed";
             Problem::new(problem::BAD_PARAMETER, format!("`state` is one of {words}")).field("state")
         })?),
         None => None,
     };
-    let limit = number(query, "limit")?.unwrap_or(LIMIT).clamp(1, LIMIT_MAX);
-    let filter = IncidentFilter { state, before: number(query, "before")?, limit };
+    let Limit(limit) = read(query, "limit")?.unwrap_or(Limit(LIMIT));
+    let before = read(query, "before")?.map(|Position(seq)| seq);
+    let filter = IncidentFilter { state, before, limit: limit.clamp(1, LIMIT_MAX) };
     json(&api.read(move |audit| audit.incidents(&filter)).await?)
 }
 

@@ -6,33 +6,68 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use axum::Extension;
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use axum::routing::post;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::super::problem::{self, Problem};
 use super::super::{Answer, Api, Bearer};
-use super::{body, json};
+use super::{Operation, Routes, body, json};
 use crate::base::ids::{Receipt, Seq};
 use crate::base::limits::{DETAIL_BYTES_MAX, INGEST_BYTES_MAX, TURN_INPUTS_MAX};
 use crate::base::text::clip;
-use crate::ingest::{self, Item, Mappings, Said, Unmapped, Unreadable};
+use crate::ingest::{
+    self, AlertmanagerBody, CloudEventBody, GrafanaBody, Item, Mappings, Said, Unmapped, Unreadable,
+};
 use crate::remediator::{Accepted, Rejection};
 
 type Sent = Result<Bytes, BytesRejection>;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/v1/ingest/alertmanager", post(alertmanager))
-        .route("/v1/ingest/grafana", post(grafana))
-        .route("/v1/ingest/cloudevents", post(cloudevents))
-        .route("/v1/ingest/json/{name}", post(any_json))
-        .layer(DefaultBodyLimit::max(INGEST_BYTES_MAX))
+pub(super) fn routes() -> Routes {
+    let of_events = about("CloudEvents 1.0, as reports and recoveries")
+        .body::<Value>()
+        .body_as::<CloudEventBody>("application/cloudevents+json")
+        .body_as::<Vec<CloudEventBody>>("application/cloudevents-batch+json")
+        .header::<String>("ce-specversion", "`1.0`; needed, as are the next three, when the body is the data")
+        .header::<String>("ce-id", "The event's id: source and id together are one event")
+        .header::<String>("ce-source", "Where it comes from")
+        .header::<String>("ce-type", "What it is: the code, unless the data says one")
+        .header::<String>("ce-subject", "What it is about: the target, unless the data says one");
+    let of_json = about("Any JSON, mapped as remediator.yaml says, as reports and recoveries")
+        .path::<String>("name", "A name under `ingest.json` in remediator.yaml")
+        .body::<Value>()
+        .problem(&[problem::NOT_FOUND]);
+    Routes::new("Ingest")
+        .post(
+            "/v1/ingest/alertmanager",
+            alertmanager,
+            about("Alertmanager's webhook, as reports and recoveries").body::<AlertmanagerBody>(),
+        )
+        .post(
+            "/v1/ingest/grafana",
+            grafana,
+            about("Grafana's webhook, as reports and recoveries").body::<GrafanaBody>(),
+        )
+        .post("/v1/ingest/cloudevents", cloudevents, of_events)
+        .post("/v1/ingest/json/{name}", any_json, of_json)
+        .bodies_up_to(INGEST_BYTES_MAX)
+}
+
+/// What holds for each of them.
+fn about(summary: &'static str) -> Operation {
+    Operation::new(summary)
+        .more(
+            "Each alert or event becomes a report or a recovery, or is refused by itself and kept as evidence; the same \
+             one again is one entry. Members that are not known are ignored. A body is at most 4 MiB.",
+        )
+        .answers::<Ingested>(202, "All of it is durable: `items` says what became of each")
+        .problem(&[problem::OUTSIDE_GRANT, problem::UNMAPPED])
+        .decides()
 }
 
 /// Version of Alertmanager's webhook that is read.
@@ -125,8 +160,9 @@ async fn readable<T>(api: &Api, bearer: &Bearer, read: Result<T, Unreadable>) ->
 }
 
 /// What became of one alert or event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "result")]
+#[schemars(rename = "IngestOutcome")]
 enum Outcome {
     /// A report; with `actionable: false` nothing will act on it.
     Accepted { receipt: Receipt, seq: Seq, duplicate: bool, actionable: bool },
@@ -136,9 +172,11 @@ enum Outcome {
     Refused { code: &'static str, detail: String },
 }
 
-#[derive(Serialize)]
-struct Body {
+/// What became of a request.
+#[derive(Serialize, JsonSchema)]
+struct Ingested {
     v: u32,
+    /// In the order in which they were sent.
     items: Vec<Outcome>,
 }
 
@@ -216,7 +254,7 @@ fn answer(outcomes: Vec<Outcome>) -> Result<Response, Box<Problem>> {
         let detail = if more == 0 { detail.clone() } else { format!("{detail} (and {more} more)") };
         return Err(Problem::new(kind, detail));
     }
-    let mut response = json(&Body { v: 1, items: outcomes })?;
+    let mut response = json(&Ingested { v: 1, items: outcomes })?;
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)
 }

@@ -1,30 +1,34 @@
-//! The registry of routes: one file per family, one line here.
+//! The registry of routes: one file per family, one line here. Every route says in its [`Operation`] what the API
+//! document shows of it.
 
 mod audit;
 mod channels;
 mod control;
 mod degradations;
+mod document;
 mod explain;
 mod health;
 mod incidents;
 mod ingest;
 mod locks;
+mod metrics;
 mod receipts;
 mod sentinels;
 mod status;
+mod stream;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 
-use super::Api;
+use super::operation::{Operation, Routes};
 use super::problem::{self, Problem};
+use crate::base::limits::SUMMARY_BYTES_MAX;
 
 /// Routes that need a token.
-pub(super) fn guarded() -> Router<Api> {
-    Router::new()
+pub(super) fn guarded() -> Routes {
+    Routes::new("")
         .merge(degradations::routes())
         .merge(receipts::routes())
         .merge(incidents::routes())
@@ -32,6 +36,8 @@ pub(super) fn guarded() -> Router<Api> {
         .merge(status::routes())
         .merge(locks::routes())
         .merge(audit::routes())
+        .merge(stream::routes())
+        .merge(metrics::routes())
         .merge(control::routes())
         .merge(channels::routes())
         .merge(ingest::routes())
@@ -39,8 +45,8 @@ pub(super) fn guarded() -> Router<Api> {
 }
 
 /// Routes that do not.
-pub(super) fn open() -> Router<Api> {
-    Router::new().merge(health::routes())
+pub(super) fn open() -> Routes {
+    Routes::new("").merge(health::routes()).merge(document::routes())
 }
 
 /// The body as `T`: every way in which it can be wrong has its own problem, with the place.
@@ -62,22 +68,6 @@ fn body<T: DeserializeOwned>(bytes: Result<Bytes, BytesRejection>) -> Result<T, 
     })
 }
 
-/// A parameter of the query, decoded as far as words and numbers need it.
-fn parameter(query: Option<&str>, name: &str) -> Option<String> {
-    query.unwrap_or_default().split('&').find_map(|pair| match pair.split_once('=') {
-        Some((key, value)) if key == name => Some(value.replace("%2D", "-").replace('+', " ")),
-        None if pair == name => Some(String::new()),
-        _ => None,
-    })
-}
-
-/// A whole number from the query.
-fn number<T: std::str::FromStr>(query: Option<&str>, name: &str) -> Result<Option<T>, Box<Problem>> {
-    let Some(text) = parameter(query, name) else { return Ok(None) };
-    let bad = || Problem::new(problem::BAD_PARAMETER, format!("`{name}` is not a whole number it can be"));
-    text.parse().map(Some).map_err(|_| bad().field(name))
-}
-
 /// JSON as the views write it.
 fn json(value: &impl serde::Serialize) -> Result<axum::response::Response, Box<Problem>> {
     use axum::response::IntoResponse as _;
@@ -87,8 +77,29 @@ fn json(value: &impl serde::Serialize) -> Result<axum::response::Response, Box<P
 }
 
 /// The answer to a control: the entry that records it.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, schemars::JsonSchema)]
 struct Recorded {
+    /// Version of this shape.
     v: u32,
+    /// The entry.
     seq: crate::base::ids::Seq,
+}
+
+/// The body of what a person does with a token alone: pause, close, revoke.
+#[derive(serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Reason {
+    /// Why, in 1 to 512 bytes.
+    #[schemars(extend("maxLength" = SUMMARY_BYTES_MAX, "pattern" = r"\S"))]
+    reason: String,
+}
+
+/// The reason that every word of a person needs.
+fn reason(bytes: Result<Bytes, BytesRejection>) -> Result<String, Box<Problem>> {
+    let Reason { reason } = body(bytes)?;
+    if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
+        let detail = format!("`reason` says why, in 1 to {SUMMARY_BYTES_MAX} bytes");
+        return Err(Problem::new(problem::BAD_REPORT, detail).field("reason"));
+    }
+    Ok(reason)
 }

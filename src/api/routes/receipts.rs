@@ -1,19 +1,24 @@
 //! `GET /v1/receipts/{receipt}`: a report followed to its incident and outcome.
 
 use axum::Extension;
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::routing::get;
 
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::json;
+use super::{Operation, Routes, json};
+use crate::audit::ReceiptView;
 use crate::base::ids::Receipt;
 use crate::event::Event;
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new().route("/v1/receipts/{receipt}", get(receipt))
+pub(super) fn routes() -> Routes {
+    let about = Operation::new("Follow a report to its incident and outcome")
+        .more("A sentinel may follow its own reports only; those of others are not there for it.")
+        .path::<Receipt>("receipt", "What the report was answered with")
+        .answers::<ReceiptView>(200, "What became of it")
+        .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
+        .reads();
+    Routes::new("Degradations").get("/v1/receipts/{receipt}", receipt, about)
 }
 
 async fn receipt(

@@ -1,32 +1,53 @@
 //! Eyes: what they see just now, heartbeats of others (dead man), and grants taken back.
 
 use axum::Extension;
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use axum::routing::{get, post};
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{Recorded, body, json};
+use super::{Operation, Reason, Recorded, Routes, body, json, reason};
 use crate::base::ids::Seq;
-use crate::base::limits::{INTEGER_MAX, SUMMARY_BYTES_MAX};
+use crate::base::limits::INTEGER_MAX;
 use crate::base::text::clip;
 use crate::remediator::{BeatRefused, Live};
 
-pub(super) fn routes() -> Router<Api> {
-    Router::new()
-        .route("/v1/sentinels", get(list))
-        .route("/v1/sentinels/{name}/revoke", post(revoke))
-        .route("/v1/heartbeats/{name}", post(heartbeat))
+pub(super) fn routes() -> Routes {
+    let of_list = Operation::new("What every sentinel sees just now, and who else may report")
+        .answers::<List>(200, "The sentinels")
+        .for_people()
+        .reads();
+    let of_revoke = Operation::new("A person takes the grant of an external sentinel back")
+        .more("Less power needs a token only.")
+        .path::<String>("name", "The sentinel")
+        .body::<Reason>()
+        .answers::<Recorded>(200, "It is durable")
+        .refusal(409, &["NO_GRANT"])
+        .for_people()
+        .decides();
+    let of_beat = Operation::new("A sign of life")
+        .more("It says when its sender lived, so one that is sent again says nothing new.")
+        .path::<String>("name", "The heartbeat, as a live sentinel expects it")
+        .body::<Beat>()
+        .answers::<Counted>(200, "It counts")
+        .problem(&[problem::NOT_FOUND, problem::OUTSIDE_GRANT])
+        .problem(&[problem::HEARTBEAT_REPLAYED, problem::HEARTBEAT_AHEAD])
+        .decides();
+    Routes::new("Sentinels")
+        .get("/v1/sentinels", list, of_list)
+        .post("/v1/sentinels/{name}/revoke", revoke, of_revoke)
+        .post("/v1/heartbeats/{name}", heartbeat, of_beat)
 }
 
 /// All eyes.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SentinelList")]
 struct List {
     v: u32,
     /// Declared here and live.
@@ -36,7 +57,7 @@ struct List {
 }
 
 /// An external sentinel.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Granted {
     sentinel: String,
     subsystems: Vec<String>,
@@ -61,13 +82,6 @@ async fn list(
     json(&List { v: 1, sentinels, granted: granted.collect() })
 }
 
-/// The body of taking a grant back.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Reason {
-    reason: String,
-}
-
 async fn revoke(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
@@ -75,26 +89,45 @@ async fn revoke(
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
     let by = format!("person:{}", person(&bearer)?);
-    let Reason { reason } = body(bytes)?;
-    if reason.trim().is_empty() || reason.len() > SUMMARY_BYTES_MAX {
-        let detail = format!("`reason` says why, in 1 to {SUMMARY_BYTES_MAX} bytes");
-        return Err(Problem::new(problem::BAD_REPORT, detail).field("reason"));
-    }
+    let reason = reason(bytes)?;
     api.ready()?;
     let seq = api.daemon.revoke_grant(name, by, reason).await?;
     json(&Recorded { v: 1, seq })
 }
 
 /// The body of a heartbeat.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Beat {
     /// When the sender lives, by its own clock (Unix ms).
+    #[schemars(range(max = INTEGER_MAX))]
+    #[serde(deserialize_with = "whole")]
     at_ms: u64,
 }
 
+/// A whole number as JSON Schema means it: `7.0` is one, and what some languages write of their clock.
+fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    struct Whole;
+    impl Visitor<'_> for Whole {
+        type Value = u64;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a whole number from 0 on")
+        }
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
+            Ok(number)
+        }
+        fn visit_f64<E: de::Error>(self, number: f64) -> Result<u64, E> {
+            match number.fract() == 0.0 && (0.0..=INTEGER_MAX as f64).contains(&number) {
+                true => Ok(number as u64),
+                false => Err(E::invalid_value(de::Unexpected::Float(number), &self)),
+            }
+        }
+    }
+    from.deserialize_u64(Whole)
+}
+
 /// The answer to one that counts.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Counted {
     v: u32,
     heartbeat: String,
@@ -135,6 +168,21 @@ async fn heartbeat(
         }
         Err(error @ BeatRefused::Ahead { .. }) => {
             Err(Problem::new(problem::HEARTBEAT_AHEAD, error.to_string()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_point() {
+        let at = |text: &str| serde_json::from_str::<Beat>(text).map(|beat| beat.at_ms).ok();
+        assert_eq!(at(r#"{"at_ms":17}"#), Some(17));
+        assert_eq!(at(r#"{"at_ms":1795761247108.0}"#), Some(1_795_761_247_108));
+        for bad in ["-1", "1.5", "1e300", "\"1\"", "null"] {
+            assert_eq!(at(&format!(r#"{{"at_ms":{bad}}}"#)), None, "{bad}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{EntryView, V};
@@ -19,7 +20,7 @@ use crate::event::{Cause, Event, Record};
 const WALK_MAX: usize = 64;
 
 /// Why and why-not.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainView {
     /// Version of this shape.
     pub v: u32,
@@ -44,7 +45,7 @@ pub struct ExplainView {
 }
 
 /// A decision about a runbook (RM-5).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionView {
     /// Its entry.
     pub seq: Seq,
@@ -61,7 +62,7 @@ pub struct DecisionView {
 }
 
 /// A time when nothing was done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HoldView {
     /// Its entry.
     pub seq: Seq,
@@ -76,7 +77,7 @@ pub struct HoldView {
 }
 
 /// A limit and how much of it is used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimitView {
     /// Which: `fingerprint_attempts`, `attempts_at_once`.
     pub name: String,
@@ -89,7 +90,7 @@ pub struct LimitView {
 }
 
 /// On whose authority an attempt was made.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AuthorityView {
     /// The attempt.
     pub attempt: AttemptId,
@@ -114,7 +115,7 @@ pub struct AuthorityView {
 }
 
 /// One link of the way back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkView {
     /// How it led to the one above: `asked`, `cause`, or a named parent (`intent`, `lock`, `catalog`, …).
     pub link: String,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{EntryView, V};
@@ -21,7 +22,7 @@ use crate::event::verification::{Observation, Verdict};
 use crate::event::{Cause, Event, Record};
 
 /// One incident.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentView {
     /// Version of this shape.
     pub v: u32,
@@ -58,7 +59,7 @@ pub struct IncidentView {
 }
 
 /// The originating signal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SignalView {
     /// The entry of the first report.
     pub seq: Seq,
@@ -93,7 +94,7 @@ pub struct SignalView {
 }
 
 /// The chosen runbook, with the decision trace.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChoiceView {
     /// The entry of the decision.
     pub seq: Seq,
@@ -119,7 +120,7 @@ pub struct ChoiceView {
 pub type CandidateView = Candidate;
 
 /// What was and is being done.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IntermediateView {
     /// Attempts, oldest first.
     pub attempts: Vec<AttemptView>,
@@ -132,7 +133,7 @@ pub struct IntermediateView {
 }
 
 /// One attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AttemptView {
     /// Its id.
     pub attempt: AttemptId,
@@ -167,7 +168,7 @@ pub struct AttemptView {
 }
 
 /// An undo.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UndoView {
     /// Why.
     pub reason: String,
@@ -178,7 +179,7 @@ pub struct UndoView {
 }
 
 /// One step of an attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepView {
     /// Its id in the runbook.
     pub id: String,
@@ -197,7 +198,7 @@ pub struct StepView {
 }
 
 /// What a verification saw.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct VerificationView {
     /// The attempt.
     pub attempt: AttemptId,

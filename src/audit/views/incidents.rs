@@ -1,5 +1,6 @@
 //! The list of incidents, newest first.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::V;
@@ -24,7 +25,7 @@ pub struct IncidentFilter {
 }
 
 /// Incidents, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentList {
     /// Version of this shape.
     pub v: u32,
@@ -35,7 +36,7 @@ pub struct IncidentList {
 }
 
 /// One incident in a line.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IncidentSummary {
     /// Its id.
     pub id: IncidentId,

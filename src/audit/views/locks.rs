@@ -1,5 +1,6 @@
 //! Who holds which lock, who waits for which, and what was broken (RM-13).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::V;
@@ -10,7 +11,7 @@ use crate::base::time::rfc3339;
 use crate::context::World;
 
 /// Locks of this home's attempts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LocksView {
     /// Version of this shape.
     pub v: u32,
@@ -21,7 +22,7 @@ pub struct LocksView {
 }
 
 /// What a lock is to an attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LockState {
     /// Granted and not given back.
@@ -33,7 +34,7 @@ pub enum LockState {
 }
 
 /// One lock of one attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LockView {
     /// What is locked.
     pub resource: String,
@@ -58,7 +59,7 @@ pub struct LockView {
 }
 
 /// An order to break a lock.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BreakView {
     /// What is locked.
     pub resource: String,

@@ -1,5 +1,6 @@
 //! Entries: one with its sentence, and pages of stored lines byte for byte.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::entries::Error;
@@ -14,7 +15,7 @@ use crate::event::{Cause, Record};
 const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// One entry as a line of a timeline.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EntryView {
     /// Its seq.
     pub seq: Seq,

@@ -1,5 +1,6 @@
 //! What became of a report: its receipt followed to its incident and outcome.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::V;
@@ -18,7 +19,7 @@ const SLACK_US: [(i64, i64); 2] = [(1_000_000, 5_000_000), (60_000_000, 600_000_
 const NEAR: u64 = 8;
 
 /// What became of a report.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReceiptView {
     /// Version of this shape.
     pub v: u32,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::V;
@@ -17,7 +18,7 @@ use crate::context::{
 use crate::event::content::Standing;
 
 /// How things are now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StatusView {
     /// Version of this shape.
     pub v: u32,
@@ -66,7 +67,7 @@ pub struct StatusView {
 }
 
 /// The last entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HeadView {
     /// Its seq.
     pub seq: Seq,
@@ -77,7 +78,7 @@ pub struct HeadView {
 }
 
 /// A pause in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PausedView {
     /// Who.
     pub by: String,
@@ -88,7 +89,7 @@ pub struct PausedView {
 }
 
 /// A drain in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DrainView {
     /// Who.
     pub by: String,
@@ -103,7 +104,7 @@ pub struct DrainView {
 }
 
 /// The journal's key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyView {
     /// Its id.
     pub id: KeyId,
@@ -114,7 +115,7 @@ pub struct KeyView {
 }
 
 /// An order for another key that came to nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyRefusedView {
     /// The entry that says so.
     pub seq: Seq,
@@ -123,7 +124,7 @@ pub struct KeyRefusedView {
 }
 
 /// Trust files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TrustView {
     /// Name → digest in force.
     pub files: BTreeMap<String, FileDigest>,
@@ -132,7 +133,7 @@ pub struct TrustView {
 }
 
 /// What the content folder holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CatalogView {
     /// The entry that loaded it.
     pub seq: Option<Seq>,
@@ -149,7 +150,7 @@ pub struct CatalogView {
 }
 
 /// One content file that is not live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ContentView {
     /// `kind/id`, or its path when it has no readable id.
     pub content: String,

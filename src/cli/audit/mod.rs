@@ -1,15 +1,18 @@
 //! `remediator audit …`: the journal itself.
 
 mod export;
+mod import;
 mod show;
 mod tail;
 mod verify;
+
+pub use show::Decoded;
 
 use clap::Subcommand;
 
 use super::{Global, Outcome};
 
-/// Read, verify and export the journal.
+/// Read, verify, export and import the journal.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -22,6 +25,7 @@ enum Command {
     Show(show::Args),
     Verify(verify::Args),
     Export(export::Args),
+    Import(import::Args),
 }
 
 /// Runs the subcommand.
@@ -31,5 +35,6 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         Command::Show(args) => show::run(args, global),
         Command::Verify(args) => verify::run(args, global),
         Command::Export(args) => export::run(args, global),
+        Command::Import(args) => import::run(args, global),
     }
 }

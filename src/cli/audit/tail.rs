@@ -5,15 +5,17 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::super::client::NoAnswer;
 use super::super::exit::Failure;
+use super::super::follow::{Came, Follow};
 use super::super::reader::Reader;
 use super::super::{Exit, Global, Outcome, Output, out};
 use super::show::Decoded;
 use crate::audit::StatusView;
 use crate::base::ids::Seq;
 
-/// How often `--follow` asks.
-const PAUSE: Duration = Duration::from_millis(300);
+/// The longest single wait of `--follow`.
+const PAUSE: Duration = Duration::from_secs(5);
 /// Entries of one request.
 const PAGE: u64 = 500;
 
@@ -67,6 +69,9 @@ fn online(args: &Args, reader: &Reader, status: &str, output: Output) -> Outcome
     let status: StatusView = serde_json::from_str(status).map_err(not_understood)?;
     let head = status.head.map(|h| h.seq);
     let mut after = begin(args, head);
+    if args.follow {
+        return follow(reader, Seq::try_from(after).ok(), output);
+    }
     loop {
         let Some(text) = reader.ask(&format!("/v1/audit?after={after}&limit={PAGE}"))? else {
             return Ok(Exit::Temporary);
@@ -77,10 +82,21 @@ fn online(args: &Args, reader: &Reader, status: &str, output: Output) -> Outcome
         }
         after = page.next;
         let reached = page.entries.is_empty() || head.is_some_and(|h| after >= h as i64);
-        match (args.follow, page.entries.is_empty(), reached) {
-            (true, true, _) => std::thread::sleep(PAUSE),
-            (false, _, true) => return Ok(Exit::Ok),
-            _ => {}
+        if reached {
+            return Ok(Exit::Ok);
+        }
+    }
+}
+
+/// Goes on until interrupted, also across a restart of the daemon.
+fn follow(reader: &Reader, after: Option<Seq>, output: Output) -> Outcome {
+    let mut follow = Follow::new(reader.client(), after).map_err(NoAnswer::into_failure)?;
+    loop {
+        match follow.next(PAUSE)? {
+            Came::Line(line) => print(&line, output)?,
+            Came::Lost => anstream::eprintln!("note: the daemon went away; waiting until it is back"),
+            Came::Back => anstream::eprintln!("note: the daemon is back"),
+            Came::Nothing => {}
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Args {
 
 /// Copies.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     let cannot = |e: anyhow::Error| {
         Failure::new(Exit::Unavailable, format!("cannot make the backup: {e:#}"))
             .hint("remove what was begun, then try again")

@@ -23,7 +23,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     if reason.is_empty() {
         return Err(Failure::new(Exit::Usage, "closing needs a reason").hint("--reason \"why\""));
     }
-    let client = Client::new(&Home::existing(global)?)?;
+    let client = Client::new(&Home::acting(global)?)?;
     let id = named::incident(&Reader::new(global)?, &args.id)?;
     let path = format!("/v1/incidents/{id}/close");
     let text = client.post(&path, serde_json::json!({ "reason": reason }).to_string());

@@ -26,7 +26,7 @@ pub struct Args {
 
 /// Orders it.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     let id = named::incident(&Reader::new(global)?, &args.id)?.to_string();
     let subject = match &args.from {
         Some(step) => format!("{id}/{step}"),

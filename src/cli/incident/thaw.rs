@@ -21,7 +21,7 @@ pub struct Args {
 
 /// Thaws.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     let id = named::incident(&Reader::new(global)?, &args.id)?.to_string();
     let text = statement::send(&home, Control::Thaw, Some(&id), args.signing)?;
     match global.output {

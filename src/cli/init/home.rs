@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 
+use super::super::schema;
 use super::{files, person, sample, texts};
 use crate::api::tokens::{self, Bearer, Tokens};
 use crate::base::digest::FileDigest;
@@ -13,7 +14,8 @@ use crate::base::ids::{BootId, NodeId};
 use crate::base::sign::JournalKey;
 use crate::journal::{Clock as _, IntentJournal, Options, SystemClock};
 use crate::runbook::authoring::{self, Approve};
-use crate::runbook::{Content, checks, loader, schema, shipped};
+use crate::runbook::schema::Dialect;
+use crate::runbook::{Content, checks, loader, shipped};
 
 /// A home that is not started within this time has to be approved again (30 days).
 const ADOPT_WITHIN_US: i64 = 30 * 86_400_000_000;
@@ -132,8 +134,8 @@ fn write_trust(root: &Path, wish: &Wish<'_>) -> anyhow::Result<()> {
     files::write_new(&trust.join("policy.yaml"), texts::policy(wish.solo).as_bytes())?;
     files::write_new(&trust.join("revoked"), texts::REVOKED.as_bytes())?;
     // For editors: what may stand in each kind of file.
-    for (name, text) in schema::all() {
-        files::write_new(&root.join("schemas").join(name), text.as_bytes())?;
+    for (name, text) in schema::all(Dialect::Draft07) {
+        files::write_new(&root.join("schemas").join(schema::file_name(name)), text.as_bytes())?;
     }
     files::write_new(&root.join("remediator.yaml"), texts::config(&wish.listen).as_bytes())?;
     files::write_new(&root.join(".gitignore"), texts::GITIGNORE.as_bytes())

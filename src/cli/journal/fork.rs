@@ -25,7 +25,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     if reason.is_empty() {
         return Err(Failure::new(Exit::Usage, "a fork needs a reason").hint("--reason \"why\""));
     }
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     let cannot = |e| Failure::new(Exit::Refused, "the journal cannot be opened").because(e);
     let key = read_journal_key(&home.state()).map_err(cannot)?;
     let config = crate::remediator::config::read(home.root(), None)

@@ -19,7 +19,7 @@ pub struct Args {
 
 /// Restores.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     let key = read_journal_key(&home.state())
         .map_err(|e| Failure::new(Exit::Refused, "the journal cannot be opened").because(e))?;
     let options = Options::new(home.state(), BootId::fresh(), key);

@@ -27,7 +27,7 @@ pub struct Args {
 
 /// Rotates.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     let client = Client::new(&home)?;
     let text = statement::send(&home, Control::RotateKey, None, args.signing)?;
     let ordered = serde_json::from_str::<serde_json::Value>(&text).ok().and_then(|v| v["seq"].as_u64());

@@ -32,7 +32,7 @@ pub struct Args {
 
 /// Breaks.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::acting(global)?;
     let reader = Reader::new(global)?;
     let token = match args.token {
         Some(token) => token,

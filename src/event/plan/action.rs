@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{FilePlan, HttpPlan, NotifyPlan, SignalPlan, WaitPlan};
@@ -9,7 +10,7 @@ use crate::base::digest::FileDigest;
 use crate::base::time::Span;
 
 /// What a hand does. One variant per step kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ActionPlan {
     /// Run a program.
@@ -72,7 +73,7 @@ impl ActionPlan {
 }
 
 /// A program to run: argv, never a shell string (X8).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunPlan {
     /// Program and arguments.
@@ -90,7 +91,7 @@ pub struct RunPlan {
 }
 
 /// Bounds the kernel keeps for a process.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rlimits {
     /// Open files.
@@ -108,7 +109,7 @@ pub struct Rlimits {
 }
 
 /// What to do with a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceVerb {
     /// Start it unless it runs.
@@ -120,7 +121,7 @@ pub enum ServiceVerb {
 }
 
 /// A supervised service, resolved.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServicePlan {
     /// What to do.

@@ -1,12 +1,13 @@
 //! A step that is done for several targets, resolved: one step of the plan for each, and how they may run beside each
 //! other. Not for when which of them begins (policy).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Plan;
 
 /// Steps of a plan that belong together. `per_target` steps for each target stand one after another from `first`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupPlan {
     /// The step's id in the runbook.

@@ -1,12 +1,13 @@
 //! What an eye looks at, resolved: one variant per probe kind. Bounds that nobody set are absent.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::RunPlan;
 use crate::base::time::Span;
 
 /// A look at a target, and how long it may take.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProbePlan {
     /// What is looked at.
@@ -17,7 +18,7 @@ pub struct ProbePlan {
 }
 
 /// One variant per probe kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum LookPlan {
     /// Is a process there and not a zombie?
@@ -57,7 +58,7 @@ impl LookPlan {
 }
 
 /// Which process.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ProcessLook {
     /// A service that remediator supervises.
@@ -80,7 +81,7 @@ impl ProcessLook {
 }
 
 /// Which answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpLook {
     /// http:// or https:// URL.
@@ -92,7 +93,7 @@ pub struct HttpLook {
 }
 
 /// Which port.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TcpLook {
     /// Host name or address.
@@ -106,7 +107,7 @@ pub struct TcpLook {
 }
 
 /// Which file, and what of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileLook {
     /// Absolute path. A symbolic link is followed.
@@ -124,7 +125,7 @@ pub struct FileLook {
 }
 
 /// How much a file may, or must, grow.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GrowthLook {
     /// Measured over at least this time; until then the growth is unknown.
@@ -136,7 +137,7 @@ pub struct GrowthLook {
 }
 
 /// Which file system, and what must be left of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DiskLook {
     /// Any path on it.
@@ -150,7 +151,7 @@ pub struct DiskLook {
 }
 
 /// Which memory.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum MemoryLook {
     /// The machine's.
@@ -170,7 +171,7 @@ pub enum MemoryLook {
 }
 
 /// Whose file descriptors.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FdLook {
     /// Which process, and its children.
@@ -182,7 +183,7 @@ pub struct FdLook {
 }
 
 /// Whose sign of life.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeartbeatLook {
     /// Its name in `POST /v1/heartbeats/NAME`.
@@ -192,7 +193,7 @@ pub struct HeartbeatLook {
 }
 
 /// Which words in which log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogLook {
     /// Absolute path, followed across rotation and truncation.
@@ -206,7 +207,7 @@ pub struct LogLook {
 }
 
 /// What a line must hold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum LogWords {
     /// This text.
@@ -216,7 +217,7 @@ pub enum LogWords {
 }
 
 /// Which value of which look, and its band.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetpointLook {
     /// What measures it.

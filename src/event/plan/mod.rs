@@ -7,6 +7,7 @@ mod look;
 mod retry;
 mod work;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use action::{ActionPlan, Rlimits, RunPlan, ServicePlan, ServiceVerb};
@@ -22,7 +23,7 @@ use crate::base::digest::FileDigest;
 use crate::base::time::Span;
 
 /// Everything that an attempt will do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// Looks that must hold before and under the lock.
@@ -43,7 +44,7 @@ pub struct Plan {
 }
 
 /// A look whose result must satisfy an expression.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PreconditionPlan {
     /// Its name in the runbook.
@@ -55,7 +56,7 @@ pub struct PreconditionPlan {
 }
 
 /// One step, resolved.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StepPlan {
     /// Its id in the runbook.
@@ -82,7 +83,7 @@ pub struct StepPlan {
 }
 
 /// How success is told (RM-19): after `settle`, `successes` consecutive good looks within `within`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerificationPlan {
     /// The look; never the action's own result (RM-18).
@@ -102,7 +103,7 @@ pub struct VerificationPlan {
 }
 
 /// One rung of an escalation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RungPlan {
     /// Pause after the rung before (the first: after the failure).
@@ -114,7 +115,7 @@ pub struct RungPlan {
 }
 
 /// A sentinel, resolved: which look, how often, and what is reported at an edge.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SentinelPlan {
     /// Its id.

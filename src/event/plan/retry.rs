@@ -1,6 +1,7 @@
 //! When a failed step is tried again: typed by failure, after a pause that grows, with jitter that every replay
 //! computes alike. Not for whether a step may be repeated at all (policy).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::StepPlan;
@@ -10,7 +11,7 @@ use crate::base::time::Span;
 use crate::event::step::{Failure, StepOutcome};
 
 /// How the pause before a retry grows, and which failures are tried again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryPlan {
     /// Each pause is this many times the one before.

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ProbePlan, ProcessLook};
 use crate::base::time::Span;
 
 /// Method of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum HttpMethod {
     /// GET
@@ -41,7 +42,7 @@ impl HttpMethod {
 }
 
 /// A request. It holds no secret: credentials have names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpPlan {
     /// Its method.
@@ -61,7 +62,7 @@ pub struct HttpPlan {
 }
 
 /// Signals that may be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum SignalName {
     /// Hang up; for many programs: read the configuration again.
@@ -102,7 +103,7 @@ impl SignalName {
 }
 
 /// A signal to processes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignalPlan {
     /// Which.
@@ -114,7 +115,7 @@ pub struct SignalPlan {
 }
 
 /// A pause.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum WaitPlan {
     /// For a time.
@@ -133,7 +134,7 @@ pub enum WaitPlan {
 }
 
 /// Work on files below a folder: no path leads out of it, and no symbolic link is followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FilePlan {
     /// The folder (absolute).
@@ -147,7 +148,7 @@ pub struct FilePlan {
 }
 
 /// What is done with files.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum FileWork {
     /// Copy a file to a name that is free.
@@ -220,7 +221,7 @@ impl FileWork {
 }
 
 /// Something that people are told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotifyPlan {
     /// On which channel.

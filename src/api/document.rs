@@ -1,0 +1,200 @@
+//! `/openapi.json`: the OpenAPI 3.1 document of all routes, made from the list that the router is made from.
+//! Not for what a route says of itself (`operation`, `routes`).
+
+use std::collections::BTreeMap;
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use super::operation::{Form, Listed, Operation, Parameter};
+use super::problem::{self, Problem};
+use super::routes;
+
+/// Where schemas stand in the document.
+const SCHEMAS: &str = "/components/schemas";
+
+/// The document: the same bytes each time.
+pub fn document() -> String {
+    let listed = routes::guarded().merge(routes::open().without_token()).into_listed();
+    format!("{:#}\n", value(&listed))
+}
+
+fn value(listed: &[Listed]) -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|s| s.definitions_path = SCHEMAS.into());
+    let mut generator = settings.into_generator();
+    generator.subschema_for::<Problem>();
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    for route in listed {
+        let operation = operation(route, &mut generator);
+        paths.entry(route.path).or_default().insert(route.method.into(), operation);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "remediator",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Every object carries its version `v`. Every error is application/problem+json (RFC 9457) \
+                            with a stable `code` and a `hint`. The commands print the same bytes with --output json.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "servers": [{ "url": "/" }],
+        "security": [{ "token": [] }],
+        "paths": paths,
+        "components": {
+            "schemas": generator.take_definitions(true),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "`remediator init` writes a person's token to state/token.",
+                },
+            },
+        },
+    })
+}
+
+fn operation(route: &Listed, generator: &mut SchemaGenerator) -> Value {
+    let Operation { summary, more, parameters, bodies, .. } = &route.operation;
+    let mut shown: Vec<Value> = parameters.iter().map(|parameter| described(parameter, generator)).collect();
+    let mut operation = json!({
+        "operationId": id(route),
+        "tags": [route.family],
+        "summary": summary,
+        "responses": responses(route, generator),
+    });
+    if !more.is_empty() {
+        operation["description"] = json!(more);
+    }
+    if !bodies.is_empty() {
+        let content = content(bodies, generator);
+        operation["requestBody"] = json!({ "required": true, "content": content });
+    }
+    match route.token {
+        true => shown.push(json!({
+            "name": "node", "in": "query", "required": false, "schema": { "type": "string" },
+            "description": "Whose journal is meant; only the own one is here.",
+        })),
+        false => operation["security"] = json!([]),
+    }
+    operation["parameters"] = shown.into();
+    operation
+}
+
+/// `get /v1/incidents/{id}` → `get_v1_incidents_id`.
+fn id(route: &Listed) -> String {
+    let words = route.path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    [route.method].into_iter().chain(words).collect::<Vec<_>>().join("_")
+}
+
+fn described(parameter: &Parameter, generator: &mut SchemaGenerator) -> Value {
+    let schema = (parameter.schema)(generator).to_value();
+    json!({
+        "name": parameter.name,
+        "in": parameter.place,
+        "required": parameter.place == "path",
+        "description": parameter.what,
+        "schema": schema,
+    })
+}
+
+fn content(forms: &[Form], generator: &mut SchemaGenerator) -> Map<String, Value> {
+    let mut content = Map::new();
+    for form in forms {
+        let schema = (form.schema)(generator).to_value();
+        content.insert(form.media.into(), json!({ "schema": schema }));
+    }
+    content
+}
+
+fn responses(route: &Listed, generator: &mut SchemaGenerator) -> Map<String, Value> {
+    let mut responses = Map::new();
+    for good in &route.operation.good {
+        let content = content(&good.forms, generator);
+        let answer = json!({ "description": good.what, "content": content });
+        responses.insert(good.status.to_string(), answer);
+    }
+    for (status, codes) in problems(route) {
+        let codes: Vec<&str> = codes.into_iter().collect();
+        let description = format!("A problem: {}", codes.join(", "));
+        let problem = json!({
+            "allOf": [
+                { "$ref": format!("#{SCHEMAS}/Problem") },
+                { "properties": { "code": { "enum": codes } } },
+            ],
+        });
+        let form = json!({ "application/problem+json": { "schema": problem } });
+        let answer = responses.entry(status.to_string()).or_insert(json!({ "content": {} }));
+        let description = match answer.get("description").and_then(Value::as_str) {
+            Some(good) => format!("{good}. {description}"),
+            None => description,
+        };
+        answer["description"] = description.into();
+        if let (Some(all), Value::Object(form)) = (answer["content"].as_object_mut(), form) {
+            all.extend(form);
+        }
+    }
+    responses
+}
+
+/// Codes by status: the route's own and those that every route has.
+fn problems(route: &Listed) -> BTreeMap<u16, std::collections::BTreeSet<&'static str>> {
+    let mut all: BTreeMap<u16, std::collections::BTreeSet<&'static str>> = BTreeMap::new();
+    let mut kinds = vec![problem::BAD_PARAMETER, problem::TOO_LARGE, problem::TIMEOUT];
+    if route.token {
+        kinds.extend([problem::NO_TOKEN, problem::BAD_TOKEN, problem::UNKNOWN_NODE]);
+    }
+    let own = route.operation.problems.iter().copied();
+    for (status, code) in kinds.iter().map(|kind| (kind.0.as_u16(), kind.1)).chain(own) {
+        all.entry(status).or_default().insert(code);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed() -> Value {
+        serde_json::from_str(&document()).expect("JSON")
+    }
+
+    fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|v| references(v, found));
+            }
+            Value::Array(items) => items.iter().for_each(|v| references(v, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let document = parsed();
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(found.len() > 50, "{}", found.len());
+        for reference in found {
+            let pointer = reference.strip_prefix('#').expect("within the document");
+            assert!(document.pointer(pointer).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn every_route_is_described_whole() {
+        let listed = routes::guarded().merge(routes::open()).into_listed();
+        let mut ids = std::collections::BTreeSet::new();
+        for route in &listed {
+            let place = format!("{} {}", route.method, route.path);
+            assert!(ids.insert(id(route)), "{place}: two routes have the same id");
+            assert!(!route.operation.summary.is_empty(), "{place}: no summary");
+            assert!(!route.operation.good.is_empty(), "{place}: no answer");
+            let path: Vec<&str> =
+                route.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+            let of_path = route.operation.parameters.iter().filter(|p| p.place == "path");
+            assert_eq!(of_path.map(|p| p.name).collect::<Vec<_>>(), path, "{place}: parameters of the path");
+        }
+    }
+}

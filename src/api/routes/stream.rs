@@ -1,0 +1,104 @@
+//! `GET /v1/audit/stream`: the journal as it grows, as Server-Sent Events or NDJSON. A reader that comes again with
+//! the last id it saw misses nothing.
+
+use axum::Extension;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+
+use super::super::auth::person;
+use super::super::problem::{self, Problem};
+use super::super::query::{After, read};
+use super::super::stream::Format;
+use super::super::{Api, Bearer};
+use super::audit::{NDJSON, ndjson};
+use super::{Operation, Routes};
+use crate::base::ids::Seq;
+use crate::base::limits::STREAMS_MAX;
+
+const EVENTS: &str = "text/event-stream";
+/// What a browser sends when it comes again; it wins over `after`, which stays in the address.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// Keeps proxies from collecting a stream before they pass it on.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+pub(super) fn routes() -> Routes {
+    let about = Operation::new("Stored entries as they become durable, byte for byte")
+        .more(
+            "As events: `event` is the entry's kind, `id` its seq, `data` the stored line; a comment comes when nothing \
+             happened for 15 s. A place that is not in this journal is answered with an event `reset` \
+             (`{\"v\":1,\"asked\":SEQ,\"head\":SEQ}`) and the stream goes on behind the head. As NDJSON: the lines \
+             themselves, an empty line when nothing happened for 15 s; a place that is not there is a problem.",
+        )
+        .query::<After>("after", "Entries behind this seq; absent or -1: from the start")
+        .header::<After>("Last-Event-ID", "The same, and wins over `after`")
+        .answers_as::<StreamEvent>(200, "Entries, until one side ends it", EVENTS)
+        .answers_as::<String>(200, "Entries, until one side ends it", NDJSON)
+        .problem(&[problem::POSITION_GONE, problem::TOO_MANY_STREAMS])
+        .for_people()
+        .reads();
+    Routes::new("Audit").get("/v1/audit/stream", stream, about)
+}
+
+/// One event of the stream; before OpenAPI 3.2 the schema of an event stream says how each of its events looks.
+#[derive(schemars::JsonSchema)]
+#[expect(dead_code, reason = "only its shape is used: events are written as text")]
+struct StreamEvent {
+    /// The entry's kind, or `reset`.
+    event: String,
+    /// The entry's seq.
+    #[schemars(regex(pattern = r"^[0-9]+$"))]
+    id: String,
+    /// The stored line, byte for byte.
+    data: String,
+}
+
+async fn stream(
+    State(api): State<Api>,
+    Extension(bearer): Extension<Bearer>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, Box<Problem>> {
+    person(&bearer)?;
+    let after = place(query.as_deref(), &headers)?;
+    let (format, media) = match ndjson(&headers) {
+        true => (Format::Ndjson, NDJSON),
+        false => (Format::Events, EVENTS),
+    };
+    let hub = api.stream.clone();
+    let (head, reader) =
+        api.read(move |audit| Ok((audit.head()?, hub.reader(audit, format, after)?))).await?;
+    let full = || {
+        let detail = format!("{STREAMS_MAX} streams are open");
+        Problem::new(problem::TOO_MANY_STREAMS, detail).retry_after(5)
+    };
+    let mut reader = reader.ok_or_else(full)?;
+    let head = head.unwrap_or_default();
+    if let Some(asked) = after.filter(|after| *after > head) {
+        if format == Format::Ndjson {
+            let detail = format!("entry {asked} was asked for, the last one is {head}");
+            return Err(Problem::new(problem::POSITION_GONE, detail));
+        }
+        reader = reader.reset(asked, head);
+    }
+    let mut response = reader.into_body().into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// The entry behind which to begin.
+fn place(query: Option<&str>, headers: &HeaderMap) -> Result<Option<Seq>, Box<Problem>> {
+    // A wrong `after` is said also where the header wins.
+    let asked = read(query, "after")?;
+    let After(place) = match headers.get(LAST_EVENT_ID) {
+        Some(id) => {
+            let id = id.to_str().unwrap_or_default().trim().parse();
+            let bad = |what| Problem::new(problem::BAD_PARAMETER, format!("`Last-Event-ID` is {what}"));
+            id.map_err(|what: &str| bad(what).field("Last-Event-ID"))?
+        }
+        None => asked.unwrap_or(After(None)),
+    };
+    Ok(place)
+}

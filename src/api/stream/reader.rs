@@ -1,0 +1,137 @@
+//! One reader: the newest pieces as they are published, the store when it is behind them, and a sign of life when
+//! nothing happens. It is a body that hyper asks for more only when the connection took what it had.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use futures_util::stream;
+use tokio::sync::watch;
+
+use super::frame::{Format, HELLO, reset};
+use super::hub::{Seat, Shared, State, Taken};
+use crate::audit::{self, Audit, Tail};
+use crate::base::ids::Seq;
+
+/// How long nothing may be sent; shorter than any proxy's patience.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// See the module.
+pub struct Reader {
+    shared: Arc<Shared>,
+    audit: Audit,
+    format: Format,
+    next: Seq,
+    state: watch::Receiver<State>,
+    broken: u64,
+    ready: VecDeque<Bytes>,
+    behind: Option<Box<dyn Tail>>,
+    _seat: Seat,
+}
+
+impl Reader {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        audit: Audit,
+        format: Format,
+        after: Option<Seq>,
+        seat: Seat,
+    ) -> Self {
+        let state = shared.watch();
+        let broken = state.borrow().broken;
+        let next = after.map_or(0, |after| after.saturating_add(1));
+        let mut ready = VecDeque::new();
+        if format == Format::Events {
+            ready.push_back(Bytes::from_static(HELLO));
+        }
+        Self { shared, audit, format, next, state, broken, ready, behind: None, _seat: seat }
+    }
+
+    /// Its place is behind the head: it is told so and goes on there.
+    pub fn reset(mut self, asked: Seq, head: Seq) -> Self {
+        self.ready.push_back(reset(asked, head));
+        self.next = head + 1;
+        self
+    }
+
+    /// As the body of an answer.
+    pub fn into_body(self) -> Body {
+        Body::from_stream(stream::unfold(self, |mut reader| async move {
+            let bytes = reader.more().await?;
+            Some((Ok::<_, Infallible>(bytes), reader))
+        }))
+    }
+
+    /// What is sent next; none when the stream is over.
+    async fn more(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Some(bytes);
+            }
+            let state = *self.state.borrow_and_update();
+            if state.broken != self.broken {
+                return None;
+            }
+            match self.shared.take(self.next, state.published, self.format) {
+                Taken::Frames(frames, last) => {
+                    self.behind = None;
+                    self.next = last + 1;
+                    self.ready.extend(frames);
+                    continue;
+                }
+                Taken::Behind if self.catch_up().await? => continue,
+                Taken::Behind | Taken::Nothing => {}
+            }
+            if state.stopping {
+                return None;
+            }
+            match tokio::time::timeout(KEEP_ALIVE, self.state.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return None,
+                Err(_) => return Some(self.format.keep_alive()),
+            }
+        }
+    }
+
+    /// Reads a piece from the store; whether there was one. None when it cannot be read.
+    async fn catch_up(&mut self) -> Option<bool> {
+        let turn = self.shared.catching_up.acquire().await.ok()?;
+        let (audit, format, next) = (self.audit.clone(), self.format, self.next);
+        let behind = self.behind.take();
+        let read = tokio::task::spawn_blocking(move || {
+            let after = next.checked_sub(1);
+            let mut tail = behind.unwrap_or_else(|| audit.tail(after));
+            let lines = match tail.next(Duration::ZERO) {
+                Ok(lines) => lines.unwrap_or_default(),
+                // What is damaged on the disk can often be mended from the other store.
+                Err(error) => from_the_page(&audit, after).map_err(|_| error)?,
+            };
+            Ok::<_, audit::Error>((tail, lines.last().map(|line| line.0), format.frames(&lines)))
+        });
+        let read = read.await.ok()?;
+        drop(turn);
+        match read {
+            Ok((tail, last, frames)) => {
+                let Some(last) = last else { return Some(false) };
+                // After a piece that was read another way the place is the old one.
+                self.behind = Some(tail);
+                self.next = last + 1;
+                self.ready.push_back(frames);
+                Some(true)
+            }
+            Err(error) => {
+                tracing::error!(%error, seq = self.next, "a stream ends because the journal cannot be read");
+                None
+            }
+        }
+    }
+}
+
+/// The same lines the way that pages are read.
+fn from_the_page(audit: &Audit, after: Option<Seq>) -> Result<Vec<(Seq, String)>, audit::Error> {
+    const LINES: usize = 500;
+    let page = audit.page(after, LINES)?;
+    Ok((after.map_or(0, |after| after + 1)..).zip(page.lines).collect())
+}
