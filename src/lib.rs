@@ -19,6 +19,8 @@ pub mod cli;
 #[cfg(feature = "server")]
 pub mod coordination;
 #[cfg(feature = "server")]
+pub mod ingest;
+#[cfg(feature = "server")]
 pub mod journal;
 #[cfg(feature = "server")]
 pub mod notify;

@@ -73,7 +73,10 @@ impl Copy {
         for name in
             ["Cargo.toml", "Cargo.lock", "src", "tests", "schemas", "runbooks", "proposals", "docs", "tools"]
         {
-            let status = Command::new("cp").arg("-a").arg(root().join(name)).arg(tree.path()).status();
+            // With new times: the builds are kept, and what the run before built last with a guard off is newer than
+            // the tree, so cargo would take it for a build of these files.
+            let args = ["-R", "--preserve=mode"];
+            let status = Command::new("cp").args(args).arg(root().join(name)).arg(tree.path()).status();
             assert!(status.expect("cp can be started").success(), "{name} can be copied");
         }
         // Kept between runs; the dependencies are taken over from the tree's own first.

@@ -1,6 +1,7 @@
 //! The hands: carry out one permitted action each and say what happened. One file per step kind.
 //! Not for: deciding what to do, writing to the journal, looking whether it helped.
 
+mod deliver;
 mod file;
 mod group;
 mod http;
@@ -10,6 +11,7 @@ mod notify;
 mod output;
 mod pace;
 mod permit;
+mod program;
 mod root;
 mod run;
 mod sandbox;
@@ -38,11 +40,12 @@ use crate::event::step::{StepFinished, StepOutcome, StepStarted};
 use crate::event::verification::Observation;
 use pace::Pace;
 
-pub use look::ProbePrograms;
+pub use deliver::{Program, ProgramEnd};
 pub use permit::{Basis, Permit, Refusal};
+pub use program::Programs;
 pub use sandbox::{StepProgram, step_main};
 pub use supervisor::{Adoption, Running, Supervisor};
-pub use table::{SERVICE_MARK, STEP_MARK, StepMark};
+pub use table::{PROGRAM_MARK, SERVICE_MARK, STEP_MARK, StepMark};
 
 /// What a hand tells. Each is about something that has already happened.
 #[derive(Debug)]

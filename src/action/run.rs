@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::group::{self, Ended};
 use super::output::Capture;
-use super::sandbox::{Apart, SpawnError, Spawned, spawn};
+use super::sandbox::{Apart, Extra, SpawnError, Spawned, spawn};
 use super::table::{STEP_MARK, StepMark};
 use super::{Cancel, Context};
 use crate::base::limits::{EXIT_CONFIRM_MS_MAX, KILL_AT_TIMEOUT_PERCENT, OUTPUT_DRAIN_MS_MAX};
@@ -68,7 +68,8 @@ pub(super) fn carry_out(
         Err(e) => return Done::new(StepOutcome::NotStarted(format!("cannot make a pipe: {e}"))),
     };
     let marks = [(STEP_MARK, mark.to_string())];
-    match spawn(context.program, plan, &marks, Apart::Group, (stdout.into(), stderr.into())) {
+    match spawn(context.program, plan, &marks, Apart::Group, Extra::default(), (stdout.into(), stderr.into()))
+    {
         Ok(spawned) => {
             started(spawned.child.id(), spawned.start_ticks);
             watch(spawned, reader, plan, context.cancel, clock)

@@ -15,7 +15,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Resource};
 use serde::{Deserialize, Serialize};
 
-use super::table::{self, SERVICE_MARK};
+use super::table::{self, PROGRAM_MARK, SERVICE_MARK};
 use crate::base::limits::STEP_START_MS_MAX;
 use crate::base::text::{clean, clip};
 use crate::event::plan::{Rlimits, RunPlan};
@@ -60,6 +60,21 @@ struct Order {
     cwd: String,
     rlimits: Rlimits,
     apart: Apart,
+    /// What it reads; empty = nothing. May be absent, as in the orders of a daemon whose program was replaced since.
+    #[serde(default)]
+    stdin: String,
+    /// It ends with the thread that started it.
+    #[serde(default)]
+    bound: bool,
+}
+
+/// What a program gets besides its plan.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Extra<'a> {
+    /// What it reads on standard input; empty = nothing.
+    pub(super) stdin: &'a str,
+    /// It ends with the thread that started it: for programs that nobody needs once nobody waits for them.
+    pub(super) bound: bool,
 }
 
 /// A process whose program runs.
@@ -86,9 +101,10 @@ pub(super) fn spawn(
     plan: &RunPlan,
     marks: &[(&str, String)],
     apart: Apart,
+    extra: Extra<'_>,
     (stdout, stderr): (OwnedFd, OwnedFd),
 ) -> Result<Spawned, SpawnError> {
-    let order = order(plan, marks, apart)?;
+    let order = order(plan, marks, apart, extra)?;
     let (ours, theirs) =
         UnixStream::pair().map_err(|e| SpawnError::NotStarted(format!("cannot make a socket: {e}")))?;
     let mut command = Command::new(&program.path);
@@ -108,7 +124,12 @@ pub(super) fn spawn(
     hand_over(child, ours, &order)
 }
 
-fn order(plan: &RunPlan, marks: &[(&str, String)], apart: Apart) -> Result<Vec<u8>, SpawnError> {
+fn order(
+    plan: &RunPlan,
+    marks: &[(&str, String)],
+    apart: Apart,
+    extra: Extra<'_>,
+) -> Result<Vec<u8>, SpawnError> {
     let refuse = |why: String| Err(SpawnError::NotStarted(why));
     match plan.argv.first() {
         Some(program) if program.starts_with('/') => {}
@@ -125,11 +146,19 @@ fn order(plan: &RunPlan, marks: &[(&str, String)], apart: Apart) -> Result<Vec<u
             }
         }
     }
-    // Only the hands say what belongs to a service.
+    // Only the hands say what belongs to a service, and what is none and may be ended.
     env.remove(SERVICE_MARK);
+    env.remove(PROGRAM_MARK);
     env.extend(marks.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
-    let order =
-        Order { argv: plan.argv.clone(), env, cwd: plan.cwd.clone(), rlimits: plan.rlimits.clone(), apart };
+    let order = Order {
+        argv: plan.argv.clone(),
+        env,
+        cwd: plan.cwd.clone(),
+        rlimits: plan.rlimits.clone(),
+        apart,
+        stdin: extra.stdin.to_owned(),
+        bound: extra.bound,
+    };
     serde_json::to_vec(&order).or_else(|e| refuse(format!("cannot write the order: {e}")))
 }
 
@@ -215,19 +244,36 @@ fn become_program(text: &[u8]) -> String {
         return format!("cannot enter the working directory {}: {e}", order.cwd);
     }
     // Opened now: a limit on open files may be too small for it in a moment.
-    let nothing = match std::fs::File::open("/dev/null") {
+    let input = match input(&order.stdin) {
         Ok(file) => file,
-        Err(e) => return format!("cannot open /dev/null: {e}"),
+        Err(e) => return format!("cannot open its standard input: {e}"),
     };
+    if order.bound
+        && let Err(e) = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+    {
+        return format!("cannot bind it to the daemon: {e}");
+    }
     if let Err(e) = rustix::thread::set_no_new_privs(true) {
         return format!("cannot give up new privileges: {e}");
     }
     let mut command = Command::new(program);
-    command.args(args).env_clear().envs(&order.env).stdin(Stdio::from(nothing));
+    command.args(args).env_clear().envs(&order.env).stdin(Stdio::from(input));
     if let Err(why) = set_limits(&order.rlimits) {
         return why;
     }
     format!("cannot execute {program}: {}", command.exec())
+}
+
+/// What it reads: a file in memory, so that nobody waits for anybody.
+fn input(text: &str) -> std::io::Result<std::fs::File> {
+    use std::io::Seek as _;
+    if text.is_empty() {
+        return std::fs::File::open("/dev/null");
+    }
+    let mut file = std::fs::File::from(rustix::fs::memfd_create("stdin", rustix::fs::MemfdFlags::CLOEXEC)?);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
 }
 
 fn set_limits(limits: &Rlimits) -> Result<(), String> {

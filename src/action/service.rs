@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Context;
 use super::run::Done;
-use super::sandbox::{Apart, SpawnError, spawn};
+use super::sandbox::{Apart, Extra, SpawnError, spawn};
 use super::supervisor::{Stopped, Supervisor};
 use super::table::{SERVICE_MARK, STEP_MARK, StepMark};
 use crate::base::ids::Seq;
@@ -84,7 +84,7 @@ fn start(
         Err(e) => return Done::new(StepOutcome::NotStarted(format!("cannot open the log of {name}: {e}"))),
     };
     let marks = [(STEP_MARK, mark.to_string()), (SERVICE_MARK, supervisor.mark(name))];
-    match spawn(context.program, &plan.start, &marks, Apart::Session, logs) {
+    match spawn(context.program, &plan.start, &marks, Apart::Session, Extra::default(), logs) {
         Ok(spawned) => {
             let (pid, start_ticks) = (spawned.child.id(), spawned.start_ticks);
             let (service, digest) = (name.clone(), plan.digest);

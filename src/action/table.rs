@@ -13,6 +13,8 @@ use crate::base::ids::{AttemptId, NodeId};
 pub const STEP_MARK: &str = "REMEDIATOR_STEP";
 /// Environment variable that marks, besides, every process of a supervised service: `node/service`.
 pub const SERVICE_MARK: &str = "REMEDIATOR_SERVICE";
+/// Environment variable that marks the processes of programs that are no steps; its value is the node.
+pub const PROGRAM_MARK: &str = "REMEDIATOR_PROGRAM";
 
 /// How long a process between two programs is looked at again, and the pause between: an execve takes well under a
 /// millisecond, without a free core some tens, and longer while the program still has to come from a slow disk.

@@ -21,7 +21,7 @@ use crate::journal::proof::Committed;
 /// Plays `__step` when started by a test, else does nothing.
 #[test]
 fn play_step() {
-    let marks = [super::STEP_MARK, super::look::LOOK_MARK];
+    let marks = [super::STEP_MARK, super::PROGRAM_MARK];
     if marks.iter().any(|mark| std::env::var_os(mark).is_some()) {
         let _ = super::step_main();
         std::process::exit(125);

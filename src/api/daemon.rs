@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::audit::Audit;
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::degradation::{DegradationReport, Source};
-use crate::remediator::{Accepted, BeatRefused, Control, Handle, Heard, Live, Readiness, Rejection};
+use crate::ingest::{Mappings, Recovery};
+use crate::remediator::{
+    Accepted, BeatRefused, ChannelTested, Control, Handle, Heard, Live, Readiness, Rejection,
+};
 
 /// An answer that comes when it is durable.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send + 'a>>;
@@ -15,8 +19,8 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Sen
 /// What a heartbeat has led to.
 pub type Beat<'a> = Pin<Box<dyn Future<Output = Result<Heard, BeatRefused>> + Send + 'a>>;
 
-/// One that has no eyes: what the methods about them answer unless they are given.
-const NO_EYES: Rejection = Rejection::NotReady { retry_after_s: 1 };
+/// What one without eyes or channels answers where they are asked for: the methods about them need not be given.
+const STARTING: Rejection = Rejection::NotReady { retry_after_s: 1 };
 
 /// See the module. What each does is said at [`Handle`].
 pub trait Daemon: Send + Sync {
@@ -32,13 +36,29 @@ pub trait Daemon: Send + Sync {
     fn control(&self, control: Control, statement: Vec<u8>, signature: String) -> Answer<'_, Seq>;
     /// An incident is over on a person's word.
     fn close(&self, incident: IncidentId, by: String, reason: String) -> Answer<'_, Seq>;
+    /// A trouble is over.
+    fn recover(&self, _recovery: Recovery, _source: Source) -> Answer<'_, Accepted> {
+        Box::pin(std::future::ready(Err(STARTING)))
+    }
+    /// How what other programs send becomes reports.
+    fn ingest(&self) -> Result<Arc<Mappings>, Rejection> {
+        Err(STARTING)
+    }
+    /// Every channel with its kind.
+    fn channels(&self) -> Result<Vec<(String, String)>, Rejection> {
+        Err(STARTING)
+    }
+    /// Sends a test through a channel.
+    fn test_channel(&self, _channel: String, _by: String) -> Answer<'_, ChannelTested> {
+        Box::pin(std::future::ready(Err(STARTING)))
+    }
     /// A person takes the grant of an external sentinel back.
     fn revoke_grant(&self, _sentinel: String, _by: String, _reason: String) -> Answer<'_, Seq> {
-        Box::pin(std::future::ready(Err(NO_EYES)))
+        Box::pin(std::future::ready(Err(STARTING)))
     }
     /// What is reported by the sentinels that expect a heartbeat.
     fn heartbeat_subsystems(&self, _name: &str) -> Result<Option<BTreeSet<String>>, Rejection> {
-        Err(NO_EYES)
+        Err(STARTING)
     }
     /// Takes a heartbeat in.
     fn heartbeat(&self, name: String, _by: Source, _at_ms: u64) -> Beat<'_> {
@@ -46,7 +66,7 @@ pub trait Daemon: Send + Sync {
     }
     /// What every sentinel sees just now.
     fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
-        Err(NO_EYES)
+        Err(STARTING)
     }
     /// How far the start has come.
     fn readiness(&self) -> Readiness;
@@ -74,6 +94,18 @@ impl Daemon for Handle {
     }
     fn close(&self, incident: IncidentId, by: String, reason: String) -> Answer<'_, Seq> {
         Box::pin(Handle::close(self, incident, by, reason))
+    }
+    fn recover(&self, recovery: Recovery, source: Source) -> Answer<'_, Accepted> {
+        Box::pin(Handle::recover(self, recovery, source))
+    }
+    fn ingest(&self) -> Result<Arc<Mappings>, Rejection> {
+        Handle::ingest(self)
+    }
+    fn channels(&self) -> Result<Vec<(String, String)>, Rejection> {
+        Handle::channels(self)
+    }
+    fn test_channel(&self, channel: String, by: String) -> Answer<'_, ChannelTested> {
+        Box::pin(Handle::test_channel(self, channel, by))
     }
     fn revoke_grant(&self, sentinel: String, by: String, reason: String) -> Answer<'_, Seq> {
         Box::pin(Handle::revoke_grant(self, sentinel, by, reason))

@@ -55,7 +55,7 @@ fn value(listed: &[Listed]) -> Value {
 }
 
 fn operation(route: &Listed, generator: &mut SchemaGenerator) -> Value {
-    let Operation { summary, more, parameters, body, .. } = &route.operation;
+    let Operation { summary, more, parameters, bodies, .. } = &route.operation;
     let mut shown: Vec<Value> = parameters.iter().map(|parameter| described(parameter, generator)).collect();
     let mut operation = json!({
         "operationId": id(route),
@@ -66,8 +66,8 @@ fn operation(route: &Listed, generator: &mut SchemaGenerator) -> Value {
     if !more.is_empty() {
         operation["description"] = json!(more);
     }
-    if let Some(body) = body {
-        let content = content(std::slice::from_ref(body), generator);
+    if !bodies.is_empty() {
+        let content = content(bodies, generator);
         operation["requestBody"] = json!({ "required": true, "content": content });
     }
     match route.token {

@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 
 use super::Api;
 use super::problem::{self, Problem};
-use crate::base::limits::REQUEST_BYTES_MAX;
+use crate::base::limits::{INGEST_BYTES_MAX, REQUEST_BYTES_MAX};
 
 /// The longest that any answer may take; reading the body counts.
 const TIME_MAX: Duration = Duration::from_secs(30);
@@ -38,11 +38,12 @@ pub(super) async fn bounds(State(api): State<Api>, request: Request, next: Next)
 /// A body that is too large is read to its end and thrown away, up to a bound, before it is answered: a sender that is
 /// cut off while it writes never reads why.
 pub(super) async fn size(request: Request, next: Next) -> Response {
+    let max = bytes_max(request.uri().path());
     let said =
         request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     match said {
-        Some(bytes) if bytes <= REQUEST_BYTES_MAX as u64 => next.run(request).await,
-        Some(bytes) if bytes > DRAINED_BYTES_MAX => too_large(bytes),
+        Some(bytes) if bytes <= max => next.run(request).await,
+        Some(bytes) if bytes > DRAINED_BYTES_MAX => too_large(bytes, max),
         None if !request.headers().contains_key(header::TRANSFER_ENCODING) => next.run(request).await,
         _ => {
             let (parts, mut body) = request.into_parts();
@@ -50,22 +51,30 @@ pub(super) async fn size(request: Request, next: Next) -> Response {
             while let Some(Ok(frame)) = body.frame().await {
                 let Some(data) = frame.data_ref() else { continue };
                 bytes += data.len() as u64;
-                if bytes <= REQUEST_BYTES_MAX as u64 {
+                if bytes <= max {
                     kept.extend_from_slice(data);
                 } else if bytes > DRAINED_BYTES_MAX {
                     break;
                 }
             }
-            match bytes > REQUEST_BYTES_MAX as u64 {
-                true => too_large(bytes),
+            match bytes > max {
+                true => too_large(bytes, max),
                 false => next.run(Request::from_parts(parts, Body::from(kept))).await,
             }
         }
     }
 }
 
-fn too_large(bytes: u64) -> Response {
-    let detail = format!("the body has {bytes} bytes or more, at most {REQUEST_BYTES_MAX}");
+/// The bound of a body: what many alerts share may be longer.
+pub(super) fn bytes_max(path: &str) -> u64 {
+    match path.starts_with("/v1/ingest/") {
+        true => INGEST_BYTES_MAX as u64,
+        false => REQUEST_BYTES_MAX as u64,
+    }
+}
+
+fn too_large(bytes: u64, max: u64) -> Response {
+    let detail = format!("the body has {bytes} bytes or more, at most {max}");
     Problem::new(problem::TOO_LARGE, detail).into_response()
 }
 

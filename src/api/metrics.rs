@@ -1,4 +1,4 @@
-//! `/metrics` as text in the Prometheus format 0.0.4: base units, `_total` on counters, labels from closed sets only.
+//! `/metrics` as text in the Prometheus format 0.0.4: base units, `_total` on counters, labels from closed or bounded sets only.
 //! docs/metrics.md lists every name. Not for counting (`audit`) nor for the route (`routes::metrics`).
 
 use std::fmt::{Display, Write as _};
@@ -186,8 +186,11 @@ fn counted(text: &mut Text, scrape: &Scrape<'_>) {
         "closure",
         words(&tally.closed),
     );
-    let notices = tally.notices.iter().map(|(word, n)| (*word, *n));
-    text.by(counter("remediator_notices_total", "Tries to deliver a notice."), "result", notices);
+    let name = "remediator_notices_total";
+    text.family(name, "counter", "Tries to deliver a notice.");
+    for ((channel, result), n) in &tally.notices {
+        text.sample(name, &[("channel", channel), ("result", result)], n);
+    }
     let name = "remediator_step_duration_seconds";
     text.histogram(name, "How long steps took.", &STEP_BOUNDS_MS, &tally.step_ms);
     let name = "remediator_incident_duration_seconds";

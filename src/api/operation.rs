@@ -2,6 +2,7 @@
 //! missing from `/openapi.json`. Not for handlers (`routes`) nor for the document's form (`document`).
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::routing::{MethodRouter, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -38,7 +39,7 @@ pub(super) struct Operation {
     pub summary: &'static str,
     pub more: &'static str,
     pub parameters: Vec<Parameter>,
-    pub body: Option<Form>,
+    pub bodies: Vec<Form>,
     pub good: Vec<Good>,
     pub problems: Vec<(u16, &'static str)>,
 }
@@ -46,8 +47,8 @@ pub(super) struct Operation {
 impl Operation {
     /// A route with its one line.
     pub fn new(summary: &'static str) -> Self {
-        let (parameters, good, problems) = (Vec::new(), Vec::new(), Vec::new());
-        Self { summary, more: "", parameters, body: None, good, problems }
+        let (parameters, bodies, good, problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { summary, more: "", parameters, bodies, good, problems }
     }
     /// More than a line.
     pub fn more(mut self, more: &'static str) -> Self {
@@ -77,8 +78,12 @@ impl Operation {
         self
     }
     /// The JSON body, with every way in which a body can be wrong.
-    pub fn body<T: JsonSchema>(mut self) -> Self {
-        self.body = Some(Form { media: "application/json", schema: schema_of::<T> });
+    pub fn body<T: JsonSchema>(self) -> Self {
+        self.body_as::<T>("application/json")
+    }
+    /// A further form that the body may have.
+    pub fn body_as<T: JsonSchema>(mut self, media: &'static str) -> Self {
+        self.bodies.push(Form { media, schema: schema_of::<T> });
         self.problem(&[problem::BAD_JSON, problem::BAD_UTF8, problem::BAD_REPORT])
     }
     /// An answer as JSON.
@@ -175,6 +180,11 @@ impl Routes {
     pub fn merge(mut self, other: Self) -> Self {
         self.router = self.router.merge(other.router);
         self.listed.extend(other.listed);
+        self
+    }
+    /// Their bodies may have so many bytes.
+    pub fn bodies_up_to(mut self, bytes: usize) -> Self {
+        self.router = self.router.layer(DefaultBodyLimit::max(bytes));
         self
     }
     /// They need no token.

@@ -85,6 +85,13 @@ pub(super) const BAD_REPORT: Kind = (
     "The report breaks a rule",
     "mend the member named; docs/http.md lists them all",
 );
+/// Nothing of what was sent could be made a report.
+pub(super) const UNMAPPED: Kind = (
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "UNMAPPED",
+    "Nothing of it could be made a report",
+    "say under `ingest` in remediator.yaml where it stands (docs/ingest.md); what was sent was kept as evidence",
+);
 /// A parameter of the address is wrong.
 pub(super) const BAD_PARAMETER: Kind = (
     StatusCode::BAD_REQUEST,
@@ -97,7 +104,7 @@ pub(super) const TOO_LARGE: Kind = (
     StatusCode::PAYLOAD_TOO_LARGE,
     "TOO_LARGE",
     "The body is too large",
-    "at most 64 KiB; put what is longer into a file and name it in `detail`",
+    "at most 64 KiB (4 MiB for /v1/ingest/…); put what is longer into a file and name it in `detail`",
 );
 /// There is no such route or thing.
 pub(super) const NOT_FOUND: Kind =
@@ -259,6 +266,15 @@ impl From<Rejection> for Box<Problem> {
                 Problem::new(STOPPING, detail).retry_after(retry_after_s)
             }
             Rejection::Sealed(_) => Problem::new(SEALED, detail).retry_after(60),
+            Rejection::Refused { code: code @ "NO_SUCH_CHANNEL", reason } => Problem::new(
+                (
+                    StatusCode::NOT_FOUND,
+                    code,
+                    "There is no such channel",
+                    "`remediator notify list` shows them all",
+                ),
+                reason,
+            ),
             Rejection::Refused {
                 code: code @ ("NOT_AT_REST" | "NOTHING_TO_DO" | "TOO_SOON" | "NO_GRANT"),
                 reason,

@@ -146,6 +146,7 @@ impl Inner {
             let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
             let mut tally = lock(&self.tally);
             for record in records {
+                tally.count_told(record, &world);
                 world.apply(record);
                 tally.count(record, &world);
             }

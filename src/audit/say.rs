@@ -289,7 +289,11 @@ fn notice(event: &Event) -> String {
         Event::NoticeQueued(e) => format!("to be told through {} ({}): {}", e.channel, e.topic, e.text),
         Event::NoticeDelivered(e) => format!("notice {} delivered at try {}", e.notice, e.try_no),
         Event::NoticeFailed(e) => {
-            let then = if e.retry_elapsed_ms.is_some() { "it is tried again" } else { "GIVEN UP" };
+            let then = match (e.retry_elapsed_ms, e.refused) {
+                (Some(_), _) => "it is tried again",
+                (None, true) => "REFUSED for good",
+                (None, false) => "GIVEN UP",
+            };
             format!("notice {} not delivered at try {}: {}; {then}", e.notice, e.try_no, e.reason)
         }
         _ => String::new(),

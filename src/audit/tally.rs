@@ -1,8 +1,9 @@
 //! Counts of what happened since the read model began to follow: what `/metrics` shows as counters and histograms.
 //! They begin at zero with each start, as counters may. Not for questions about the past: those are views.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::base::limits::CHANNELS_MAX;
 use crate::context::World;
 use crate::event::step::StepOutcome;
 use crate::event::{Event, Record};
@@ -34,7 +35,7 @@ impl Histogram {
     }
 }
 
-/// See the module. The words are those of entries; every set of them is closed.
+/// See the module. The words are those of entries; every set of them is closed or bounded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Entries by kind.
@@ -53,11 +54,31 @@ pub struct Tally {
     pub closed: BTreeMap<String, u64>,
     /// How long they were open.
     pub incident_ms: Histogram,
-    /// Notices delivered, failed (tried again) and given up.
-    pub notices: BTreeMap<&'static str, u64>,
+    /// Tries to deliver a notice, by channel and what came of it: delivered, failed (tried again), refused, given up.
+    pub notices: BTreeMap<(String, &'static str), u64>,
 }
 
+/// So many channels are told apart: a configuration that is read again may bring others each time.
+const CHANNELS_COUNTED: usize = 2 * CHANNELS_MAX;
+
 impl Tally {
+    /// Counts what came of a notice; `world` has not folded it yet, and so still knows whose it was.
+    pub(super) fn count_told(&mut self, record: &Record, world: &World) {
+        let (notice, result) = match &record.event {
+            Event::NoticeDelivered(delivered) => (delivered.notice, "delivered"),
+            Event::NoticeFailed(failed) if failed.refused => (failed.notice, "refused"),
+            Event::NoticeFailed(failed) if failed.retry_elapsed_ms.is_some() => (failed.notice, "failed"),
+            Event::NoticeFailed(failed) => (failed.notice, "given_up"),
+            _ => return,
+        };
+        let Some(waiting) = world.outbox.waiting.get(&notice) else { return };
+        let channel = waiting.queued.channel.as_str();
+        let known: BTreeSet<&str> = self.notices.keys().map(|(channel, _)| channel.as_str()).collect();
+        let counted = known.contains(channel) || known.len() < CHANNELS_COUNTED;
+        let channel = if counted { channel } else { "other" }.to_owned();
+        *self.notices.entry((channel, result)).or_default() += 1;
+    }
+
     /// Counts an entry; `world` has folded it already.
     pub(super) fn count(&mut self, record: &Record, world: &World) {
         *self.entries.entry(record.event.kind()).or_default() += 1;
@@ -75,11 +96,6 @@ impl Tally {
                 let opened = record.incident.and_then(|id| world.incident(id)).map(|c| c.opened_time_us);
                 let open_us = record.at.time_us.saturating_sub(opened.unwrap_or(record.at.time_us));
                 self.incident_ms.add(&INCIDENT_BOUNDS_MS, u64::try_from(open_us / 1000).unwrap_or(0));
-            }
-            Event::NoticeDelivered(_) => *self.notices.entry("delivered").or_default() += 1,
-            Event::NoticeFailed(failed) => {
-                let word = if failed.retry_elapsed_ms.is_some() { "failed" } else { "given_up" };
-                *self.notices.entry(word).or_default() += 1;
             }
             _ => {}
         }

@@ -49,6 +49,22 @@ pub const STREAM_BYTES_KEPT: usize = 4 * 1024 * 1024;
 pub const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// Body of a request to `POST /v1/degradations`.
 pub const REQUEST_BYTES_MAX: usize = 64 * 1024;
+/// Notices waiting for their channel: weeks of them at a usual rate, and a few MiB.
+pub const NOTICES_WAITING_MAX: usize = 10_000;
+/// Channels of one configuration.
+pub const CHANNELS_MAX: usize = 32;
+/// Deliveries of one channel at once: a receiver that hangs holds no more than this.
+pub const DELIVERIES_AT_ONCE: usize = 4;
+/// The longest that one delivery may be allowed to take.
+pub const DELIVERY_MS_MAX: u64 = 60_000;
+/// What is kept of a receiver's answer.
+pub const RECEIPT_BYTES_MAX: usize = 256;
+/// A secret that is referred to by name.
+pub const SECRET_BYTES_MAX: u64 = 4 * 1024;
+/// Body of a request to `POST /v1/ingest/…`: a thousand alerts with their labels.
+pub const INGEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Alerts or events of one such request.
+pub const INGEST_ITEMS_MAX: usize = 4_096;
 /// Candidates that a decision trace keeps in full; the rest are counted (RM-5).
 pub const TRACE_CANDIDATES_MAX: usize = 32;
 /// Entries of one audit page.
@@ -110,8 +126,9 @@ pub const EVIDENCE_BYTES_MAX: usize = 512;
 pub const LOOK_VALUES_MAX: usize = 16;
 /// Name of a value: it becomes the name of an attribute.
 pub const VALUE_NAME_BYTES_MAX: usize = ATTRIBUTE_NAME_BYTES_MAX;
-/// What a probe's program may print: a verdict, a line of evidence and some values.
-pub const PROBE_OUTPUT_BYTES_MAX: usize = 64 * 1024;
+/// What is kept of the output of a program that is no step: a verdict, a line of evidence and some values; what a
+/// channel's program says.
+pub const PROGRAM_OUTPUT_BYTES_MAX: usize = 64 * 1024;
 /// Sentinels that look at once: enough that a network which does not answer delays nobody by more than its
 /// timeouts, few enough for the descriptors of the daemon.
 pub const LOOKS_AT_ONCE_MAX: usize = 256;

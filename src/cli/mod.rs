@@ -23,6 +23,7 @@ mod key;
 mod lock;
 mod man;
 mod nearest;
+mod notify;
 mod out;
 mod pause;
 mod reader;
@@ -128,6 +129,7 @@ commands! {
     Incident => incident,
     Explain => explain,
     Emit => emit,
+    Notify => notify,
     Audit => audit,
     Journal => journal,
     Doctor => doctor,

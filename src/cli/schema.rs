@@ -6,6 +6,7 @@ use super::{Exit, Global, Outcome, Output, out};
 use crate::api;
 use crate::event::Entry;
 use crate::event::degradation::DegradationReport;
+use crate::notify::Notice;
 use crate::remediator::config::ConfigFile;
 use crate::runbook::schema::{self, Dialect, text_of};
 
@@ -46,6 +47,7 @@ pub fn all(dialect: Dialect) -> Vec<(&'static str, String)> {
     all.push(("config", text_of::<ConfigFile>(dialect)));
     all.push(("degradation", text_of::<DegradationReport>(dialect)));
     all.push(("entry", text_of::<Entry>(dialect)));
+    all.push(("notice", text_of::<Notice<'_>>(dialect)));
     all.sort_unstable_by_key(|(name, _)| *name);
     all
 }

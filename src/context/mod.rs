@@ -19,7 +19,7 @@ pub use history::History;
 pub use incident::{Escalation, IncidentState, RemediationContext, Signal};
 pub use locks::{Break, HeldLock, Locks, WaitingForLock};
 pub use machine::{Frozen, Grant, Machine, SentinelState, ServiceState, Tainted};
-pub use outbox::{Notice, Outbox};
+pub use outbox::{ESCALATION, Notice, Outbox, Undelivered};
 pub use senders::Senders;
 pub use world::{Alarm, FOLD_VERSION, Trust, World};
 

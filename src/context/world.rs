@@ -19,7 +19,7 @@ use crate::event::degradation::DegradationSeen;
 use crate::event::{Cause, Event, Record};
 
 /// Version of this fold: a snapshot of another version is not used.
-pub const FOLD_VERSION: u32 = 3;
+pub const FOLD_VERSION: u32 = 4;
 
 /// Trust files in force.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -243,9 +243,19 @@ impl World {
                     self.senders.remember(&seen.source.to_string(), id, seen.receipt, seq, now);
                 }
             }
-            Event::NoticeQueued(queued) => self.outbox.queue(seq, queued.clone(), record.incident),
+            Event::DegradationRecovered(recovered) => {
+                if let (Some(id), Some(receipt)) = (&recovered.sender_id, recovered.receipt) {
+                    self.senders.remember(&recovered.source.to_string(), id, receipt, seq, now);
+                }
+            }
+            Event::NoticeQueued(queued) => self.outbox.queue(seq, queued.clone(), record.incident, now),
             Event::NoticeDelivered(delivered) => self.outbox.delivered(delivered.notice),
             Event::NoticeFailed(failed) => self.outbox.failed(failed),
+            Event::IncidentClosed(_) => {
+                if let Some(id) = record.incident {
+                    self.outbox.closed(id);
+                }
+            }
             _ => {}
         }
     }

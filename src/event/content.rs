@@ -28,6 +28,19 @@ pub struct ConfigLoaded {
     pub reprobe_every: Span,
     /// Limits lifted (benchmarks and rehearsals only): caps, cooldowns and attempts at once do not bind.
     pub limits_lifted: bool,
+    /// Channels by name, with their kind. `log` is always there and not listed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub channels: BTreeMap<String, String>,
+    /// Channels that are told of everything that is announced (RM-4).
+    #[serde(default = "announce_default")]
+    pub announce: Vec<String>,
+    /// Channels that are told how each attempt ended (RM-50).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<String>,
+}
+
+fn announce_default() -> Vec<String> {
+    vec!["log".into()]
 }
 
 impl Default for ConfigLoaded {
@@ -41,6 +54,9 @@ impl Default for ConfigLoaded {
             frozen_for: Span::from_ms(crate::base::limits::FROZEN_MS_MAX),
             reprobe_every: Span::from_secs(30),
             limits_lifted: false,
+            channels: BTreeMap::new(),
+            announce: announce_default(),
+            outcomes: Vec::new(),
         }
     }
 }

@@ -90,6 +90,12 @@ pub struct DegradationRecovered {
     pub source: Source,
     /// What was seen.
     pub evidence: String,
+    /// What the sender of one that came from outside got for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<Receipt>,
+    /// The sender's own id, for deduplication.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_id: Option<String>,
 }
 
 /// Input that was not accepted, kept as evidence (RM-29).

@@ -105,6 +105,9 @@ pub struct EscalationHeld {
     pub observation: Observation,
     /// When it is looked at again, on the journal's own clock.
     pub next_elapsed_ms: u64,
+    /// The notice of the rung before that nobody has taken yet: who was not told cannot have failed to react (X3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undelivered: Option<Seq>,
 }
 
 /// One look during the regression watch (RM-19). Recorded on change and at the end, not at every look.

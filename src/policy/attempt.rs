@@ -151,7 +151,8 @@ pub(super) fn end(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, outcome: Outc
     let (attempt_id, runbook, undo) = (attempt.id(), attempt.planned.runbook.clone(), attempt.undo);
     let declined = attempt.state == AttemptState::Declined;
     let ended = AttemptEnded { attempt: attempt_id, outcome, reason: reason.clone(), undo };
-    let Some(seq) = desk.record(id, cause, ended) else { return };
+    let Some(seq) = desk.record(id, cause, ended.clone()) else { return };
+    notices::outcome(desk, id, seq, &ended);
     release(desk, id, seq, "ended");
     match outcome {
         Outcome::Healthy => after_healing(desk, id, seq, reason),

@@ -7,6 +7,7 @@ use crate::base::ids::{AttemptId, IncidentId, Seq};
 use crate::base::time::Span;
 use crate::context::{Attempt, AttemptState, IncidentState, RemediationContext, World};
 use crate::event::attempt::{Outcome, Phase};
+use crate::event::notice::NoticeQueued;
 use crate::event::plan::ProbePlan;
 use crate::event::{Event, Record};
 
@@ -185,6 +186,8 @@ pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
 fn outside_incidents(world: &World, record: &Record) -> Vec<Effect> {
     let now = world.elapsed_ms();
     match &record.event {
+        // A test is delivered by whoever asked for it, who waits for what comes of it.
+        Event::NoticeQueued(queued) if queued.topic == NoticeQueued::TEST => Vec::new(),
         Event::NoticeQueued(_) => vec![Effect::Deliver { notice: record.seq, not_before_elapsed_ms: now }],
         Event::NoticeFailed(failed) => match failed.retry_elapsed_ms {
             Some(at) => vec![Effect::Deliver { notice: failed.notice, not_before_elapsed_ms: at }],

@@ -5,7 +5,7 @@ use super::effects::Ticket;
 use super::held::LOOK_FIRST;
 use super::{attempt, notices, settle};
 use crate::base::ids::{IncidentId, Seq};
-use crate::context::{IncidentState, RemediationContext};
+use crate::context::{ESCALATION, IncidentState, RemediationContext};
 use crate::event::incident::{Closure, EscalationHeld, IncidentEscalated};
 use crate::event::plan::RungPlan;
 use crate::event::verification::{Observation, Verdict};
@@ -51,15 +51,24 @@ pub(super) fn observed(desk: &mut Desk<'_>, ticket: &Ticket, mut observations: V
     let next = incident.escalation.rung.map_or(0, |rung| rung + 1);
     let reason = incident.held.as_ref().map_or(incident.escalation.reason.clone(), |h| h.detail.clone());
     let rung_left = (next as usize) < rungs(incident).len();
+    // Who was not told cannot have failed to react: the next rung waits until the one before was delivered (X3).
+    let undelivered = desk.world.outbox.undelivered.get(&id).and_then(|all| all.keys().next().copied());
+    let may_climb = rung_left && undelivered.is_none();
     match (observation.verdict, incident.state) {
         (Verdict::Healthy, _) => {
             attempt::close(desk, id, ticket.asked, Closure::RecoveredUnaided, observation.evidence);
         }
-        (Verdict::Failed, _) if rung_left => climb(desk, id, ticket.asked, next, reason),
-        (Verdict::Unknown, IncidentState::Held) => climb(desk, id, ticket.asked, next, reason),
+        (Verdict::Failed, _) if may_climb => climb(desk, id, ticket.asked, next, reason),
+        (Verdict::Unknown, IncidentState::Held) if may_climb => climb(desk, id, ticket.asked, next, reason),
+        (_, IncidentState::Held) if undelivered.is_some() => {
+            let until = now + look_pause(desk, incident, rung_left, now);
+            settle::hold(desk, id, ticket.asked, LOOK_FIRST, reason, Some(until));
+        }
+        (_, IncidentState::Held) => climb_again(desk, id, ticket.asked, reason),
         _ => {
             let pause = look_pause(desk, incident, rung_left, now);
-            let held = EscalationHeld { rung: next, observation, next_elapsed_ms: now + pause };
+            let undelivered = undelivered.filter(|_| rung_left);
+            let held = EscalationHeld { rung: next, observation, next_elapsed_ms: now + pause, undelivered };
             return desk.note(Some(id), Some(ticket.asked), held);
         }
     }
@@ -92,7 +101,11 @@ fn climb(desk: &mut Desk<'_>, id: IncidentId, cause: Seq, rung: u32, reason: Str
         next_elapsed_ms: probed.then_some(now + pause),
     };
     if let Some(seq) = desk.record(id, cause, escalated) {
-        notices::queue_on(desk, &plan.channel, Some(id), seq, "escalation", text);
+        match plan.channel.as_str() {
+            // What names nobody in particular is for everybody who is told of everything.
+            notices::LOG => notices::queue(desk, Some(id), seq, ESCALATION, text),
+            channel => notices::queue_on(desk, channel, Some(id), seq, ESCALATION, text),
+        }
     }
 }
 

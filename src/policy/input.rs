@@ -7,6 +7,7 @@ use crate::event::content::{CatalogLoaded, ConfigLoaded, TrustChanged, TrustRefu
 use crate::event::control::{DrainStarted, KeyRotationOrdered, Paused, Resumed, SignedStatement};
 use crate::event::degradation::{DegradationRecovered, DegradationRefused, DegradationSeen};
 use crate::event::lock::{LockBreakFailed, LockBreakOrdered, LockBroken};
+use crate::event::notice::{Delivery, NoticeQueued};
 use crate::event::process::{ProcessStarted, ProcessStopped};
 use crate::event::sentinel::{SentinelGrantRevoked, SentinelGranted};
 use crate::event::step::{StepFinished, StepLeftOver, StepStarted, TargetCleared};
@@ -148,9 +149,11 @@ pub enum Input {
     NoticeTried {
         /// Which notice.
         notice: Seq,
-        /// Why it failed; none = delivered.
-        failure: Option<String>,
+        /// What came of it.
+        answer: Delivery,
     },
+    /// A person sends a test through a channel; the asker delivers it.
+    NoticeTest(NoticeQueued),
     /// A timer is due.
     Tick,
 }

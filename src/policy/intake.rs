@@ -57,6 +57,12 @@ fn coalesce(desk: &mut Desk<'_>, id: IncidentId, seen: DegradationSeen) -> Optio
 
 /// A sentinel saw the good edge. While an attempt runs, its own verification decides; otherwise it is over.
 pub(super) fn recovered(desk: &mut Desk<'_>, recovered: DegradationRecovered) -> Answer {
+    if let Some(id) = &recovered.sender_id
+        && let Some((receipt, seq)) = desk.world.senders.find(&recovered.source.to_string(), id)
+    {
+        return Answer::Accepted { receipt, seq, duplicate: true };
+    }
+    let receipt = recovered.receipt;
     let id = desk.world.open.get(&recovered.fingerprint).copied();
     let evidence = recovered.evidence.clone();
     let Some(seq) = desk.put(id, None, recovered.into()) else { return Answer::Nothing };
@@ -66,5 +72,5 @@ pub(super) fn recovered(desk: &mut Desk<'_>, recovered: DegradationRecovered) ->
     {
         attempt::close(desk, id, seq, Closure::RecoveredUnaided, evidence);
     }
-    Answer::Recorded(seq)
+    receipt.map_or(Answer::Recorded(seq), |receipt| Answer::Accepted { receipt, seq, duplicate: false })
 }

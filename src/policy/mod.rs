@@ -90,7 +90,8 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         }
         Input::Cleared(cleared) => people::cleared(&mut desk, cleared),
         Input::Closed { incident, by, reason } => people::closed(&mut desk, incident, &by, &reason),
-        Input::NoticeTried { notice, failure } => notices::tried(&mut desk, notice, failure),
+        Input::NoticeTried { notice, answer } => notices::tried(&mut desk, notice, answer),
+        Input::NoticeTest(queued) => notices::test(&mut desk, queued),
         Input::Tick => timers::tick(&mut desk),
     };
     // Last: it speaks of what all the others have done.

@@ -4,14 +4,13 @@
 use super::desk::{Answer, Desk};
 use super::input::LeftOvers;
 use super::{attempt, freeze, held, notices, settle};
-use crate::base::ids::{IncidentId, Seq};
+use crate::base::ids::IncidentId;
 use crate::base::limits::SUMMARY_BYTES_MAX;
 use crate::base::text::clip;
 use crate::context::{Attempt, AttemptState, IncidentState};
 use crate::event::Event;
 use crate::event::attempt::{AttemptResumed, Outcome, Resumption};
 use crate::event::incident::{EscalationHeld, IncidentHeld, WatchObserved};
-use crate::event::notice::NoticeFailed;
 use crate::event::process::LeftoversDealtWith;
 use crate::event::step::{LeftOverFate, StepIntended, TargetTainted};
 use crate::event::verification::{Observation, Verdict};
@@ -51,14 +50,7 @@ pub(super) fn booted(desk: &mut Desk<'_>) -> Answer {
     for (_, id) in open {
         take_up(desk, id);
     }
-    let waiting: Vec<Seq> = desk.world.outbox.waiting.keys().copied().collect();
-    let now = desk.now();
-    for notice in waiting {
-        let try_no = desk.world.outbox.waiting.get(&notice).map_or(0, |n| n.tries);
-        let reason = "the daemon was restarted before it was known to be delivered".to_owned();
-        let failed = NoticeFailed { notice, try_no, reason, retry_elapsed_ms: Some(now) };
-        desk.put(None, Some(notice), failed.into());
-    }
+    notices::booted(desk);
     Answer::Nothing
 }
 
@@ -76,7 +68,11 @@ fn take_up(desk: &mut Desk<'_>, id: IncidentId) {
             let (rung, next) = (incident.escalation.rung.unwrap_or(0), incident.escalation.next_elapsed_ms);
             if let Some(next) = next {
                 let observation = not_looked("the escalation goes on after a restart");
-                desk.record(id, cause, EscalationHeld { rung, observation, next_elapsed_ms: next.max(now) });
+                desk.record(
+                    id,
+                    cause,
+                    EscalationHeld { rung, observation, next_elapsed_ms: next.max(now), undelivered: None },
+                );
             }
         }
         IncidentState::Held => match &incident.held {

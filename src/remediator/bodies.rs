@@ -19,8 +19,8 @@ pub(super) struct Bodies {
     pub eyes: Eyes,
     pub watch: Arc<Watch>,
     pub attempts: AttemptIndex,
-    /// Runs the programs that eyes look with.
-    pub programs: action::ProbePrograms,
+    /// Runs the programs that eyes look with and channels tell people with.
+    pub programs: action::Programs,
 }
 
 fn redact(text: &str) -> String {
@@ -44,7 +44,7 @@ pub(super) fn grow(
         }
     });
     let step_program = action::StepProgram::this_one().map_err(system("find this program's own file"))?;
-    let programs = action::ProbePrograms::new(step_program.clone(), node);
+    let programs = action::Programs::new(step_program.clone(), node);
     let hands_options = action::Options {
         step_program: step_program.clone(),
         node,
@@ -60,7 +60,7 @@ pub(super) fn grow(
     };
     let lookers = programs.clone();
     let eyes = Eyes::new(Arc::new(services), redact)?
-        .with_programs(Arc::new(move |plan, timeout| lookers.run(plan, timeout)));
+        .with_programs(Arc::new(move |plan, timeout| lookers.look(plan, timeout)));
     // Set once, here, before anything runs.
     let _ = eyes_slot.set(eyes.clone());
     let (reports, turn) = (journal.clone(), turn.clone());

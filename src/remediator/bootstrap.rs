@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use super::bodies::{self, Bodies};
+use super::channels::channels;
 use super::config::{self, Config};
 use super::content::{self, ContentWatch, TrustNews};
 use super::dispatch::Dispatcher;
@@ -173,8 +174,14 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let (turn_in, inbox) = crossbeam_channel::bounded(TURN_QUEUE_MAX);
     let turn_state = Arc::new(TurnState::default());
     let Bodies { hands, eyes, watch, attempts, programs } = bodies::grow(parts, &journal, node, &turn_in)?;
+    // Before ours can start: the first decisions may already tell people.
+    let left = programs.end_left_over();
+    if left > 0 {
+        tracing::info!(left, "programs that an earlier daemon looked or told people with were ended");
+    }
     let beats = eyes.beats();
     let looks = Looks::new(eyes, turn_in.clone(), parts.runtime.clone());
+    let channels = channels(parts.config.channels.clone(), &parts.state, programs.clone())?;
     let dispatcher = Dispatcher::new(
         node,
         turn_in.clone(),
@@ -184,6 +191,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         parts.runtime.clone(),
         attempts,
         Arc::clone(&watch),
+        channels.clone(),
     );
     let nothing = Arc::new(CatalogRunbooks::nothing());
     let mut turn = Turn::new(
@@ -202,25 +210,24 @@ fn run(parts: &Parts) -> Result<(), Error> {
         started(&opened, observe_only),
         Input::ConfigLoaded(parts.config.decisions.clone()),
     ])?;
-    parts.handle.set_running(Running {
+    let running = Running {
         node,
         journal: journal.clone(),
         audit: audit.clone(),
         turn: turn_in.clone(),
         state: turn_state,
+        channels,
+        ingest: RwLock::new(Arc::new(parts.config.ingest.clone())),
         watch: Arc::clone(&watch),
         beats,
-    });
+    };
+    parts.handle.set_running(running);
     let content = step(parts, "trust", || trust(parts, &mut turn))?;
     let content = step(parts, "runbooks", || runbooks(parts, &mut turn, content))?;
     // Before anything may act: a pause that was asked for while no daemon ran.
     let mut paused = PausedFile::of(&parts.state);
     turn.decide_now(paused.look().into_iter().collect())?;
     step(parts, "leftovers", || recover::leftovers(&mut turn, &hands, node, &before))?;
-    let left = programs.end_left_over();
-    if left > 0 {
-        tracing::info!(left, "programs that an earlier daemon looked with were ended");
-    }
     step(parts, "reconcile", || Ok(turn.decide_now(vec![Input::Booted])?))?;
     let mut threads = shutdown::Threads::new(Arc::clone(&parts.stop));
     watch.set(content.catalog.0.sentinels(), &edges(&turn.world.machine.sentinels));

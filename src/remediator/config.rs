@@ -1,6 +1,7 @@
 //! `remediator.yaml`: strict, every key optional, every default here. What a decision may read goes into the
 //! journal as `content.config_loaded`; the rest (addresses, folders) is only about this process.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,8 @@ use serde::Deserialize;
 use super::overrides;
 use crate::base::time::Span;
 use crate::event::content::ConfigLoaded;
+use crate::ingest::{IngestFile, Mappings};
+use crate::notify::{self, ChannelFile};
 use crate::runbook::problem::{Problem, Source};
 use crate::runbook::yaml;
 
@@ -30,6 +33,18 @@ pub struct ConfigFile {
     /// What bounds acting.
     #[serde(default)]
     pub limits: LimitsFile,
+    /// Who is told, by name: docs/channels.md. `log` is always there.
+    #[serde(default)]
+    pub channels: BTreeMap<String, ChannelFile>,
+    /// Channels that are told of everything that is announced. Default `[log]`.
+    #[serde(default)]
+    pub announce: Option<Vec<String>>,
+    /// Channels (webhook or command) that are told how each attempt ended. Default none.
+    #[serde(default)]
+    pub outcomes: Vec<String>,
+    /// How what other programs send becomes reports: docs/ingest.md.
+    #[serde(default)]
+    pub ingest: IngestFile,
 }
 
 /// What bounds acting.
@@ -63,6 +78,10 @@ pub struct Config {
     pub content: PathBuf,
     /// What a decision may read.
     pub decisions: ConfigLoaded,
+    /// Channels, checked.
+    pub channels: BTreeMap<String, ChannelFile>,
+    /// How what other programs send becomes reports.
+    pub ingest: Mappings,
 }
 
 /// Why there is no configuration.
@@ -93,6 +112,14 @@ pub enum ConfigError {
         /// Which variable.
         variable: String,
         /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A value under a name that people chose is not usable.
+    #[error("`{key}` in {FILE}: {problem}")]
+    Named {
+        /// Which key.
+        key: String,
+        /// What is wrong and what to write.
         problem: String,
     },
     /// An address that was said outside the file.
@@ -157,6 +184,15 @@ fn resolve(home: &Path, file: ConfigFile, listen: Option<&str>) -> Result<Config
         let problem = "is 0: nothing could ever run; use `remediator pause` for that".into();
         return Err(ConfigError::Value { key: "limits.attempts_at_once", problem });
     }
+    let kinds = notify::check(&file.channels)
+        .map_err(|(name, problem)| ConfigError::Named { key: format!("channels.{name}"), problem })?;
+    let announce = file.announce.unwrap_or_else(|| d.announce.clone());
+    if announce.is_empty() {
+        let problem = "names nobody: nothing that is announced would ever be told; write `[log]`".into();
+        return Err(ConfigError::Value { key: "announce", problem });
+    }
+    check_list("announce", &announce, &kinds, ChannelFile::KINDS)?;
+    check_list("outcomes", &file.outcomes, &kinds, &["command", "webhook"])?;
     let decisions = ConfigLoaded {
         attempts_at_once: l.attempts_at_once.unwrap_or(d.attempts_at_once),
         fingerprint_attempts: l.fingerprint_attempts.unwrap_or(d.fingerprint_attempts),
@@ -166,8 +202,36 @@ fn resolve(home: &Path, file: ConfigFile, listen: Option<&str>) -> Result<Config
         frozen_for: l.frozen_for.unwrap_or(d.frozen_for),
         reprobe_every: l.reprobe_every.unwrap_or(d.reprobe_every),
         limits_lifted: l.lifted.unwrap_or(d.limits_lifted),
+        channels: kinds,
+        announce,
+        outcomes: file.outcomes,
     };
-    Ok(Config { listen, content, decisions })
+    let ingest = Mappings::new(file.ingest).map_err(|(key, problem)| ConfigError::Named { key, problem })?;
+    Ok(Config { listen, content, decisions, channels: file.channels, ingest })
+}
+
+/// A list of channels: each there, once, and of a kind that can take what it is for.
+fn check_list(
+    key: &str,
+    list: &[String],
+    kinds: &BTreeMap<String, String>,
+    may: &[&str],
+) -> Result<(), ConfigError> {
+    let wrong = |problem: String| Err(ConfigError::Named { key: key.to_owned(), problem });
+    for (index, name) in list.iter().enumerate() {
+        if list[..index].contains(name) {
+            return wrong(format!("names `{name}` twice"));
+        }
+        match kinds.get(name).map(String::as_str) {
+            _ if name == notify::LOG && key == "announce" => {}
+            Some(kind) if may.contains(&kind) => {}
+            Some(kind) => {
+                return wrong(format!("`{name}` is of kind {kind}: write one of kind {}", may.join(" or ")));
+            }
+            None => return wrong(format!("there is no channel `{name}` under `channels`")),
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -181,6 +245,14 @@ mod tests {
         let home = Path::new("/home");
         let file = parse("listen: nowhere\n").expect("parses");
         assert!(resolve(home, file, None).expect_err("address").to_string().contains("listen"));
+        let channels =
+            |text: &str| resolve(home, parse(text).expect("parses"), None).expect_err("refused").to_string();
+        assert!(channels("channels: {a: {}}\n").contains("`channels.a`"));
+        assert!(channels("channels: {log: {command: {argv: [/bin/x]}}}\n").contains("always there"));
+        assert!(channels("channels: {a: {command: {argv: [x]}}}\n").contains("absolute path"));
+        assert!(channels("announce: [pager]\n").contains("no channel `pager`"));
+        assert!(channels("announce: []\n").contains("names nobody"));
+        assert!(channels("outcomes: [log]\n").contains("`outcomes`"));
         let file = parse("# nothing\n").expect("comments only");
         assert_eq!(resolve(home, file, Some("127.0.0.1:1")).expect("defaults").listen.port(), 1);
     }

@@ -20,7 +20,7 @@ use crate::event::lock::{LockBreakFailed, LockBroken, LockGranted};
 use crate::event::step::{StepFinished, StepIntended, StepOutcome};
 use crate::journal::Clock;
 use crate::journal::proof::Committed;
-use crate::notify;
+use crate::notify::{self, Channels};
 use crate::policy::{Effect, Input, LockAnswer};
 use crate::runbook::{Runbook, Verified};
 use crate::sentinel::Watch;
@@ -37,6 +37,7 @@ pub(super) struct Dispatcher {
     pub runtime: tokio::runtime::Handle,
     pub attempts: AttemptIndex,
     pub sentinels: Arc<Watch>,
+    pub channels: Channels,
     /// Live runbooks of this and earlier catalogs, for attempts planned from them.
     verified: BTreeMap<FileDigest, Verified<Runbook>>,
     waiting: BTreeMap<AttemptId, Vec<Held>>,
@@ -54,9 +55,23 @@ impl Dispatcher {
         runtime: tokio::runtime::Handle,
         attempts: AttemptIndex,
         sentinels: Arc<Watch>,
+        channels: Channels,
     ) -> Self {
         let (verified, waiting, proofs) = Default::default();
-        Self { node, turn, hands, locks, looks, runtime, attempts, sentinels, verified, waiting, proofs }
+        Self {
+            node,
+            turn,
+            hands,
+            locks,
+            looks,
+            runtime,
+            attempts,
+            sentinels,
+            channels,
+            verified,
+            waiting,
+            proofs,
+        }
     }
 
     /// Keeps the proofs of a catalog's live runbooks.
@@ -243,20 +258,17 @@ impl Dispatcher {
 
     fn deliver(&self, notice: Seq, world: &World, delay: Duration) {
         let Some(waiting) = world.outbox.waiting.get(&notice) else { return };
-        let channel = waiting.queued.channel.clone();
-        let message = notify::Message {
-            notice,
-            incident: waiting.incident,
-            topic: waiting.queued.topic.clone(),
-            text: waiting.queued.text.clone(),
-        };
-        let turn = self.turn.clone();
+        let (incident, queued) = (waiting.incident, waiting.queued.clone());
+        let message = notify::Message { node: self.node, notice, incident, queued };
+        let (turn, channels) = (self.turn.clone(), self.channels.clone());
         self.runtime.spawn(async move {
             if !delay.is_zero() {
                 tokio::time::sleep(delay).await;
             }
-            let failure = notify::deliver(&channel, &message).err().map(|e| e.to_string());
-            let _ = turn.send(Message::plain(Input::NoticeTried { notice, failure }));
+            let answer = channels.deliver(&message).await;
+            let told = Message::plain(Input::NoticeTried { notice, answer });
+            // The inbox may be full; no thread that others need may wait for it. Gone only when the daemon stops.
+            let _ = tokio::task::spawn_blocking(move || turn.send(told)).await;
         });
     }
 

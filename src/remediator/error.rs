@@ -43,6 +43,9 @@ pub enum Error {
     /// Eyes.
     #[error(transparent)]
     Eyes(#[from] crate::sentinel::Error),
+    /// Channels.
+    #[error(transparent)]
+    Channels(#[from] crate::notify::Error),
     /// Something that only the operating system can refuse.
     #[error("cannot {doing}: {source}")]
     System {

@@ -1,15 +1,15 @@
 //! What the faces hold: a cheap handle on the running daemon. Every call answers only when what it rests on
 //! is durable.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::TrySendError;
 use tokio::sync::oneshot;
 
 use super::control::{self, Control};
-use super::inbox::Message;
+use super::inbox;
 use super::intake;
 use super::readiness::{Progress, Readiness};
 use super::turn::TurnState;
@@ -17,8 +17,11 @@ use crate::audit::Audit;
 use crate::base::ids::{IncidentId, NodeId, Receipt, Seq};
 use crate::event::control::{DrainStarted, Paused};
 use crate::event::degradation::{DegradationRefused, DegradationReport, ReportError, Source};
+use crate::event::notice::{Delivery, NoticeQueued};
 use crate::event::sentinel::{HeartbeatHeard, SentinelGrantRevoked};
+use crate::ingest::{Mappings, Recovery};
 use crate::journal::{Clock as _, IntentJournal, SystemClock};
+use crate::notify::{ChannelFile, Channels, Message};
 use crate::policy::{Answer, Input};
 use crate::sentinel::{BeatRefused, Beats, Heard, Live, Watch};
 
@@ -94,13 +97,34 @@ pub(super) struct Running {
     pub node: NodeId,
     pub journal: IntentJournal,
     pub audit: Audit,
-    pub turn: crossbeam_channel::Sender<Message>,
+    pub turn: crossbeam_channel::Sender<inbox::Message>,
     pub state: Arc<TurnState>,
+    pub channels: Channels,
+    pub ingest: RwLock<Arc<Mappings>>,
     pub watch: Arc<Watch>,
     pub beats: Beats,
 }
 
+/// What came of a test of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelTested {
+    /// The entry that queued the test.
+    pub seq: Seq,
+    /// What the receiver said, or why there is none.
+    pub answer: Delivery,
+}
+
+impl Running {
+    /// The mappings in force.
+    fn ingest(&self) -> Arc<Mappings> {
+        Arc::clone(&self.ingest.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 const RETRY_AFTER_S: u64 = 2;
+
+/// The longest that somebody waits for a test of a channel: shorter than any request may take.
+const TEST_MAX: Duration = Duration::from_secs(25);
 
 impl Handle {
     pub(super) fn new(progress: Progress) -> Self {
@@ -109,6 +133,13 @@ impl Handle {
     pub(super) fn set_running(&self, running: Running) {
         // Set once by the bootstrap; a second call would be a second bootstrap, which does not exist.
         let _ = self.shared.running.set(running);
+    }
+    /// The configuration was read again: its channels and mappings are in force from here on.
+    pub(super) fn reconfigure(&self, channels: BTreeMap<String, ChannelFile>, ingest: Mappings) {
+        if let Some(running) = self.shared.running.get() {
+            running.channels.replace(channels);
+            *running.ingest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ingest);
+        }
     }
     fn running(&self) -> Result<&Running, Rejection> {
         self.shared.running.get().ok_or(Rejection::NotReady { retry_after_s: RETRY_AFTER_S })
@@ -137,7 +168,8 @@ impl Handle {
         if running.journal.space() == crate::journal::Space::ReserveOnly {
             return Err(Rejection::ReserveOnly { retry_after_s: 30 });
         }
-        let seen = intake::accept(&running.journal, report, source)?;
+        let mut seen = intake::accept(&running.journal, report, source)?;
+        seen.actionable = !running.ingest().is_free_text(&seen.source);
         match ask(running, Input::Reported(Box::new(seen))).await? {
             Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
             Answer::Full => Err(Rejection::Full { retry_after_s: 30 }),
@@ -148,6 +180,24 @@ impl Handle {
                 })
             }
         }
+    }
+
+    /// Takes in that a trouble is over, in the name of a verified source; durable when it returns.
+    pub async fn recover(&self, recovery: Recovery, source: Source) -> Result<Accepted, Rejection> {
+        let running = self.ready()?;
+        let recovered = intake::recovery(recovery, source);
+        match ask(running, Input::Recovered(recovered)).await? {
+            Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
+            _ => Err(Rejection::Refused {
+                code: "NOT_RECORDED",
+                reason: "the recovery was not recorded".into(),
+            }),
+        }
+    }
+
+    /// How what other programs send becomes reports.
+    pub fn ingest(&self) -> Result<Arc<Mappings>, Rejection> {
+        Ok(self.running()?.ingest())
     }
 
     /// Keeps refused input as evidence.
@@ -208,6 +258,46 @@ impl Handle {
         }
     }
 
+    /// Every channel with its kind.
+    pub fn channels(&self) -> Result<Vec<(String, String)>, Rejection> {
+        let names = self.running()?.channels.names();
+        Ok(names.into_iter().map(|(name, kind)| (name, kind.to_owned())).collect())
+    }
+
+    /// Sends a test through a channel now, tried once, and waits for what comes of it. Both are entries.
+    pub async fn test_channel(&self, channel: String, by: String) -> Result<ChannelTested, Rejection> {
+        let running = self.ready()?;
+        if !running.channels.names().iter().any(|(name, _)| *name == channel) {
+            return Err(Rejection::Refused {
+                code: "NO_SUCH_CHANNEL",
+                reason: format!("there is no channel `{channel}` in remediator.yaml"),
+            });
+        }
+        let queued = NoticeQueued::test(&channel, &by);
+        let seq = recorded(ask(running, Input::NoticeTest(queued.clone())).await?)?;
+        let message = Message { node: running.node, notice: seq, incident: None, queued };
+        let handle = self.clone();
+        // Whoever asked may go: what came of it is recorded all the same.
+        let delivering = tokio::spawn(async move {
+            let running = handle.running()?;
+            let delivered = tokio::time::timeout(TEST_MAX, running.channels.deliver(&message)).await;
+            let answer = delivered.unwrap_or_else(|_| Delivery::Failed {
+                reason: format!(
+                    "there was no answer within {} s; a test waits no longer",
+                    TEST_MAX.as_secs()
+                ),
+                retry_after_ms: None,
+            });
+            ask(running, Input::NoticeTried { notice: seq, answer: answer.clone() }).await?;
+            Ok::<_, Rejection>(answer)
+        });
+        let answer = delivering.await.map_err(|error| Rejection::Refused {
+            code: "NOT_RECORDED",
+            reason: format!("the test was not ended: {error}; this is a defect, please report it"),
+        })??;
+        Ok(ChannelTested { seq, answer })
+    }
+
     /// Takes the grant of an external sentinel back. Less power is immediate.
     pub async fn revoke_grant(&self, sentinel: String, by: String, reason: String) -> Result<Seq, Rejection> {
         let reason = intake::clean_line(&reason);
@@ -264,7 +354,7 @@ impl Handle {
 /// Puts an input before the turn and waits until its decision is durable.
 pub(super) async fn ask(running: &Running, input: Input) -> Result<Answer, Rejection> {
     let (reply, answer) = oneshot::channel();
-    match running.turn.try_send(Message::asking(input, reply)) {
+    match running.turn.try_send(inbox::Message::asking(input, reply)) {
         Ok(()) => {}
         Err(TrySendError::Full(_)) => return Err(Rejection::Full { retry_after_s: RETRY_AFTER_S }),
         Err(TrySendError::Disconnected(_)) => return Err(gone(running)),

@@ -8,7 +8,8 @@ use crate::base::ids::{Fingerprint, Receipt};
 use crate::base::limits::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX, TEXT_INLINE_BYTES_MAX};
 use crate::base::redact::{MARK, is_secret_name, redact};
 use crate::base::text::{OutsideText, clean, clip};
-use crate::event::degradation::{DegradationReport, DegradationSeen, Source};
+use crate::event::degradation::{DegradationRecovered, DegradationReport, DegradationSeen, Source};
+use crate::ingest::Recovery;
 use crate::journal::IntentJournal;
 
 /// Seconds after which a full disk may have room again.
@@ -55,6 +56,18 @@ pub(super) fn accept(
         fingerprint,
         actionable: true,
     })
+}
+
+/// A recovery that may become an entry. Its names were checked when they were mapped.
+pub(super) fn recovery(recovery: Recovery, source: Source) -> DegradationRecovered {
+    DegradationRecovered {
+        fingerprint: Fingerprint::of(&recovery.subsystem, &recovery.code, &recovery.target),
+        evidence: clean_line(&recovery.evidence),
+        target: recovery.target,
+        source,
+        receipt: Some(Receipt::fresh()),
+        sender_id: recovery.id,
+    }
 }
 
 /// One line for people, cleaned and redacted.

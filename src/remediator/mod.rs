@@ -3,6 +3,7 @@
 
 mod bodies;
 mod bootstrap;
+mod channels;
 pub mod config;
 mod content;
 mod control;
@@ -27,9 +28,10 @@ mod turn;
 
 pub use crate::sentinel::{BeatRefused, Heard, Live};
 pub use bootstrap::{Face, Options, serve};
+pub use channels::channels;
 pub use content::{ContentError, load_from_disk, read_trust_folder};
 pub use control::Control;
 pub use error::Error;
-pub use handle::{Accepted, Handle, Rejection};
+pub use handle::{Accepted, ChannelTested, Handle, Rejection};
 pub use keys::{journal_key_path, read_journal_key, write_journal_key};
 pub use readiness::{Readiness, ReadyState, ReadyStep};

@@ -95,6 +95,8 @@ pub(super) fn sentinel_input(journal: &IntentJournal, report: SentinelReport) ->
             target: plan.target.clone(),
             source: Source::Sentinel(plan.id.clone()),
             evidence: intake::clean_line(&observation.evidence),
+            receipt: None,
+            sender_id: None,
         }),
         SentinelReport::Started(started) => Input::Sentinel(Box::new(started.into())),
         SentinelReport::Lost { lost, .. } => Input::Sentinel(Box::new(lost.into())),

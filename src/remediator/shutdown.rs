@@ -89,6 +89,8 @@ fn reload(
             if config.listen != parts.config.listen || config.content != parts.config.content {
                 tracing::warn!("`listen` and `content` are read at a start only: restart for them");
             }
+            // Before a decision can queue anything for a channel that is new.
+            parts.handle.reconfigure(config.channels, config.ingest);
             if config.decisions != *decisions {
                 *decisions = config.decisions.clone();
                 let _ = inbox.send(Message::plain(Input::ConfigLoaded(config.decisions)));

@@ -12,7 +12,9 @@ use remediator::base::ids::{IncidentId, Receipt, Seq};
 use remediator::context::World;
 use remediator::event::control::{DrainStarted, Drained, Paused};
 use remediator::event::degradation::{DegradationReport, Source};
-use remediator::remediator::{Accepted, Control, Readiness, ReadyState, ReadyStep, Rejection};
+use remediator::event::notice::{Delivery, NoticeDelivered, NoticeFailed, NoticeQueued};
+use remediator::ingest::{IngestFile, Mappings, Recovery};
+use remediator::remediator::{Accepted, ChannelTested, Control, Readiness, ReadyState, ReadyStep, Rejection};
 use tokio::sync::oneshot;
 
 use super::story::{Story, opened, seen, story};
@@ -90,6 +92,45 @@ impl Daemon for Shared {
         };
         let reason = "it was refused".to_owned();
         Box::pin(async move { Err(Rejection::Refused { code, reason }) })
+    }
+    fn recover(&self, _: Recovery, _: Source) -> Answer<'_, Accepted> {
+        Box::pin(std::future::ready(Ok(Accepted { receipt: Receipt::fresh(), seq: 9, duplicate: false })))
+    }
+    fn ingest(&self) -> Result<Arc<Mappings>, Rejection> {
+        let map = r#"{"subsystem":{"default":"disk"},"code":{"from":["/code"]},"target":{"from":["/t"]},
+                      "summary":{"default":"s"}}"#;
+        let file: IngestFile =
+            serde_json::from_str(&format!(r#"{{"json":{{"disks":{{"items":"/all","map":{map}}}}}}}"#))
+                .expect("a section");
+        Ok(Arc::new(Mappings::new(file).expect("mappings")))
+    }
+    fn channels(&self) -> Result<Vec<(String, String)>, Rejection> {
+        Ok(["log", "down", "gone"].map(|name| (name.to_owned(), "webhook".to_owned())).to_vec())
+    }
+    fn test_channel(&self, channel: String, by: String) -> Answer<'_, ChannelTested> {
+        let memory = &self.0.story.memory;
+        let answer = match channel.as_str() {
+            "log" => Delivery::Delivered { said: "written".into() },
+            "down" => Delivery::Failed { reason: "HTTP 500".into(), retry_after_ms: None },
+            "gone" => Delivery::Refused { reason: "HTTP 410".into() },
+            _ => {
+                let (code, reason) = ("NO_SUCH_CHANNEL", "there is none".to_owned());
+                return Box::pin(std::future::ready(Err(Rejection::Refused { code, reason })));
+            }
+        };
+        let notice = memory.push(None, None, NoticeQueued::test(&channel, &by)).seq;
+        let failed = |reason: &String, refused| {
+            let (reason, retry_elapsed_ms) = (reason.clone(), None);
+            NoticeFailed { notice, try_no: 1, reason, retry_elapsed_ms, refused }
+        };
+        match &answer {
+            Delivery::Delivered { said } => {
+                memory.push(None, Some(notice), NoticeDelivered { notice, try_no: 1, said: said.clone() })
+            }
+            Delivery::Failed { reason, .. } => memory.push(None, Some(notice), failed(reason, false)),
+            Delivery::Refused { reason } => memory.push(None, Some(notice), failed(reason, true)),
+        };
+        Box::pin(std::future::ready(Ok(ChannelTested { seq: notice, answer })))
     }
     fn readiness(&self) -> Readiness {
         let ready = self.0.ready.load(Ordering::SeqCst);
@@ -202,6 +243,19 @@ impl Server {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let got = Got { status, headers, text: response.text().await.expect("a body") };
         super::document::check(method.as_str(), path, &got);
+        got
+    }
+    /// What another program sends, with its own headers.
+    pub async fn send_as(&self, path: &str, token: &str, headers: &[(&str, &str)], body: &str) -> Got {
+        let url = format!("http://{}{path}", self.address);
+        let mut request = self.http.post(url).bearer_auth(token).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let got = Got { status, headers, text: response.text().await.expect("a body") };
+        super::document::check("POST", path, &got);
         got
     }
     pub async fn get(&self, path: &str) -> Got {

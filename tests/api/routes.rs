@@ -6,7 +6,13 @@ use serde_json::{Value, json};
 
 use super::fake::serve;
 
-const GUARDED: [(&str, &str); 24] = [
+const GUARDED: [(&str, &str); 30] = [
+    ("GET", "/v1/channels"),
+    ("POST", "/v1/channels/log/test"),
+    ("POST", "/v1/ingest/alertmanager"),
+    ("POST", "/v1/ingest/grafana"),
+    ("POST", "/v1/ingest/cloudevents"),
+    ("POST", "/v1/ingest/json/any"),
     ("POST", "/v1/degradations"),
     ("GET", "/v1/receipts/0190a5a0-0000-7000-8000-000000000000"),
     ("GET", "/v1/incidents"),

@@ -16,6 +16,7 @@ use remediator::base::time::Span;
 use remediator::context::{FOLD_VERSION, World};
 use remediator::event::content::{CatalogLoaded, ConfigLoaded};
 use remediator::event::degradation::DegradationSeen;
+use remediator::event::notice::Delivery;
 use remediator::event::plan::{
     ActionPlan, LookPlan, Plan, ProbePlan, ProcessLook, Rlimits, RunPlan, RungPlan, StepPlan,
     VerificationPlan,
@@ -206,7 +207,10 @@ impl Play {
                 self.input(watched);
             }
             Effect::Deliver { notice, .. } => {
-                self.input(Input::NoticeTried { notice, failure: None });
+                self.input(Input::NoticeTried {
+                    notice,
+                    answer: Delivery::Delivered { said: String::new() },
+                });
             }
             Effect::StopWatch { .. } | Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => {}
             Effect::BreakLock { .. } | Effect::RotateKey => {}

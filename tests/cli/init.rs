@@ -23,7 +23,8 @@ fn a_new_home_is_private_and_its_journal_verifies() {
     let stored = std::fs::read_to_string(home.join("state/tokens.json")).expect("tokens");
     assert!(!stored.contains(token.trim()), "the server keeps only a hash");
     let list = sandbox.run(&["runbook", "list", "--output", "json"]).ends(0).json();
-    assert_eq!(list["files"].as_array().map(Vec::len), Some(9));
+    // Seven shipped runbooks with their proposals aside, and the sample's service, sentinels and runbook.
+    assert_eq!(list["files"].as_array().map(Vec::len), Some(14));
 }
 
 #[test]

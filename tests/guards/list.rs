@@ -664,6 +664,52 @@ pub const GUARDS: &[Guard] = &[
         &["--lib", "policy::tests::reruns::what_was_taken_back_or_changed_is_done_again_and_never_skipped"],
     ),
     guard(
+        "no repetition",
+        "the same alert is over once",
+        (
+            "src/policy/intake.rs",
+            "if let Some(id) = &recovered.sender_id",
+            "if let Some(id) = recovered.sender_id.as_ref().filter(|id| id.is_empty())",
+        ),
+        &["--test", "outside", "ingest::alertmanager_is_deduplicated_resolved_and_held_to_its_grant"],
+    ),
+    guard(
+        "provenance",
+        "ingest is held to the grant of its token",
+        (
+            "src/api/routes/ingest.rs",
+            "if !subsystems.iter().any(|s| s == said.subsystem())",
+            "if subsystems.is_empty()",
+        ),
+        &["--test", "outside", "ingest::alertmanager_is_deduplicated_resolved_and_held_to_its_grant"],
+    ),
+    guard(
+        "provenance",
+        "what a source of free text says is not actionable",
+        (
+            "src/remediator/handle.rs",
+            "seen.actionable = !running.ingest().is_free_text(&seen.source);",
+            "seen.actionable = true;",
+        ),
+        &["--test", "outside", "ingest::other_json_and_grafana_are_mapped_and_free_text_never_acts"],
+    ),
+    guard(
+        "limit",
+        "who was not told cannot have failed to react",
+        (
+            "src/policy/escalation.rs",
+            "let may_climb = rung_left && undelivered.is_none();",
+            "let may_climb = rung_left;",
+        ),
+        &["--lib", "policy::tests::notices::an_escalation_that_reaches_nobody_stays_where_it_is_and_is_loud"],
+    ),
+    guard(
+        "signature",
+        "a webhook's signature covers its time",
+        ("src/notify/webhook.rs", "mac.update(timestamp.as_bytes());", "mac.update(b\"\");"),
+        &["--lib", "notify::webhook::tests::the_signature_is_what_openssl_computes"],
+    ),
+    guard(
         "provenance",
         "what a log says is free text and starts nothing",
         ("src/event/plan/look.rs", "            Self::Log(_) => true,", "            Self::Log(_) => false,"),
@@ -688,5 +734,15 @@ pub const GUARDS: &[Guard] = &[
             "            let edges = edges(&Default::default());",
         ),
         &["--test", "cli", "sentinel::one_that_is_taken_out_and_put_back_goes_on_from_its_edge"],
+    ),
+    guard(
+        "leftover hunt",
+        "what a crashed daemon looked or told people with is ended, and nobody else's",
+        (
+            "src/action/program.rs",
+            "table::mark(stat.pid, PROGRAM_MARK).as_ref() == Some(&ours)",
+            "table::mark(stat.pid, PROGRAM_MARK).is_some()",
+        ),
+        &["--lib", "action::look::tests::what_a_crashed_daemon_left_is_ended_as_a_group_and_nobody_elses"],
     ),
 ];

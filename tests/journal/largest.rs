@@ -172,7 +172,14 @@ fn of_the_process_and_its_content() -> Vec<Event> {
         ProcessStopped { reason: line() }.into(),
         ClockStepped { last_us: -(INTEGER as i64), now_us: -(INTEGER as i64) }.into(),
         LeftoversDealtWith { terminated: u32::MAX, adopted: u32::MAX, tainted: u32::MAX }.into(),
-        ConfigLoaded { fingerprint_window: Span::from_ms(INTEGER), ..ConfigLoaded::default() }.into(),
+        ConfigLoaded {
+            fingerprint_window: Span::from_ms(INTEGER),
+            channels: (0..l::CHANNELS_MAX).map(|n| (format!("{n:063}"), id())).collect(),
+            announce: vec![id(); l::CHANNELS_MAX],
+            outcomes: vec![id(); l::CHANNELS_MAX],
+            ..ConfigLoaded::default()
+        }
+        .into(),
         ContentAdopted { digests: vec![digest(); ContentAdopted::DIGESTS_MAX] }.into(),
         CatalogLoaded::new(BLOB, map(l::CONTENT_FILES_MAX / 10, &standing), BTreeMap::new()).into(),
         CatalogLoaded::new(BLOB, map(100, &standing), unreadable).into(),
@@ -267,6 +274,8 @@ fn of_incidents() -> Vec<Event> {
             target: name(),
             source: Source::Sentinel(name()),
             evidence: line(),
+            receipt: Some(Receipt(Uuid::max())),
+            sender_id: Some(name()),
         }
         .into(),
         DegradationRefused {
@@ -301,7 +310,13 @@ fn of_incidents() -> Vec<Event> {
             next_elapsed_ms: Some(INTEGER),
         }
         .into(),
-        EscalationHeld { rung: u32::MAX, observation: observation(), next_elapsed_ms: INTEGER }.into(),
+        EscalationHeld {
+            rung: u32::MAX,
+            observation: observation(),
+            next_elapsed_ms: INTEGER,
+            undelivered: Some(INTEGER),
+        }
+        .into(),
         WatchObserved { observation: observation(), looks: u32::MAX }.into(),
         IncidentRelapsed { evidence: sentence(), after: Span::from_ms(INTEGER) }.into(),
         RerunOrdered {
@@ -324,10 +339,39 @@ fn of_incidents() -> Vec<Event> {
             parents: map(2, &INTEGER),
         }
         .into(),
-        NoticeQueued { channel: id(), topic: id(), text: text(5 * l::SUMMARY_BYTES_MAX) }.into(),
-        NoticeDelivered { notice: INTEGER, try_no: u32::MAX }.into(),
-        NoticeFailed { notice: INTEGER, try_no: u32::MAX, reason: line(), retry_elapsed_ms: Some(INTEGER) }
-            .into(),
+        NoticeQueued {
+            channel: id(),
+            topic: id(),
+            text: text(8 * l::SUMMARY_BYTES_MAX),
+            about: Some(NoticeAbout {
+                subsystem: name(),
+                code: id(),
+                target: name(),
+                severity: Severity::Critical,
+            }),
+            outcome: Some(NoticeOutcome {
+                attempt: attempt(),
+                entry: INTEGER,
+                planned: INTEGER,
+                runbook: id(),
+                digest: digest(),
+                dry_run: true,
+                outcome: Outcome::FailedBeforeMutation,
+                reason: sentence(),
+                undo: Some(UndoOutcome::Failed),
+                took_ms: INTEGER,
+            }),
+        }
+        .into(),
+        NoticeDelivered { notice: INTEGER, try_no: u32::MAX, said: text(l::RECEIPT_BYTES_MAX) }.into(),
+        NoticeFailed {
+            notice: INTEGER,
+            try_no: u32::MAX,
+            reason: line(),
+            retry_elapsed_ms: Some(INTEGER),
+            refused: true,
+        }
+        .into(),
     ]
 }
 

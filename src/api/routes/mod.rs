@@ -2,12 +2,14 @@
 //! document shows of it.
 
 mod audit;
+mod channels;
 mod control;
 mod degradations;
 mod document;
 mod explain;
 mod health;
 mod incidents;
+mod ingest;
 mod locks;
 mod metrics;
 mod receipts;
@@ -37,6 +39,8 @@ pub(super) fn guarded() -> Routes {
         .merge(stream::routes())
         .merge(metrics::routes())
         .merge(control::routes())
+        .merge(channels::routes())
+        .merge(ingest::routes())
         .merge(sentinels::routes())
 }
 

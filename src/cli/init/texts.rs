@@ -33,6 +33,20 @@ limits:
   frozen_for: 24h
   # Pause between two looks when an escalation is due and nobody can tell how the target is.
   reprobe_every: 30s
+
+# Who is told, by name, besides `log`: docs/channels.md.
+# channels:
+#   oncall:
+#     webhook: {{url: "https://pager.example.org/hook", sign_secret: oncall-key}}
+# Channels that are told of everything that is announced.
+# announce: [log]
+# Channels that are told how each attempt ended.
+# outcomes: []
+
+# How what other programs send becomes reports: docs/ingest.md.
+# ingest:
+#   alertmanager:
+#     subsystem: {{from: [/labels/subsystem], default: prometheus}}
 "#
     )
 }

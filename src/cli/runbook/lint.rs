@@ -1,5 +1,6 @@
 //! `runbook lint`: the text of content files and proposals. Not for signatures and approvals (`list`).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -7,7 +8,7 @@ use serde::Serialize;
 use super::folder;
 use super::recorded::Recorded;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::{Global, Outcome, Output, out};
+use crate::cli::{Global, Home, Outcome, Output, out};
 use crate::event::content::Standing;
 use crate::runbook::problem::Problem;
 use crate::runbook::{ContentFolder, checks, proposals};
@@ -32,13 +33,17 @@ struct Report<'a> {
 pub fn run(args: Args, global: &Global) -> Outcome {
     let paths = if args.paths.is_empty() { vec![folder::root(global)?] } else { args.paths };
     let (mut files, mut problems) = (0, Vec::new());
+    let channels = channels(global);
     for path in &paths {
         if path.is_dir() {
             let content = folder::read(path)?;
+            for (name, bytes) in content.content_files() {
+                problems.extend(channels.iter().flat_map(|c| checks::unknown_channels(name, bytes, c)));
+            }
             files += whole(path, content, &mut problems);
         } else {
             files += 1;
-            file(path, &mut problems)?;
+            file(path, channels.as_ref(), &mut problems)?;
         }
     }
     if global.output == Output::Json {
@@ -56,12 +61,24 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     Ok(if problems.is_empty() { Exit::Ok } else { Exit::Findings })
 }
 
+/// The channels of this home, where there is one whose configuration can be read.
+fn channels(global: &Global) -> Option<BTreeSet<String>> {
+    let home = Home::existing(global).ok()?;
+    let config = crate::remediator::config::read(home.root(), None).ok()?;
+    let log = crate::notify::LOG.to_owned();
+    Some(config.channels.into_keys().chain([log]).collect())
+}
+
 fn plural(n: usize) -> &'static str {
     if n == 1 { "" } else { "s" }
 }
 
 /// One file, wherever it lies. Named in messages as it was named on the command line.
-fn file(path: &Path, problems: &mut Vec<Problem>) -> Result<(), Failure> {
+fn file(
+    path: &Path,
+    channels: Option<&BTreeSet<String>>,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Failure> {
     let bytes = std::fs::read(path).map_err(|e| {
         Failure::new(Exit::Usage, format!("cannot read {}", path.display()))
             .because(e)
@@ -72,6 +89,8 @@ fn file(path: &Path, problems: &mut Vec<Problem>) -> Result<(), Failure> {
         proposal(&name, &bytes, problems);
     } else if let Err(rejected) = checks::read(&name, &bytes) {
         problems.extend(rejected.problems);
+    } else {
+        problems.extend(channels.iter().flat_map(|c| checks::unknown_channels(&name, &bytes, c)));
     }
     Ok(())
 }

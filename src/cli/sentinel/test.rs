@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::find;
-use crate::action::{ProbePrograms, StepProgram};
+use crate::action::{Programs, StepProgram};
 use crate::base::ids::NodeId;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::reader::Reader;
@@ -86,7 +86,7 @@ fn look(
 ) -> Result<(Observation, u64), Failure> {
     let broken = |what: &str| Failure::new(Exit::Unavailable, format!("cannot {what}"));
     let step = StepProgram::this_one().map_err(|e| broken("find this program's own file").because(e))?;
-    let programs = ProbePrograms::new(step, node);
+    let programs = Programs::new(step, node);
     let services = move |service: &str| match services.get(service).map(|s| (s.pid, s.start_ticks)) {
         Some((Some(pid), start_ticks)) => ServiceSeen::Runs { pid, start_ticks },
         Some((None, _)) => ServiceSeen::DoesNotRun,
@@ -94,7 +94,7 @@ fn look(
     };
     let redact = |text: &str| crate::base::redact::redact(text).into_owned();
     let eyes = Eyes::new(Arc::new(services), redact).map_err(|e| broken("open eyes").because(e))?;
-    let eyes = eyes.with_programs(Arc::new(move |plan, timeout| programs.run(plan, timeout)));
+    let eyes = eyes.with_programs(Arc::new(move |plan, timeout| programs.look(plan, timeout)));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|e| broken("start looking").because(e))?;
     let began = std::time::Instant::now();

@@ -42,7 +42,14 @@ fn nothing_that_fits_is_loud_and_recovery_closes_it() {
     assert_eq!((play.incident().state, play.count("notice.queued")), (IncidentState::Escalated, 1));
     let source = Source::Sentinel("web".into());
     let (target, evidence) = ("web".to_owned(), "answers".to_owned());
-    play.input(Input::Recovered(DegradationRecovered { fingerprint, target, source, evidence }));
+    play.input(Input::Recovered(DegradationRecovered {
+        fingerprint,
+        target,
+        source,
+        evidence,
+        receipt: None,
+        sender_id: None,
+    }));
     assert!(play.incident().is_closed());
 }
 

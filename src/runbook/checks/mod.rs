@@ -26,6 +26,8 @@ use super::model::{Action, Content, Kind, Probe, Run, Runbook, Sentinel, Service
 use super::problem::{Problem, Source, likely};
 use super::yaml::{self, Positions};
 
+pub use escalation::unknown_channels;
+
 /// A check: reports what it finds.
 type Check = fn(&mut Lint);
 

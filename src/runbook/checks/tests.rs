@@ -64,7 +64,7 @@ fn each_check_finds_its_problem_on_its_line() {
         ("count >= 1", "cuont >= 1", "expressions", 7),
         ("count >= 1", "count >= 1.5", "expressions", 7),
         ("priority: 10", "locks: [\"a b\"]", "locks", 8),
-        ("channel: log", "channel: pager", "escalation", 24),
+        ("channel: log", "channel: Pager", "escalation", 24),
         ("LANG: C", "DB_PASSWORD: hunter2", "secrets", 15),
         ("kind: runbook", "kind: runbok", "yaml", 3),
         ("kind: runbook\n", "", "yaml", 1),
@@ -114,4 +114,22 @@ fn services_and_sentinels_are_checked_too() {
     assert_eq!(problems(sentinel), []);
     assert_eq!(problems(&sentinel.replace("HTTP_WEDGED", "wedged"))[0].check, "sentinel");
     assert_eq!(problems(&sentinel.replace("\nprobe", "\nfailures: 0\nprobe"))[0].check, "sentinel");
+}
+
+#[test]
+fn channels_that_the_home_lacks_are_found_in_rungs_steps_and_undos() {
+    let undo = r#"run: {argv: ["/usr/bin/rm", "-f", "${home}/data.json"]}"#;
+    let tell = "  - {id: tell, timeout: 5s, notify: {channel: chat, message: x}}\nverification:";
+    let text = GOOD.replace("channel: log", "channel: pager").replace("verification:", tell);
+    let text = text.replace(undo, "notify: {channel: mail, message: y}");
+    assert_eq!(problems(&text), []);
+    let unknown = |known: &[&str]| {
+        let known = known.iter().map(|name| (*name).to_owned()).collect();
+        let found = unknown_channels("x.yaml", text.as_bytes(), &known);
+        found.iter().map(|p| (p.line, p.message.clone())).collect::<Vec<_>>()
+    };
+    let lacks = |line, name| (line, format!("remediator.yaml has no channel `{name}`"));
+    assert_eq!(unknown(&["log"]), [lacks(25, "pager"), lacks(17, "mail"), lacks(23, "chat")]);
+    assert_eq!(unknown(&["log", "pager", "chat"]), [lacks(17, "mail")]);
+    assert_eq!(unknown(&["chat", "mail", "pager"]), []);
 }

@@ -116,11 +116,11 @@ fn signals_and_waits_are_resolved_and_checked() {
         ("wait: {until: {probe: {}, within: 5s}}", "exactly one thing"),
         ("wait: {until: {probe: {service: '${nope}'}, within: 5s}}", "no placeholder"),
         ("wait: {until: {probe: {service: web}, within: 5s, every: 0s}}", "no pause"),
+        ("notify: {channel: Pager, message: x}", "cannot be a channel's name"),
         ("wait: {until: {probe: {log: {path: /x, contains: y}}, within: 5s}}", "free text"),
         ("wait: {until: {probe: {run: {argv: [look]}}, within: 5s}}", "an absolute path"),
         ("wait: {until: {probe: {run: {argv: [/x], env: {A: '${nope}'}}}, within: 5s}}", "no placeholder"),
         ("wait: {until: {probe: {tcp: {host: '${each}', port: 1}}, within: 5s}}", "only a step with"),
-        ("notify: {channel: pager, message: x}", "no such channel"),
         ("notify: {channel: log, message: ''}", "empty"),
         ("notify: {channel: log, message: x}, wait: {for: 1s}", "exactly one thing"),
     ] {
