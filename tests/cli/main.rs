@@ -14,3 +14,4 @@ mod runbook;
 mod sandbox;
 mod sentinel;
 mod systemd;
+mod targets;
