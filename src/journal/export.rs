@@ -1,6 +1,7 @@
 //! Exports: a folder that a stranger can verify and a damaged journal can be mended from.
 //! One segment file with every line as stored, the blobs, the public keys, and a manifest.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 use std::ops::ControlFlow;
@@ -47,6 +48,9 @@ pub struct Manifest {
     pub keys: Vec<ExportedKey>,
     /// Blobs in `blobs/`, sorted.
     pub blobs: Vec<Blake3>,
+    /// Blobs that the journal itself no longer had, each with the first entry that names it (RM-56).
+    #[serde(default)]
+    pub absent: BTreeMap<Blake3, Seq>,
 }
 
 /// A key of the journal.
@@ -127,6 +131,8 @@ struct Lines {
     bytes: u64,
     head: Option<Head>,
     keys: Vec<ExportedKey>,
+    /// Blobs that entries name, each with the first one.
+    named: BTreeMap<Blake3, Seq>,
 }
 
 impl Lines {
@@ -134,7 +140,8 @@ impl Lines {
         let path = to.join(name_of(0));
         let file = File::create_new(&path).map_err(Error::io("make", path))?;
         let file = BufWriter::with_capacity(1 << 20, file);
-        Ok(Self { file, hasher: blake3::Hasher::new(), bytes: 0, head: None, keys: Vec::new() })
+        let (keys, named) = Default::default();
+        Ok(Self { file, hasher: blake3::Hasher::new(), bytes: 0, head: None, keys, named })
     }
 
     fn add(&mut self, line: &LineRef<'_>) -> io::Result<()> {
@@ -144,6 +151,9 @@ impl Lines {
             self.bytes += part.len() as u64;
         }
         self.head = Some(Head { seq: line.seq, hash: line.chain_hash() });
+        for blob in line.blobs() {
+            self.named.entry(blob).or_insert(line.seq);
+        }
         if let kinds::Genesis::KIND | kinds::KeyRotated::KIND = line.kind
             && let Ok(record) = line.record()
         {
@@ -161,6 +171,7 @@ impl Lines {
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
         let head = self.head.ok_or_else(|| io::Error::other("there is no entry"))?;
+        let absent = self.named.into_iter().filter(|(blob, _)| blobs.binary_search(blob).is_err()).collect();
         Ok(Manifest {
             v: 1,
             node,
@@ -170,6 +181,7 @@ impl Lines {
             bytes: self.bytes,
             blake3: Blake3::from_bytes(*self.hasher.finalize().as_bytes()),
             keys: self.keys,
+            absent,
             blobs,
         })
     }

@@ -178,6 +178,11 @@ impl<'a> LineRef<'a> {
     pub fn check_data(&self) -> Result<(), LineError> {
         json::check(self.data).map_err(|(byte, what)| LineError { byte: self.data_at + byte, what })
     }
+    /// Blobs that the entry names.
+    pub fn blobs(&self) -> Vec<Blake3> {
+        let names = Event::KINDS_WITH_BLOBS.contains(&self.kind).then(|| self.record().ok()).flatten();
+        names.map(|record| record.event.blobs()).unwrap_or_default()
+    }
     /// The entry as folds see it.
     pub fn record(&self) -> Result<Record, event::Error> {
         Ok(Record {

@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use crate::base::digest::Blake3;
 use crate::base::ids::{NodeId, Seq};
-use crate::event::Event;
 
 use super::blobs;
 use super::durable::Head;
@@ -220,12 +219,8 @@ fn find_missing_blobs(folder: &Folder, report: &mut Report) -> Result<(), Error>
             if line.seq >= good {
                 return ControlFlow::Break(());
             }
-            if Event::KINDS_WITH_BLOBS.contains(&line.kind)
-                && let Ok(record) = line.record()
-            {
-                for digest in record.event.blobs().into_iter().filter(|digest| !there.contains(digest)) {
-                    missing.entry(digest).or_insert(line.seq);
-                }
+            for digest in line.blobs().into_iter().filter(|digest| !there.contains(digest)) {
+                missing.entry(digest).or_insert(line.seq);
             }
             ControlFlow::Continue(())
         })

@@ -82,6 +82,10 @@ fn an_export_becomes_a_home_that_is_read_alike_and_never_acts() {
     sandbox.shell("rm $(find evidence/blobs -type f | sort | head -1)").ends(0);
     let lacking = sandbox.run(&["audit", "import", "evidence", "--home", "less", "--output", "json"]).ends(0);
     assert_eq!(lacking.json()["absent"].as_object().map(serde_json::Map::len), Some(1));
+    // So is what the journal itself no longer has when it is exported.
+    sandbox.shell("rm $(find home/state/blobs -type f | sort | head -1)").ends(0);
+    let poorer = sandbox.run(&["audit", "export", "poorer", "--output", "json"]).ends(0).json();
+    assert_eq!(poorer["absent"].as_object().map(serde_json::Map::len), Some(1));
     sandbox.shell("sed -i '1s/journal.genesis/journal.genesiz/' evidence/*.ndjson").ends(0);
     sandbox.run(&["audit", "import", "evidence", "--home", "third"]).ends(5);
     assert!(!sandbox.path().join("third").exists());

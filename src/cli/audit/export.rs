@@ -27,6 +27,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         Output::Human => {
             let (entries, blobs) = (manifest.head.seq + 1, manifest.blobs.len());
             out::say(format!("{entries} entries and {blobs} blob(s) in {}", args.to.display()))?;
+            for (blob, seq) in &manifest.absent {
+                out::say(format!("blob {blob}, which entry {seq} names, is not there any more"))?;
+            }
             let check =
                 format!("check it anywhere: remediator audit verify --full --folder {}", args.to.display());
             out::say(out::faint(check))?;
