@@ -123,9 +123,9 @@ impl Programs {
             stat.pid.unsigned_abs() != std::process::id()
                 && table::mark(stat.pid, PROGRAM_MARK).as_ref() == Some(&ours)
         });
-        let groups: BTreeSet<i32> = left.map(|stat| stat.group).collect();
-        let pids = groups.iter().filter_map(|group| Pid::from_raw(*group));
-        pids.filter(|group| *group != rustix::process::getpgrp()).map(group::kill).count()
+        let own = own_group();
+        let groups: BTreeSet<i32> = left.map(|stat| stat.group).filter(|group| Some(*group) != own).collect();
+        groups.iter().filter_map(|group| Pid::from_raw(*group)).map(group::kill).count()
     }
 
     pub(super) fn may_start(&self) -> Result<(), String> {
@@ -134,6 +134,15 @@ impl Programs {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// This process's group, by what /proc says: getpgrp(2) answers 0 for a group of outside this PID namespace, which is no
+/// group to rustix.
+fn own_group() -> Option<i32> {
+    match table::see(i32::try_from(std::process::id()).ok()?) {
+        table::Seen::Alive(stat) => Some(stat.group),
+        table::Seen::Dead | table::Seen::Unreadable(_) => None,
     }
 }
 
