@@ -108,6 +108,28 @@ fn a_drain_waits_until_nothing_runs_and_a_signature_ends_it() {
 }
 
 #[test]
+fn another_process_that_answers_in_a_services_place_heals_nothing() {
+    let mut sandbox = Sandbox::with_home();
+    std::fs::write(sandbox.path().join("theirs.txt"), "x").expect("written");
+    let port = sandbox.sample_port().to_string();
+    let theirs = sandbox.path().join("theirs.txt").display().to_string();
+    let squatter = ["__demo-service", "--port", &port, "--data", &theirs];
+    let _squatter =
+        Holder(sandbox.command(crate::sandbox::PROGRAM).args(squatter).spawn().expect("it starts"));
+    let at = (std::net::Ipv4Addr::LOCALHOST, sandbox.sample_port());
+    assert!(eventually(Duration::from_secs(20), || std::net::TcpStream::connect(at).is_ok()));
+    sandbox.serve();
+    let list = |state: &str| sandbox.run(&["incidents", "--state", state]).stdout;
+    let tail = || sandbox.run(&["audit", "tail", "--after", "-1", "--output", "json"]).ends(0).stdout;
+    let told = || tail().contains("somebody else answers in its place");
+    assert!(eventually(Duration::from_secs(60), told), "{}", tail());
+    let ended = || tail().contains("unhealed") || tail().contains("escalat");
+    assert!(eventually(Duration::from_secs(60), ended), "{}", tail());
+    assert!(!list("closed").contains("PROCESS_DEAD"), "{}", list("closed"));
+    assert!(!list("closed").contains("HTTP_WEDGED"), "{}", list("closed"));
+}
+
+#[test]
 fn the_doctor_finds_what_is_wrong_with_and_without_a_daemon() {
     let mut sandbox = Sandbox::with_home();
     let state = |report: &serde_json::Value, check: &str| -> Vec<String> {
