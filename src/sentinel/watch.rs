@@ -215,6 +215,11 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn started(&self) {
+        let started = SentinelStarted { sentinel: self.plan.id.clone(), digest: self.plan.digest };
+        (self.tell)(SentinelReport::Started(started));
+    }
+
     /// Takes a look in and tells its edge, if it makes one.
     fn take_in(&self, observation: Observation, urgent: bool) {
         let mut thresholds = Thresholds::from(&*self.plan);
@@ -246,11 +251,10 @@ async fn keep(shared: Arc<Shared>) {
     // Three rounds without a finished look: it hangs.
     let patience = (plan.probe.timeout.to_std() + plan.every.to_std()) * 3 + SLACK;
     let mut pause_ms = 0;
-    loop {
-        let started = SentinelStarted { sentinel: plan.id.clone(), digest: plan.digest };
-        (shared.tell)(SentinelReport::Started(started));
+    shared.started();
+    for lives in 0_u64.. {
         let (pulse, mut beats) = watch::channel(0_u64);
-        let mut looking = Stopped(tokio::spawn(look_for_ever(Arc::clone(&shared), pulse)));
+        let mut looking = Stopped(tokio::spawn(look_for_ever(Arc::clone(&shared), pulse, lives > 0)));
         let reason = loop {
             tokio::select! {
                 ended = &mut looking.0 => break how_it_ended(ended),
@@ -285,7 +289,8 @@ fn how_it_ended(ended: Result<(), tokio::task::JoinError>) -> String {
     }
 }
 
-async fn look_for_ever(shared: Arc<Shared>, pulse: watch::Sender<u64>) {
+/// `was_lost`: it is told as started again once a look is finished, for only then it looks again.
+async fn look_for_ever(shared: Arc<Shared>, pulse: watch::Sender<u64>, was_lost: bool) {
     let plan = &shared.plan;
     let at_service = matches!(&plan.probe.look, LookPlan::Process(ProcessLook::Service(_)));
     for number in 0_u64.. {
@@ -298,6 +303,9 @@ async fn look_for_ever(shared: Arc<Shared>, pulse: watch::Sender<u64>) {
         let late = if nudged { Duration::ZERO } else { Instant::now().saturating_duration_since(due) };
         let observation = (shared.look)(Arc::clone(plan)).await;
         shared.seen.lock().unwrap_or_else(PoisonError::into_inner).note(&observation, late, Instant::now());
+        if was_lost && number == 0 {
+            shared.started();
+        }
         let urgent = nudged && at_service && observation.verdict == Verdict::Failed;
         shared.take_in(observation, urgent);
         pulse.send_modify(|beats| *beats += 1);
@@ -468,5 +476,14 @@ mod tests {
         assert_eq!(next(&told), "started a");
         assert!(next(&told).starts_with("lost a: no look was finished within"));
         assert_eq!([next(&told), next(&told)], ["started a", "degraded a"]);
+    }
+
+    #[test]
+    fn one_that_goes_on_hanging_is_not_told_as_started_again() {
+        let (_runtime, watch, told, _) = watch("H.");
+        watch.set(vec![plan("a", http(), 1)], &no_edges());
+        assert_eq!(next(&told), "started a");
+        assert!(next(&told).starts_with("lost a"));
+        assert!(next(&told).starts_with("lost a"), "it has not looked since");
     }
 }
