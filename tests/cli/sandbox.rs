@@ -71,10 +71,6 @@ impl Sandbox {
     pub fn own_port(&self) -> u16 {
         self.own_port
     }
-    /// The port of the sample service.
-    pub fn sample_port(&self) -> u16 {
-        self.sample_port
-    }
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
