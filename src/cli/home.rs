@@ -79,6 +79,13 @@ impl Home {
     pub fn paused(&self) -> PathBuf {
         self.state().join("PAUSED")
     }
+    /// Why the file that pauses is there, if it is: a daemon that runs has taken it up within a moment.
+    pub fn paused_by_file(&self) -> Option<String> {
+        let bytes = std::fs::read(self.paused()).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let first = text.lines().next().unwrap_or_default().trim();
+        Some(crate::base::text::clip(first, crate::base::limits::SUMMARY_BYTES_MAX).to_owned())
+    }
     /// Where the running daemon listens, as it wrote itself.
     pub fn address(&self) -> PathBuf {
         self.state().join("address")
