@@ -207,7 +207,16 @@ impl Watch {
 }
 
 fn looks_at(probe: &ProbePlan, service: &str) -> bool {
-    matches!(&probe.look, LookPlan::Process(ProcessLook::Service(name)) if name == service)
+    process_of(&probe.look).is_some_and(|name| name == service)
+}
+
+/// The service whose process is looked at, and nothing else of it.
+fn process_of(look: &LookPlan) -> Option<&str> {
+    match look {
+        LookPlan::Process(ProcessLook::Service(name)) => Some(name),
+        LookPlan::Service(service) => process_of(&service.of),
+        _ => None,
+    }
 }
 
 impl Shared {
@@ -292,7 +301,7 @@ fn how_it_ended(ended: Result<(), tokio::task::JoinError>) -> String {
 /// `was_lost`: it is told as started again once a look is finished, for only then it looks again.
 async fn look_for_ever(shared: Arc<Shared>, pulse: watch::Sender<u64>, was_lost: bool) {
     let plan = &shared.plan;
-    let at_service = matches!(&plan.probe.look, LookPlan::Process(ProcessLook::Service(_)));
+    let at_service = process_of(&plan.probe.look).is_some();
     for number in 0_u64.. {
         let rest = rhythm::pause(&plan.id, plan.every, number);
         let due = Instant::now() + rest;
@@ -327,7 +336,7 @@ mod tests {
     use crate::base::digest::FileDigest;
     use crate::base::time::Span;
     use crate::event::degradation::Severity;
-    use crate::event::plan::HttpLook;
+    use crate::event::plan::{HttpLook, ServiceLook};
 
     fn plan(id: &str, look: LookPlan, every_ms: u64) -> SentinelPlan {
         let words = |text: &str| text.to_owned();
@@ -438,11 +447,9 @@ mod tests {
     fn a_nudge_looks_at_once_and_one_proof_is_enough() {
         let (_runtime, watch, told, _) = watch("HF");
         let service = |name: &str| LookPlan::Process(ProcessLook::Service(name.to_owned()));
+        let declared = LookPlan::Service(ServiceLook { service: "web".into(), of: Box::new(service("web")) });
         // An hour between looks: only the nudges can have led to the edge.
-        watch.set(
-            vec![plan("a", service("web"), 3_600_000), plan("b", service("db"), 3_600_000)],
-            &no_edges(),
-        );
+        watch.set(vec![plan("a", declared, 3_600_000), plan("b", service("db"), 3_600_000)], &no_edges());
         let mut starts = [next(&told), next(&told)];
         starts.sort();
         assert_eq!(starts, ["started a", "started b"]);
@@ -455,7 +462,7 @@ mod tests {
             }
             assert!(std::time::Instant::now() < end);
         }
-        assert_eq!(watch.nudge("other"), 0);
+        assert_eq!((watch.nudge("db"), watch.nudge("other")), (1, 0));
     }
 
     #[test]
