@@ -33,8 +33,14 @@ impl Home {
     /// A home that was made.
     pub fn existing(global: &Global) -> Result<Self, Failure> {
         let home = Self::locate(global)?;
-        if home.state().is_dir() {
-            return Ok(home);
+        match std::fs::metadata(home.state()) {
+            Ok(state) if state.is_dir() => return Ok(home),
+            // It may well be there.
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+                let what = format!("cannot look into the home at {}", home.root.display());
+                return Err(Failure::new(Exit::Refused, what).hint("run as its owner").because(e));
+            }
+            _ => {}
         }
         let what = format!("there is no home at {}", home.root.display());
         Err(Failure::new(Exit::Unavailable, what)
