@@ -68,6 +68,10 @@ pub trait Daemon: Send + Sync {
     fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
         Err(STARTING)
     }
+    /// Which folder it serves, where that can be told.
+    fn home(&self) -> Option<&str> {
+        None
+    }
     /// How far the start has come.
     fn readiness(&self) -> Readiness;
     /// The read model, once the journal is open.
@@ -118,6 +122,9 @@ impl Daemon for Handle {
     }
     fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
         Handle::sentinels(self)
+    }
+    fn home(&self) -> Option<&str> {
+        Handle::home(self)
     }
     fn readiness(&self) -> Readiness {
         Handle::readiness(self)

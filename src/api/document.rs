@@ -142,7 +142,7 @@ fn problems(route: &Listed) -> BTreeMap<u16, std::collections::BTreeSet<&'static
     let mut all: BTreeMap<u16, std::collections::BTreeSet<&'static str>> = BTreeMap::new();
     let mut kinds = vec![problem::BAD_PARAMETER, problem::TOO_LARGE, problem::TIMEOUT];
     if route.token {
-        kinds.extend([problem::NO_TOKEN, problem::BAD_TOKEN, problem::UNKNOWN_NODE]);
+        kinds.extend([problem::NO_TOKEN, problem::BAD_TOKEN, problem::UNKNOWN_NODE, problem::OTHER_HOME]);
     }
     let own = route.operation.problems.iter().copied();
     for (status, code) in kinds.iter().map(|kind| (kind.0.as_u16(), kind.1)).chain(own) {

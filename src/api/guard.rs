@@ -12,6 +12,7 @@ use http_body_util::BodyExt as _;
 use super::Api;
 use super::problem::{self, Problem};
 use crate::base::limits::{INGEST_BYTES_MAX, REQUEST_BYTES_MAX};
+use crate::remediator::HOME_HEADER;
 
 /// The longest that any answer may take; reading the body counts.
 const TIME_MAX: Duration = Duration::from_secs(30);
@@ -100,6 +101,17 @@ pub(super) async fn node(State(api): State<Api>, request: Request, next: Next) -
             let detail = format!("this is node {own}");
             return Problem::new(problem::UNKNOWN_NODE, detail).into_response();
         }
+    }
+    next.run(request).await
+}
+
+/// A command says which folder it speaks for: one that means another home is not obeyed, though a copy has our tokens.
+pub(super) async fn home(State(api): State<Api>, request: Request, next: Next) -> Response {
+    let asked = request.headers().get(HOME_HEADER).map(HeaderValue::as_bytes);
+    if let (Some(asked), Some(own)) = (asked, api.daemon.home())
+        && asked != own.as_bytes()
+    {
+        return Problem::new(problem::OTHER_HOME, "nothing was done with the request").into_response();
     }
     next.run(request).await
 }

@@ -76,7 +76,9 @@ fn router(api: Api) -> Router {
     let guarded = routes::guarded()
         .into_router()
         .layer(axum::middleware::from_fn_with_state(api.clone(), guard::node))
-        .layer(axum::middleware::from_fn_with_state(api.clone(), auth::bearer));
+        .layer(axum::middleware::from_fn_with_state(api.clone(), auth::bearer))
+        // Before the token: another home's is not known, and that says less.
+        .layer(axum::middleware::from_fn_with_state(api.clone(), guard::home));
     Router::new()
         .merge(guarded)
         .merge(routes::open().into_router())

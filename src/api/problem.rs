@@ -49,14 +49,14 @@ pub(super) const NO_TOKEN: Kind = (
     StatusCode::UNAUTHORIZED,
     "NO_TOKEN",
     "A token is needed",
-    "send `Authorization: Bearer TOKEN`; `remediator init` wrote yours to state/token",
+    "send `Authorization: Bearer TOKEN`; yours is in state/token, and a restart of the daemon makes a lost one anew",
 );
 /// A token that is not known.
 pub(super) const BAD_TOKEN: Kind = (
     StatusCode::UNAUTHORIZED,
     "BAD_TOKEN",
     "The token is not known",
-    "use the token of this home (state/token); another home has another one",
+    "use the token of this home (state/token); one that is lost or garbled: remove state/token, restart the daemon",
 );
 /// A sentinel speaks outside its grant.
 pub(super) const OUTSIDE_GRANT: Kind = (
@@ -122,6 +122,13 @@ pub(super) const UNKNOWN_NODE: Kind = (
     "UNKNOWN_NODE",
     "This journal is another node's",
     "leave `node` out, or ask that node",
+);
+/// A command speaks for another folder than the one that is served.
+pub(super) const OTHER_HOME: Kind = (
+    StatusCode::MISDIRECTED_REQUEST,
+    "OTHER_HOME",
+    "This daemon serves another home",
+    "start the daemon of that home on another address: `--listen`, or `listen` in its remediator.yaml",
 );
 /// It is still starting.
 pub(super) const NOT_READY: Kind = (

@@ -31,7 +31,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Its content.
-    #[error("{} is not a token file: mint the tokens anew with `remediator init`", path.display())]
+    #[error("{} is not a token file: remove it and restart the daemon, which makes it anew with the token in state/token", path.display())]
     Content {
         /// The file.
         path: PathBuf,

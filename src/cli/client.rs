@@ -7,6 +7,7 @@ use reqwest::header;
 use super::Home;
 use super::exit::{Exit, Failure};
 use crate::api::Problem;
+use crate::remediator::{HOME_HEADER, folder_id};
 
 /// A daemon that listens answers the connection at once.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -36,6 +37,11 @@ pub enum NoAnswer {
         /// What the client says.
         source: reqwest::Error,
     },
+    /// The daemon that listens there serves another home; nothing was done.
+    OtherHome {
+        /// Where.
+        address: String,
+    },
     /// It listens and says no, or not now.
     Problem(Box<Problem>),
     /// Something else is wrong.
@@ -47,9 +53,13 @@ impl NoAnswer {
     /// or does not know our token, must not refuse it.
     pub fn leaves_the_file(&self) -> bool {
         match self {
-            Self::Broken(_) | Self::NoDaemon { .. } | Self::Silent { .. } => true,
+            Self::Broken(_) | Self::NoDaemon { .. } | Self::Silent { .. } | Self::OtherHome { .. } => true,
             Self::Problem(problem) => matches!(problem.status, 401 | 503),
         }
+    }
+    /// Whether a daemon of this home may run all the same, with attempts under way.
+    pub fn may_run(&self) -> bool {
+        !matches!(self, Self::NoDaemon { .. } | Self::OtherHome { .. })
     }
     /// As the end of a command that cannot do without the daemon.
     pub fn into_failure(self) -> Failure {
@@ -64,6 +74,11 @@ impl NoAnswer {
                 let hint =
                     format!("look at its log; `curl http://{address}/readyz?verbose` says what it does");
                 Failure::new(Exit::Temporary, what).hint(hint).because(source)
+            }
+            Self::OtherHome { address } => {
+                Failure::new(Exit::Unavailable, format!("the daemon at {address} is another home's")).hint(
+                    "start this home's on another address: `listen` in its remediator.yaml, or --listen",
+                )
             }
             Self::Problem(problem) => {
                 let exit = match problem.status {
@@ -88,6 +103,7 @@ impl NoAnswer {
 pub struct Client {
     address: String,
     token: Option<String>,
+    folder: Option<String>,
     http: reqwest::Client,
     runtime: tokio::runtime::Runtime,
 }
@@ -102,7 +118,8 @@ impl Client {
             .build()
             .map_err(|e| broken("start the HTTP client").because(e))?;
         let token = std::fs::read_to_string(home.token()).ok().map(|t| t.trim().to_owned());
-        Ok(Self { address: address(home)?, token, http, runtime })
+        let folder = folder_id(&home.state());
+        Ok(Self { address: address(home)?, token, folder, http, runtime })
     }
 
     /// Where the daemon is thought to listen.
@@ -182,6 +199,10 @@ impl Client {
     }
 
     fn authorized(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        let request = match &self.folder {
+            Some(folder) => request.header(HOME_HEADER, folder),
+            None => request,
+        };
         match &self.token {
             Some(token) => request.bearer_auth(token),
             None => request,
@@ -189,7 +210,10 @@ impl Client {
     }
 
     fn refused(&self, status: reqwest::StatusCode, text: &str) -> NoAnswer {
-        match serde_json::from_str(text) {
+        match serde_json::from_str::<Problem>(text) {
+            Ok(problem) if problem.code == "OTHER_HOME" => {
+                NoAnswer::OtherHome { address: self.address.clone() }
+            }
             Ok(problem) => NoAnswer::Problem(Box::new(problem)),
             Err(_) => {
                 let what = format!("{} answers {status}, which remediator never does", self.address);
@@ -230,6 +254,10 @@ fn address(home: &Home) -> Result<String, Failure> {
         && let Ok(address) = std::fs::read_to_string(home.address())
         && let Ok(address) = address.trim().parse::<std::net::SocketAddr>()
     {
+        return Ok(address.to_string());
+    }
+    // What is said needs no configuration: a typo in it must not keep anybody from asking.
+    if let Some(Ok(address)) = said.as_deref().map(str::parse::<std::net::SocketAddr>) {
         return Ok(address.to_string());
     }
     let config = crate::remediator::config::read(home.root(), said.as_deref()).map_err(|e| {

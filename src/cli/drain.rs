@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(200);
 /// Needs no signature. `remediator resume` ends it.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 nothing is acted upon any more, 75 something still is when the time is over.\n\n\
+    after_help = "Exit codes: 0 nothing is acted upon any more, 75 something still is when the time is over, or nobody can tell.\n\n\
 Example:\n  remediator drain --reason \"upgrade\"\n  remediator drain --reason \"upgrade\" --wait 0s"
 )]
 pub struct Args {
@@ -38,16 +38,31 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         return Err(Failure::new(Exit::Usage, "a drain needs a reason").hint("--reason \"why\""));
     }
     let home = Home::acting(global)?;
-    let client = Client::new(&home)?;
+    let client = match Client::new(&home) {
+        Ok(client) => client,
+        // Where its daemon listens is not known, nor whether there is one: the file stops it either way.
+        Err(_) => return only_paused(&home, &reason, "the configuration cannot be read", global),
+    };
     match client.try_post("/v1/control/drain", serde_json::json!({ "reason": reason }).to_string()) {
         Ok(text) => wait(&client, &text, args.wait, global),
-        // A daemon that has other troubles is stopped by the file; one that is not there has nothing running.
+        // A daemon that has other troubles is stopped by the file, and whether something runs cannot be told.
+        Err(no) if no.leaves_the_file() && no.may_run() => {
+            only_paused(&home, &reason, &no.into_failure().to_string(), global)
+        }
+        // One that is not there has nothing running.
         Err(no) if no.leaves_the_file() => {
             pause::by_file(&home, &reason, global)?;
             Ok(Exit::Ok)
         }
         Err(other) => Err(other.into_failure()),
     }
+}
+
+/// Nothing new begins; what is under way may go on.
+fn only_paused(home: &Home, reason: &str, why: &str, global: &Global) -> Outcome {
+    pause::by_file(home, reason, global)?;
+    let what = format!("paused, not drained: {why}, so nobody can tell what is still under way");
+    Err(Failure::new(Exit::Temporary, what).hint("mend that and drain again, or stop the daemon"))
 }
 
 fn wait(client: &Client, answer: &str, at_most: Span, global: &Global) -> Outcome {

@@ -77,14 +77,21 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     report.id.get_or_insert_with(|| format!("emit-{}", Receipt::fresh()));
     report.check().map_err(|e| Failure::new(Exit::Usage, format!("the report breaks a rule: {e}")))?;
     let home = Home::acting(global)?;
-    let client = Client::new(&home)?;
     let body = serde_json::to_string(&report)
         .map_err(|e| Failure::new(Exit::Usage, "the report cannot be written as JSON").because(e))?;
+    let client = match Client::new(&home) {
+        Ok(client) => client,
+        // Where its daemon listens is not known: it finds the report when it is right again.
+        Err(failure) => return keep(&home, report, &failure.to_string(), global),
+    };
     let unmatched = nearest::look(global, &report);
     match client.try_post("/v1/degradations", body) {
         Ok(text) => accepted(&text, &report, unmatched.as_ref(), global),
         Err(NoAnswer::NoDaemon { address, .. }) => {
             keep(&home, report, &format!("no daemon answers at {address}"), global)
+        }
+        Err(NoAnswer::OtherHome { address }) => {
+            keep(&home, report, &format!("the daemon at {address} is another home's"), global)
         }
         Err(NoAnswer::Silent { address, .. }) => {
             keep(&home, report, &format!("the daemon at {address} hangs"), global)
@@ -214,6 +221,6 @@ fn person(home: &Home) -> Result<String, Failure> {
     match tokens.verify(token.trim()) {
         Some(Bearer::Person { name }) => Ok(name.clone()),
         _ => Err(Failure::new(Exit::Refused, "state/token is not a person's token of this home")
-            .hint("`remediator init` writes it; run as the owner of the home")),
+            .hint("run as the owner of the home; when it is lost or garbled, remove state/token and restart the daemon")),
     }
 }

@@ -33,8 +33,14 @@ impl Home {
     /// A home that was made.
     pub fn existing(global: &Global) -> Result<Self, Failure> {
         let home = Self::locate(global)?;
-        if home.state().is_dir() {
-            return Ok(home);
+        match std::fs::metadata(home.state()) {
+            Ok(state) if state.is_dir() => return Ok(home),
+            // It may well be there.
+            Err(e) if e.kind() == std::io::ErrorKind::PermissionDenied => {
+                let what = format!("cannot look into the home at {}", home.root.display());
+                return Err(Failure::new(Exit::Refused, what).hint("run as its owner").because(e));
+            }
+            _ => {}
         }
         let what = format!("there is no home at {}", home.root.display());
         Err(Failure::new(Exit::Unavailable, what)
@@ -78,6 +84,13 @@ impl Home {
     /// Its presence pauses.
     pub fn paused(&self) -> PathBuf {
         self.state().join("PAUSED")
+    }
+    /// Why the file that pauses is there, if it is: a daemon that runs has taken it up within a moment.
+    pub fn paused_by_file(&self) -> Option<String> {
+        let bytes = std::fs::read(self.paused()).ok()?;
+        let text = String::from_utf8_lossy(&bytes);
+        let first = text.lines().next().unwrap_or_default().trim();
+        Some(crate::base::text::clip(first, crate::base::limits::SUMMARY_BYTES_MAX).to_owned())
     }
     /// Where the running daemon listens, as it wrote itself.
     pub fn address(&self) -> PathBuf {

@@ -119,7 +119,7 @@ fn test(home: &Home, channel: &str, global: &Global) -> Outcome {
             })?;
             (text, tested)
         }
-        Err(NoAnswer::NoDaemon { .. }) => {
+        Err(NoAnswer::NoDaemon { .. } | NoAnswer::OtherHome { .. }) => {
             let tested = here(home, channel)?;
             let text = serde_json::to_string(&tested).unwrap_or_default();
             (text, tested)

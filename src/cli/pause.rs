@@ -22,7 +22,11 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         return Err(Failure::new(Exit::Usage, "a pause needs a reason").hint("--reason \"why\""));
     }
     let home = Home::acting(global)?;
-    let client = Client::new(&home)?;
+    // A configuration that cannot be read does not keep anybody from pausing: the file needs none.
+    let Ok(client) = Client::new(&home) else {
+        by_file(&home, &reason, global)?;
+        return Ok(Exit::Ok);
+    };
     match client.try_post("/v1/control/pause", serde_json::json!({ "reason": reason }).to_string()) {
         Ok(text) => match global.output {
             Output::Json => out::json(&text)?,

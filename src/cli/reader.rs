@@ -75,6 +75,10 @@ impl Reader {
                 self.note(format!("no daemon answers at {address}"));
                 Ok(None)
             }
+            Err(NoAnswer::OtherHome { address }) => {
+                self.note(format!("the daemon at {address} is another home's"));
+                Ok(None)
+            }
             Err(NoAnswer::Silent { address, .. }) => {
                 anstream::eprintln!("note: the daemon at {address} hangs; read from the segments");
                 Ok(None)
@@ -86,6 +90,11 @@ impl Reader {
             }
             Err(other) => Err(other.into_failure()),
         }
+    }
+
+    /// What is read.
+    pub fn home(&self) -> &Home {
+        &self.home
     }
 
     /// The daemon's client.

@@ -15,7 +15,7 @@ use crate::remediator::read_journal_key;
 /// blob; a home that holds something is never touched.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 restored, 2 there is something at the home already, 5 the backup is not whole.\n\n\
+    after_help = "Exit codes: 0 restored, 2 there is something at the home already or no such backup, 5 the backup is not whole.\n\n\
 Example:\n  remediator restore ./backup-1 --home ./restored-home"
 )]
 pub struct Args {
@@ -29,6 +29,10 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     making::must_be_free(home.root()).map_err(|e| {
         Failure::new(Exit::Usage, format!("{e:#}")).hint("name another place with --home DIR")
     })?;
+    if !args.from.is_dir() {
+        let what = format!("there is no folder {}", args.from.display());
+        return Err(Failure::new(Exit::Usage, what).hint("name the folder that `remediator backup` wrote"));
+    }
     let damaged = |e: anyhow::Error| {
         Failure::new(Exit::Damage, format!("the backup is not whole: {e:#}")).hint("use another backup")
     };

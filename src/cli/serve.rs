@@ -26,6 +26,7 @@ pub struct Args {
 /// Serves.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let home = Home::acting(global)?;
+    must_be_ours(&home)?;
     start_log()?;
     let options =
         Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };
@@ -36,12 +37,30 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     }
 }
 
+/// What another user's daemon writes there could not be written by its owner's any more.
+fn must_be_ours(home: &Home) -> Result<(), Failure> {
+    let state = home.state();
+    let owner = std::fs::metadata(&state).map(|folder| std::os::unix::fs::MetadataExt::uid(&folder));
+    let owner = owner.map_err(|e| {
+        Failure::new(Exit::Unavailable, format!("cannot look at {}", state.display())).because(e)
+    })?;
+    let own = rustix::process::geteuid().as_raw();
+    if owner == own {
+        return Ok(());
+    }
+    let what = format!("{} belongs to user {owner}, and this runs as user {own}", state.display());
+    Err(Failure::new(Exit::Refused, what).hint(format!(
+        "run it as its owner, such as `sudo -u '#{owner}' remediator serve`; nothing was changed"
+    )))
+}
+
 /// Tokens are no part of what must be kept: lost ones are made anew for whoever may speak for this home. The token
 /// in `state/token` is kept when it is there, so that programs that use it go on.
 fn tokens(home: &Home) -> Result<Tokens, Failure> {
     let none =
         |e: tokens::Error| Failure::new(Exit::Unavailable, "the HTTP interface has no tokens").because(e);
-    if home.tokens().exists() || !home.state().join("journal").is_dir() {
+    let kept = home.tokens().exists();
+    if kept && home.token().exists() || !home.state().join("journal").is_dir() {
         return Tokens::load(&home.tokens()).map_err(none);
     }
     let name = principal(home)?;
@@ -59,13 +78,16 @@ fn tokens(home: &Home) -> Result<Tokens, Failure> {
             token
         }
     };
-    let mut known = Tokens::new().map_err(none)?;
+    let mut known = if kept { Tokens::load(&home.tokens()) } else { Tokens::new() }.map_err(none)?;
     known.add(Bearer::Person { name: name.clone() }, &token, out::now_us());
     known.save(&home.tokens()).map_err(none)?;
-    tracing::warn!(
-        person = name,
-        "state/tokens.json was missing: made anew with the token in state/token only"
-    );
+    match kept {
+        true => tracing::warn!(person = name, "state/token was missing: a fresh one is in it"),
+        false => tracing::warn!(
+            person = name,
+            "state/tokens.json was missing: made anew with the token in state/token only"
+        ),
+    }
     Ok(known)
 }
 

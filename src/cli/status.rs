@@ -21,13 +21,39 @@ pub struct Args {}
 pub fn run(_: Args, global: &Global) -> Outcome {
     let reader = Reader::new(global)?;
     let answer = reader.view("/v1/status", |audit| audit.status())?;
+    let beside = Beside::of(&reader, &answer.view);
     if global.output == Output::Json {
-        out::json(&answer.text)?;
+        out::json(&beside.added_to(&answer.text)?)?;
         return Ok(Exit::Ok);
     }
     let open = if answer.view.incidents.is_empty() { Vec::new() } else { open(&reader)? };
-    print(&answer.view, &open)?;
+    print(&answer.view, &beside, &open)?;
     Ok(Exit::Ok)
+}
+
+/// What stands in the home and not in its journal.
+struct Beside {
+    /// Why the file pauses that no daemon has taken up yet.
+    paused_by_file: Option<String>,
+    /// It was made from an export.
+    imported: bool,
+}
+
+impl Beside {
+    fn of(reader: &Reader, status: &StatusView) -> Self {
+        let home = reader.home();
+        let file = if status.paused.is_none() { home.paused_by_file() } else { None };
+        Self { paused_by_file: file, imported: home.is_imported() }
+    }
+
+    /// The daemon's bytes as they are, where there is nothing to add.
+    fn added_to(&self, text: &str) -> Result<String, Failure> {
+        let unreadable = |e| Failure::new(Exit::Unavailable, "the status cannot be understood").because(e);
+        let Some(why) = &self.paused_by_file else { return Ok(text.to_owned()) };
+        let mut status: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
+        status["paused_by_file"] = why.as_str().into();
+        Ok(status.to_string())
+    }
 }
 
 /// The newest incidents that are not closed.
@@ -47,7 +73,7 @@ fn incident(incident: &IncidentSummary) -> String {
     format!("  {id}  {state}  {subsystem}/{code} on {target}: {why}")
 }
 
-fn print(status: &StatusView, incidents: &[IncidentSummary]) -> Result<(), Failure> {
+fn print(status: &StatusView, beside: &Beside, incidents: &[IncidentSummary]) -> Result<(), Failure> {
     let node = status.node.map(|n| n.to_string()).unwrap_or_default();
     out::say(format!("{} {}  node {node}", out::head("remediator"), out::line(&status.version)))?;
     match &status.head {
@@ -60,9 +86,16 @@ fn print(status: &StatusView, incidents: &[IncidentSummary]) -> Result<(), Failu
     if status.journal.space != "ample" {
         out::say(format!("disk         {}", out::line(&status.journal.space)))?;
     }
-    match &status.paused {
-        Some(p) => out::say(format!("paused       by {}: {}", out::line(&p.by), out::line(&p.reason)))?,
-        None => out::say("paused       no")?,
+    if beside.imported {
+        out::say("read-only    this home was made from an export: nothing is started here")?;
+    }
+    match (&status.paused, &beside.paused_by_file) {
+        (Some(p), _) => out::say(format!("paused       by {}: {}", out::line(&p.by), out::line(&p.reason)))?,
+        (None, Some(why)) => out::say(format!(
+            "paused       by the file state/PAUSED, from the next start on: {}",
+            out::line(why)
+        ))?,
+        (None, None) => out::say("paused       no")?,
     }
     if let Some(d) = &status.draining {
         let still = match d.drained {

@@ -75,9 +75,13 @@ fn print(go: &[PathBuf], stay: &[PathBuf], running: &[String], removed: bool) ->
 /// What of this home runs: nothing of it is stopped here.
 fn running(home: &Home) -> Result<Vec<String>, Failure> {
     let mut running = Vec::new();
+    if home.is_imported() {
+        // What its journal names runs for the home that the export came from.
+        return Ok(running);
+    }
     let client = Client::new(home)?;
     match client.get("/v1/status") {
-        Err(NoAnswer::NoDaemon { .. }) => {}
+        Err(NoAnswer::NoDaemon { .. } | NoAnswer::OtherHome { .. }) => {}
         _ => running
             .push(format!("the daemon at {} (end it with SIGTERM or systemctl stop)", client.address())),
     }

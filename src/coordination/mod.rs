@@ -5,6 +5,7 @@
 mod break_lock;
 mod file;
 mod folder;
+mod node;
 mod proof;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::base::time::rfc3339;
 
 pub use break_lock::{Broken, Seen};
 pub use file::Held;
+pub use node::Served;
 pub use proof::LockProof;
 
 /// Who holds a lock; stands in the lock's file for whoever finds it held.
@@ -49,6 +51,17 @@ pub enum LockError {
         resource: String,
         /// Who, as far as known.
         holder: String,
+    },
+    /// A daemon of the same node runs, from another folder.
+    #[error(
+        "a daemon of this node ({node}) runs already, {by}: a copy of a home must not run beside the original, \
+         whose services and steps it would take for its own"
+    )]
+    NodeServed {
+        /// The node.
+        node: NodeId,
+        /// Which process, from where, as far as known.
+        by: String,
     },
     /// The folder cannot be trusted or used.
     #[error("lock folder {path}: {problem}; set REMEDIATOR_LOCK_DIR to a folder of root or of this user")]
@@ -125,7 +138,7 @@ impl LockError {
             | Self::Io { resource, .. }
             | Self::NotHeldSo { resource, .. }
             | Self::Lost { resource, .. } => Some(resource),
-            Self::Folder { .. } | Self::NotThisGrant { .. } => None,
+            Self::Folder { .. } | Self::NotThisGrant { .. } | Self::NodeServed { .. } => None,
         }
     }
 }
@@ -157,6 +170,12 @@ impl MachineLock {
     /// the new token is larger than it and than the file's, and synced before this returns.
     pub fn try_acquire(&self, resource: &str, floor: u64, holder: &Holder) -> Result<Held, LockError> {
         file::try_acquire(&self.folder, resource, floor, holder)
+    }
+
+    /// Lets one daemon of a node run on this machine, whichever copy of its home it is started from. Held until what
+    /// is given back is dropped or the process ends.
+    pub fn serve_node(&self, node: NodeId, home: &Path) -> Result<Served, LockError> {
+        node::serve(&self.folder, node, home)
     }
 
     /// Takes all of them (resource → floor), in the map's order, or none.

@@ -99,6 +99,12 @@ pub enum Error {
         /// Why.
         source: crate::event::Error,
     },
+    /// An export would be mixed with what is there.
+    #[error("{} is not empty: name an empty or new folder for the export", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The indexes are being built.
     #[error("the journal's indexes are being built: ask again in {} s", retry_after.as_secs())]
     Rebuilding {
@@ -129,7 +135,11 @@ impl Error {
         match self {
             Self::Damaged(_) | Self::ReadOnly(_) | Self::BlobDamaged(_) => 5,
             Self::WrongKey { .. } => 4,
-            Self::Missing { .. } | Self::Exists { .. } | Self::Illegal(_) | Self::NotAJournal { .. } => 2,
+            Self::Missing { .. }
+            | Self::Exists { .. }
+            | Self::Illegal(_)
+            | Self::NotAJournal { .. }
+            | Self::NotEmpty { .. } => 2,
             Self::Unreadable { .. } => 69,
             Self::Io { .. }
             | Self::Locked { .. }

@@ -89,10 +89,7 @@ pub fn export(from: &Path, to: &Path, upto: Option<Seq>) -> Result<Manifest, Err
     make_folder(to)?;
     let mut entries = std::fs::read_dir(to).map_err(Error::io("list", to))?;
     if entries.next().is_some() {
-        return Err(Error::NotAJournal {
-            path: to.to_owned(),
-            what: "an export needs an empty folder".into(),
-        });
+        return Err(Error::NotEmpty { path: to.to_owned() });
     }
     let offline = read_offline(from)?;
     let mut lines = Lines::create(to)?;

@@ -42,7 +42,8 @@ impl Folder {
                 return Ok(Self { segments, blobs });
             }
         }
-        Err(Error::NotAJournal { path: given.to_owned(), what: "there are no segments in it".into() })
+        let what = if given.is_dir() { "there are no segments in it" } else { "there is no such folder" };
+        Err(Error::NotAJournal { path: given.to_owned(), what: what.into() })
     }
 
     /// What stands beside the segments about their end: seq and hash of the last entry known to be durable.

@@ -6,7 +6,7 @@ use super::desk::{Answer, Desk};
 use super::intake;
 use crate::base::ids::{Fingerprint, IncidentId, Receipt};
 use crate::event::Event;
-use crate::event::degradation::{DegradationSeen, Severity, Source};
+use crate::event::degradation::{DegradationRecovered, DegradationSeen, Severity, Source};
 
 /// A service started, exited or was adopted.
 pub(super) fn service(desk: &mut Desk<'_>, event: Event) -> Answer {
@@ -31,7 +31,14 @@ pub(super) fn sentinel(desk: &mut Desk<'_>, event: Event) -> Answer {
         )),
         _ => None,
     };
+    let looks_again = match &event {
+        Event::SentinelStarted(started) => Some(started.sentinel.clone()),
+        _ => None,
+    };
     let Some(seq) = desk.put(None, None, event) else { return Answer::Nothing };
+    if let Some(sentinel) = looks_again {
+        found_again(desk, sentinel);
+    }
     if let Some((code, target, summary)) = trouble {
         // Its receipt is derived from the entry, so it is the same on every replay.
         let receipt = Receipt(
@@ -56,4 +63,21 @@ pub(super) fn sentinel(desk: &mut Desk<'_>, event: Event) -> Answer {
         intake::reported(desk, seen);
     }
     Answer::Recorded(seq)
+}
+
+/// The good edge of `SENTINEL_LOST`: whoever looks again is not lost.
+fn found_again(desk: &mut Desk<'_>, sentinel: String) {
+    let fingerprint = Fingerprint::of("remediator", "SENTINEL_LOST", &sentinel);
+    if !desk.world.open.contains_key(&fingerprint) {
+        return;
+    }
+    let recovered = DegradationRecovered {
+        fingerprint,
+        target: sentinel,
+        source: Source::Remediator,
+        evidence: "the sentinel looks again".into(),
+        receipt: None,
+        sender_id: None,
+    };
+    intake::recovered(desk, recovered);
 }

@@ -99,7 +99,7 @@ where
         .map_err(|source| Error::Listen { address, source })?;
     let address = listener.local_addr().map_err(system("read the address that is listened on"))?;
     let progress = Progress::new();
-    let handle = Handle::new(progress.clone());
+    let handle = Handle::new(progress.clone(), super::place::folder_id(&state));
     let (http_stop, mut http_stopped) = tokio::sync::watch::channel(false);
     let stopped = async move {
         // Whether told or dropped: either way nobody serves any more.
@@ -166,9 +166,11 @@ fn run(parts: &Parts) -> Result<(), Error> {
         }
         opened
     })?;
+    let node = opened.node;
+    let served = step(parts, "lock", || Ok(locks.serve_node(node, &parts.options.home)?));
+    let _served = served.inspect_err(|_| starts::not_ours(&parts.state, now_us))?;
     // Behind the journal's lock: a second daemon on this home has been refused by now.
     let _address = AddressFile::write(parts)?;
-    let node = opened.node;
     let (world, snapshots) = step(parts, "fold", || fold(&journal, &opened))?;
     let audit = Audit::of(journal.clone(), world.clone()).map_err(system("start the read model"))?;
     let (turn_in, inbox) = crossbeam_channel::bounded(TURN_QUEUE_MAX);

@@ -89,6 +89,7 @@ pub struct Handle {
 
 struct Shared {
     progress: Progress,
+    home: Option<String>,
     running: OnceLock<Running>,
 }
 
@@ -127,8 +128,12 @@ const RETRY_AFTER_S: u64 = 2;
 const TEST_MAX: Duration = Duration::from_secs(25);
 
 impl Handle {
-    pub(super) fn new(progress: Progress) -> Self {
-        Self { shared: Arc::new(Shared { progress, running: OnceLock::new() }) }
+    pub(super) fn new(progress: Progress, home: Option<String>) -> Self {
+        Self { shared: Arc::new(Shared { progress, home, running: OnceLock::new() }) }
+    }
+    /// Which folder it serves, as [`super::folder_id`] has it.
+    pub fn home(&self) -> Option<&str> {
+        self.shared.home.as_deref()
     }
     pub(super) fn set_running(&self, running: Running) {
         // Set once by the bootstrap; a second call would be a second bootstrap, which does not exist.

@@ -9,8 +9,8 @@ use crate::base::time::Span;
 use crate::event::content::Standing;
 use crate::event::degradation::DegradationSeen;
 use crate::event::plan::{
-    ActionPlan, GroupPlan, Plan, PreconditionPlan, ProbePlan, ProcessLook, RetryPlan, RunPlan, RungPlan,
-    SentinelPlan, ServicePlan, ServiceVerb, StepPlan, VerificationPlan,
+    ActionPlan, GroupPlan, LookPlan, Plan, PreconditionPlan, ProbePlan, ProcessLook, RetryPlan, RunPlan,
+    RungPlan, SentinelPlan, ServiceLook, ServicePlan, ServiceVerb, StepPlan, VerificationPlan,
 };
 
 use super::catalog::{Catalog, Entry};
@@ -359,7 +359,9 @@ impl<'a> Resolver<'a> {
             let (service, _) = self.service_entry(what, &id)?;
             // A service's texts are resolved without the degradation, and cannot name a service's probe again.
             let own = self.catalog.at_home().probe_of_service(&format!("probe of service {id}"), service)?;
-            return Ok(ProbePlan { timeout: probe.timeout.unwrap_or(own.timeout), ..own });
+            // The process counts as well: another one that answers at the service's address proves nothing.
+            let look = LookPlan::Service(ServiceLook { service: id, of: Box::new(own.look) });
+            return Ok(ProbePlan { look, timeout: probe.timeout.unwrap_or(own.timeout) });
         }
         let spelling = look.spelling().ok_or_else(|| PlanError::NotARunbook(what.to_owned()))?;
         let look = spelling.plan(&mut Resolving { resolver: self, what })?;

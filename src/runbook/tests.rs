@@ -433,7 +433,9 @@ fn a_plan_has_nothing_left_to_decide() {
     assert_eq!((run.env["WHAT"].as_str(), run.cwd.as_str()), ("web", "/srv/home"));
     let ActionPlan::Service(service) = &plan.steps[1].action else { panic!("service") };
     assert_eq!((service.verb, service.start.argv[0].as_str()), (ServiceVerb::Restart, "/srv/home/bin/web"));
-    let LookPlan::Http(http) = &plan.verification.probe.look else { panic!("the service's own probe") };
+    let LookPlan::Service(own) = &plan.verification.probe.look else { panic!("the service and its process") };
+    let LookPlan::Http(http) = &*own.of else { panic!("the service's own probe") };
+    assert_eq!(own.service, "web", "whoever else answers at its address does not count");
     assert_eq!((http.url.as_str(), plan.verification.probe.timeout.ms()), ("http://127.0.0.1:8080/", 3_000));
     assert_eq!(plan.escalation.len(), 1, "loud by default");
     assert!(!serde_json::to_string(&plan).expect("json").contains("${"));

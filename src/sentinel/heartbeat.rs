@@ -124,6 +124,7 @@ fn heartbeat(look: &LookPlan) -> Option<&HeartbeatLook> {
     match look {
         LookPlan::Heartbeat(look) => Some(look),
         LookPlan::Setpoint(setpoint) => heartbeat(&setpoint.of),
+        LookPlan::Service(service) => heartbeat(&service.of),
         _ => None,
     }
 }

@@ -15,6 +15,7 @@ mod memory;
 mod process;
 mod rhythm;
 mod run;
+mod service;
 mod setpoint;
 mod tcp;
 mod watch;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use crate::base::limits::{EVIDENCE_BYTES_MAX, LOOK_VALUES_MAX};
 use crate::base::text::{clean, clip};
-use crate::event::plan::{LookPlan, ProbePlan, RunPlan};
+use crate::event::plan::{LookPlan, ProbePlan, ProcessLook, RunPlan};
 use crate::event::verification::{Observation, Verdict};
 
 pub use heartbeat::{BeatRefused, Beats, Heard};
@@ -121,6 +122,12 @@ impl Eyes {
             LookPlan::Heartbeat(look) => heartbeat::look(&self.beats, look),
             LookPlan::Log(look) => log::look(&self.blocking, &self.logs, look, timeout).await,
             LookPlan::Setpoint(look) => setpoint::judge(look, Box::pin(self.see(&look.of, timeout)).await),
+            LookPlan::Service(look) => {
+                let declared = Box::pin(self.see(&look.of, timeout)).await;
+                // Afterwards: a process that has ended by now did not give the answer to rely on.
+                let own = ProcessLook::Service(look.service.clone());
+                service::judge(process::look(&self.blocking, &own, &self.services, timeout).await, declared)
+            }
         }
     }
 }

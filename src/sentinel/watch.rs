@@ -207,12 +207,26 @@ impl Watch {
 }
 
 fn looks_at(probe: &ProbePlan, service: &str) -> bool {
-    matches!(&probe.look, LookPlan::Process(ProcessLook::Service(name)) if name == service)
+    process_of(&probe.look).is_some_and(|name| name == service)
+}
+
+/// The service whose process is looked at, and nothing else of it.
+fn process_of(look: &LookPlan) -> Option<&str> {
+    match look {
+        LookPlan::Process(ProcessLook::Service(name)) => Some(name),
+        LookPlan::Service(service) => process_of(&service.of),
+        _ => None,
+    }
 }
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn started(&self) {
+        let started = SentinelStarted { sentinel: self.plan.id.clone(), digest: self.plan.digest };
+        (self.tell)(SentinelReport::Started(started));
     }
 
     /// Takes a look in and tells its edge, if it makes one.
@@ -246,11 +260,10 @@ async fn keep(shared: Arc<Shared>) {
     // Three rounds without a finished look: it hangs.
     let patience = (plan.probe.timeout.to_std() + plan.every.to_std()) * 3 + SLACK;
     let mut pause_ms = 0;
-    loop {
-        let started = SentinelStarted { sentinel: plan.id.clone(), digest: plan.digest };
-        (shared.tell)(SentinelReport::Started(started));
+    shared.started();
+    for lives in 0_u64.. {
         let (pulse, mut beats) = watch::channel(0_u64);
-        let mut looking = Stopped(tokio::spawn(look_for_ever(Arc::clone(&shared), pulse)));
+        let mut looking = Stopped(tokio::spawn(look_for_ever(Arc::clone(&shared), pulse, lives > 0)));
         let reason = loop {
             tokio::select! {
                 ended = &mut looking.0 => break how_it_ended(ended),
@@ -285,9 +298,10 @@ fn how_it_ended(ended: Result<(), tokio::task::JoinError>) -> String {
     }
 }
 
-async fn look_for_ever(shared: Arc<Shared>, pulse: watch::Sender<u64>) {
+/// `was_lost`: it is told as started again once a look is finished, for only then it looks again.
+async fn look_for_ever(shared: Arc<Shared>, pulse: watch::Sender<u64>, was_lost: bool) {
     let plan = &shared.plan;
-    let at_service = matches!(&plan.probe.look, LookPlan::Process(ProcessLook::Service(_)));
+    let at_service = process_of(&plan.probe.look).is_some();
     for number in 0_u64.. {
         let rest = rhythm::pause(&plan.id, plan.every, number);
         let due = Instant::now() + rest;
@@ -298,6 +312,9 @@ async fn look_for_ever(shared: Arc<Shared>, pulse: watch::Sender<u64>) {
         let late = if nudged { Duration::ZERO } else { Instant::now().saturating_duration_since(due) };
         let observation = (shared.look)(Arc::clone(plan)).await;
         shared.seen.lock().unwrap_or_else(PoisonError::into_inner).note(&observation, late, Instant::now());
+        if was_lost && number == 0 {
+            shared.started();
+        }
         let urgent = nudged && at_service && observation.verdict == Verdict::Failed;
         shared.take_in(observation, urgent);
         pulse.send_modify(|beats| *beats += 1);
@@ -319,7 +336,7 @@ mod tests {
     use crate::base::digest::FileDigest;
     use crate::base::time::Span;
     use crate::event::degradation::Severity;
-    use crate::event::plan::HttpLook;
+    use crate::event::plan::{HttpLook, ServiceLook};
 
     fn plan(id: &str, look: LookPlan, every_ms: u64) -> SentinelPlan {
         let words = |text: &str| text.to_owned();
@@ -430,11 +447,9 @@ mod tests {
     fn a_nudge_looks_at_once_and_one_proof_is_enough() {
         let (_runtime, watch, told, _) = watch("HF");
         let service = |name: &str| LookPlan::Process(ProcessLook::Service(name.to_owned()));
+        let declared = LookPlan::Service(ServiceLook { service: "web".into(), of: Box::new(service("web")) });
         // An hour between looks: only the nudges can have led to the edge.
-        watch.set(
-            vec![plan("a", service("web"), 3_600_000), plan("b", service("db"), 3_600_000)],
-            &no_edges(),
-        );
+        watch.set(vec![plan("a", declared, 3_600_000), plan("b", service("db"), 3_600_000)], &no_edges());
         let mut starts = [next(&told), next(&told)];
         starts.sort();
         assert_eq!(starts, ["started a", "started b"]);
@@ -447,7 +462,7 @@ mod tests {
             }
             assert!(std::time::Instant::now() < end);
         }
-        assert_eq!(watch.nudge("other"), 0);
+        assert_eq!((watch.nudge("db"), watch.nudge("other")), (1, 0));
     }
 
     #[test]
@@ -468,5 +483,14 @@ mod tests {
         assert_eq!(next(&told), "started a");
         assert!(next(&told).starts_with("lost a: no look was finished within"));
         assert_eq!([next(&told), next(&told)], ["started a", "degraded a"]);
+    }
+
+    #[test]
+    fn one_that_goes_on_hanging_is_not_told_as_started_again() {
+        let (_runtime, watch, told, _) = watch("H.");
+        watch.set(vec![plan("a", http(), 1)], &no_edges());
+        assert_eq!(next(&told), "started a");
+        assert!(next(&told).starts_with("lost a"));
+        assert!(next(&told).starts_with("lost a"), "it has not looked since");
     }
 }

@@ -158,6 +158,20 @@ async fn readers_get_lists_entries_and_reasons() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_means_another_folder_is_not_obeyed_whatever_its_token() {
+    let server = serve().await;
+    let (path, body) = ("/v1/control/pause", r#"{"reason":"x"}"#);
+    for token in [server.person.as_str(), "rmdp_nobody"] {
+        server.send_as(path, token, &[("remediator-home", "9-9")], body).await.problem(421, "OTHER_HOME");
+    }
+    let json = ("content-type", "application/json");
+    assert_eq!(
+        server.send_as(path, &server.person, &[("remediator-home", "1-2"), json], body).await.status,
+        200
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn audit_pages_chain_without_gap_and_ndjson_is_the_same_lines() {
     let server = serve().await;
     let (mut after, mut seqs) = (json!(-1), Vec::new());

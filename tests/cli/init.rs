@@ -58,6 +58,18 @@ fn nothing_is_made_twice_over_something_or_by_halves() {
 }
 
 #[test]
+fn a_sample_service_is_not_made_for_a_port_that_another_one_holds() {
+    let sandbox = Sandbox::new();
+    let port = sandbox.own_port();
+    let _held = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)).expect("bound");
+    let port = port.to_string();
+    let asked = ["init", "--approve-shipped", "--sample-service", "--sample-port", &port];
+    let refused = sandbox.run(&asked).ends(69);
+    assert!(refused.stderr.contains(&port) && refused.stderr.contains("--sample-port"), "{}", refused.stderr);
+    assert!(!sandbox.home().exists());
+}
+
+#[test]
 fn without_a_terminal_approval_has_to_be_said() {
     let sandbox = Sandbox::new();
     let refused = sandbox.run(&["init"]).ends(2);

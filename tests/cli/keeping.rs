@@ -115,6 +115,75 @@ fn a_backup_of_a_running_home_becomes_a_home_that_verifies_and_serves() {
 }
 
 #[test]
+fn a_restored_copy_never_speaks_to_the_daemon_of_the_original_nor_runs_beside_it() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    sandbox.run(&["backup", "kept", "--with-keys"]).ends(0);
+    sandbox.run(&["restore", "kept", "--home", "copy"]).ends(0);
+    let copy = |args: &[&str]| sandbox.run(&[args, &["--home", "copy"]].concat());
+    // The same token and the same node.
+    let said = copy(&["status"]).ends(0);
+    assert!(said.stderr.contains("is another home's"), "{}", said.stderr);
+    assert!(said.stdout.contains("paused       no"), "{}", said.stdout);
+    copy(&["resume", "--reason", "x"]).ends(69);
+    copy(&["pause", "--reason", "the copy only"]).ends(0);
+    copy(&["drain", "--reason", "the copy only"]).ends(0);
+    assert!(sandbox.path().join("copy/state/PAUSED").exists());
+    let original = sandbox.run(&["status", "--output", "json"]).ends(0).json();
+    assert_eq!(
+        (&original["paused"], &original["draining"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
+    // What only a file says is said as well.
+    let said = copy(&["status"]).ends(0).stdout;
+    assert!(said.contains("state/PAUSED, from the next start on: the copy only"), "{said}");
+    assert_eq!(copy(&["status", "--output", "json"]).ends(0).json()["paused_by_file"], "the copy only");
+    let said = copy(&["doctor"]).ends(1).stdout;
+    assert!(said.contains("state/PAUSED pauses it") && said.contains("is another home's"), "{said}");
+    let report = ["emit", "--subsystem", "a", "--code", "A_B", "--target", "t", "--summary", "s"];
+    let kept = copy(&report).ends(0).stdout;
+    assert!(kept.contains("is another home's; the report waits"), "{kept}");
+    let beside = copy(&["serve", "--listen", "127.0.0.1:0"]).ends(75);
+    assert!(beside.stderr.contains("a daemon of this node"), "{}", beside.stderr);
+    sandbox.run(&["doctor"]).ends(0);
+}
+
+#[test]
+fn a_home_of_somebody_else_is_not_served() {
+    let sandbox = Sandbox::with_home();
+    if sandbox.shell("chown 4711 home/state").code != Some(0) {
+        // Only root can give a folder away.
+        return;
+    }
+    let refused = sandbox.run(&["serve"]).ends(4);
+    assert!(refused.stderr.contains("belongs to user 4711"), "{}", refused.stderr);
+    assert!(!sandbox.home().join("state/starts.json").exists(), "nothing was written");
+}
+
+#[test]
+fn a_lost_token_is_made_anew_by_a_restart_and_the_other_ones_go_on() {
+    let mut sandbox = Sandbox::with_home();
+    let token = || std::fs::read_to_string(sandbox.home().join("state/token")).expect("a token");
+    let old = token();
+    std::fs::write(sandbox.home().join("state/token"), "rubbish").expect("written");
+    sandbox.serve();
+    let garbled =
+        sandbox.run(&["incident", "close", "00000000-0000-8000-8000-000000000000", "--reason", "x"]);
+    assert!(garbled.stderr.contains("remove state/token"), "{}", garbled.stderr);
+    sandbox.stop("-TERM");
+    std::fs::remove_file(sandbox.home().join("state/token")).expect("removed");
+    sandbox.serve();
+    assert_ne!(std::fs::read_to_string(sandbox.home().join("state/token")).expect("a token"), old);
+    sandbox.run(&["pause", "--reason", "with the fresh one"]).ends(0);
+    let ask = format!(
+        "curl -s -o /dev/null -w '%{{http_code}}' -H 'Authorization: Bearer {}' http://{}/v1/status",
+        old.trim(),
+        sandbox.address()
+    );
+    assert_eq!(sandbox.shell(&ask).ends(0).stdout, "200");
+}
+
+#[test]
 fn taking_a_home_away_says_first_what_goes_and_keeps_the_proof() {
     let mut sandbox = Sandbox::with_home();
     std::fs::write(sandbox.home().join("notes.txt"), "mine").expect("written");

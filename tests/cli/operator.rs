@@ -108,6 +108,59 @@ fn a_drain_waits_until_nothing_runs_and_a_signature_ends_it() {
 }
 
 #[test]
+fn a_drain_that_nobody_answers_pauses_and_says_that_it_drained_nothing() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    sandbox.signal("-STOP");
+    let said = sandbox.run(&["drain", "--reason", "upgrade"]).ends(75);
+    sandbox.signal("-CONT");
+    assert!(said.stderr.contains("paused, not drained"), "{}", said.stderr);
+    let paused = || sandbox.run(&["status", "--output", "json"]).json()["paused"]["reason"] == "upgrade";
+    assert!(eventually(Duration::from_secs(30), paused), "the file paused it");
+}
+
+#[test]
+fn a_typo_in_the_configuration_keeps_nobody_from_pausing() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    std::fs::write(sandbox.home().join("remediator.yaml"), "lisen: 1\n").expect("written");
+    sandbox.run(&["pause", "--reason", "at once"]).ends(0);
+    assert_eq!(sandbox.run(&["status", "--output", "json"]).ends(0).json()["paused"]["reason"], "at once");
+    sandbox.stop("-TERM");
+    // Neither a daemon nor its address: the file needs neither.
+    let bare = |command: &str| sandbox.shell(&format!("unset REMEDIATOR_LISTEN; {command}"));
+    std::fs::remove_file(sandbox.home().join("state/PAUSED")).unwrap_or_default();
+    bare("remediator pause --reason later").ends(0);
+    assert!(sandbox.home().join("state/PAUSED").exists());
+    let drained = bare("remediator drain --reason later").ends(75);
+    assert!(drained.stderr.contains("paused, not drained"), "{}", drained.stderr);
+    let report = "remediator emit --subsystem a --code A_B --target t --summary s";
+    assert!(bare(report).ends(0).stdout.contains("the report waits"));
+}
+
+#[test]
+fn another_process_that_answers_in_a_services_place_heals_nothing() {
+    let mut sandbox = Sandbox::with_home();
+    std::fs::write(sandbox.path().join("theirs.txt"), "x").expect("written");
+    let port = sandbox.shell("printf %s $REMEDIATOR_SAMPLE_PORT").ends(0).stdout;
+    let theirs = sandbox.path().join("theirs.txt").display().to_string();
+    let squatter = ["__demo-service", "--port", &port, "--data", &theirs];
+    let _squatter =
+        Holder(sandbox.command(crate::sandbox::PROGRAM).args(squatter).spawn().expect("it starts"));
+    let at = format!("127.0.0.1:{port}");
+    assert!(eventually(Duration::from_secs(20), || std::net::TcpStream::connect(&at).is_ok()));
+    sandbox.serve();
+    let list = |state: &str| sandbox.run(&["incidents", "--state", state]).stdout;
+    let tail = || sandbox.run(&["audit", "tail", "--after", "-1", "--output", "json"]).ends(0).stdout;
+    let told = || tail().contains("somebody else answers in its place");
+    assert!(eventually(Duration::from_secs(60), told), "{}", tail());
+    let ended = || tail().contains("unhealed") || tail().contains("escalat");
+    assert!(eventually(Duration::from_secs(60), ended), "{}", tail());
+    assert!(!list("closed").contains("PROCESS_DEAD"), "{}", list("closed"));
+    assert!(!list("closed").contains("HTTP_WEDGED"), "{}", list("closed"));
+}
+
+#[test]
 fn the_doctor_finds_what_is_wrong_with_and_without_a_daemon() {
     let mut sandbox = Sandbox::with_home();
     let state = |report: &serde_json::Value, check: &str| -> Vec<String> {

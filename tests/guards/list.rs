@@ -745,4 +745,38 @@ pub const GUARDS: &[Guard] = &[
         ),
         &["--lib", "action::look::tests::what_a_crashed_daemon_left_is_ended_as_a_group_and_nobody_elses"],
     ),
+    guard(
+        "provenance",
+        "whoever answers in a service's place does not make it healthy",
+        (
+            "src/sentinel/service.rs",
+            "(Verdict::Failed, Verdict::Healthy) => (Verdict::Failed,",
+            "(Verdict::Failed, Verdict::Healthy) => (Verdict::Healthy,",
+        ),
+        &["--test", "cli", "operator::another_process_that_answers_in_a_services_place_heals_nothing"],
+    ),
+    guard(
+        "provenance",
+        "a daemon does nothing for another home, though a copy has its tokens",
+        (
+            "src/api/guard.rs",
+            "        && asked != own.as_bytes()",
+            "        && asked.is_empty()\n        && asked != own.as_bytes()",
+        ),
+        &[
+            "--test",
+            "cli",
+            "keeping::a_restored_copy_never_speaks_to_the_daemon_of_the_original_nor_runs_beside_it",
+        ],
+    ),
+    guard(
+        "leftover hunt",
+        "a copy does not run beside the original, whose services it would adopt",
+        (
+            "src/coordination/node.rs",
+            "Err(Errno::WOULDBLOCK) => return Err(LockError::NodeServed { node, by: words(&file) }),",
+            "Err(Errno::WOULDBLOCK) => {}",
+        ),
+        &["--lib", "coordination::node::tests::a_node_is_served_once_and_again_when_that_one_has_ended"],
+    ),
 ];

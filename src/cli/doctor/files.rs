@@ -27,12 +27,12 @@ pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
             found(
                 sheet,
                 format!("{shown} is open to others (mode {mode:o})"),
-                format!("chmod {bits} {shown}"),
+                format!("chmod {bits} {}", quoted(&path)),
             );
         }
         if owner != us {
             let what = format!("{shown} belongs to user {owner}, and this runs as user {us}");
-            found(sheet, what, format!("run as that user, or `chown -R {us} {}`", root.display()));
+            found(sheet, what, format!("run as that user: `sudo -u '#{owner}' remediator doctor`"));
         }
     }
     for name in OURS {
@@ -42,7 +42,7 @@ pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
             found(
                 sheet,
                 format!("everybody can write to {shown} (mode {mode:o})"),
-                format!("chmod o-w {shown}"),
+                format!("chmod o-w {}", quoted(&path)),
             );
         }
     }
@@ -52,12 +52,17 @@ pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
         found(
             sheet,
             format!("{} cannot be written: {errno}", state.display()),
-            format!("`ls -ld {0}` and `findmnt -T {0}` say why", state.display()),
+            format!("`ls -ld {0}` and `findmnt -T {0}` say why", quoted(&state)),
         );
     }
     for name in ["state/token", "state/tokens.json"] {
-        if !root.join(name).exists() {
-            let fix = "start the daemon: it makes lost tokens anew";
+        let there = root.join(name).try_exists();
+        if let Err(error) = &there {
+            let what = format!("{} cannot be looked at: {error}", root.join(name).display());
+            found(sheet, what, "run as the owner of the home".into());
+        }
+        if let Ok(false) = there {
+            let fix = "restart the daemon: it makes lost tokens anew";
             found(
                 sheet,
                 format!("{} is missing: commands have no token", root.join(name).display()),
@@ -72,4 +77,23 @@ pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
 
 fn look(path: &Path) -> Option<(u32, u32)> {
     std::fs::metadata(path).ok().map(|m| (m.uid(), m.mode() & 0o7777))
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+:@%=,".contains(&b);
+    if text.bytes().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mend_can_be_pasted_whatever_the_path() {
+        assert_eq!(quoted(Path::new("/srv/home-1")), "/srv/home-1");
+        assert_eq!(quoted(Path::new("/srv/my home")), "'/srv/my home'");
+        assert_eq!(quoted(Path::new("/srv/it's; rm")), r"'/srv/it'\''s; rm'");
+    }
 }

@@ -20,6 +20,12 @@ fn journal(patient: &Patient, sheet: &mut Sheet) {
         // Each says itself what mends it.
         Err(error) => return sheet.finding(error.to_string(), "see docs/operating.md, \"Keys\""),
     };
+    if let Ok(Some(bad)) = patient.report().map(|report| report.first_bad.as_ref()) {
+        // A later entry may have given it another key: what stands before the damage does not say.
+        let seq = bad.seq;
+        return sheet
+            .unknown(format!("which key signs cannot be told: the journal is damaged from seq {seq} on"));
+    }
     match patient.report().map(|report| report.keys.last().map(|key| key.id)) {
         Ok(Some(last)) if last == key.id() => sheet.ok(format!("the journal is signed with key {last}")),
         Ok(Some(last)) => sheet.finding(

@@ -11,6 +11,10 @@ pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
     match client.get("/v1/status") {
         Ok(_) => sheet.ok(format!("the daemon answers at {address}")),
         Err(NoAnswer::NoDaemon { .. }) => free(&address, sheet),
+        Err(NoAnswer::OtherHome { .. }) => sheet.finding(
+            format!("the daemon at {address} is another home's: this one's could not listen there"),
+            "set another `listen` in remediator.yaml of one of them",
+        ),
         Err(NoAnswer::Silent { .. }) => sheet.finding(
             format!("the daemon at {address} takes connections and does not answer"),
             "look at its log; restart it when it does not come back by itself",

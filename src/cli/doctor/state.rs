@@ -3,6 +3,13 @@
 use super::{Patient, Sheet};
 
 pub(super) fn journal(patient: &Patient, sheet: &mut Sheet) {
+    let folder = patient.home.state().join("journal");
+    if let Err(error) = std::fs::read_dir(&folder)
+        && error.kind() == std::io::ErrorKind::PermissionDenied
+    {
+        let what = format!("{} cannot be looked at: {error}", folder.display());
+        return sheet.finding(what, "run as the owner of the home; it need not be damaged");
+    }
     match patient.report() {
         Err(error) => sheet.finding(
             error,
@@ -41,6 +48,14 @@ pub(super) fn operation(patient: &Patient, sheet: &mut Sheet) {
     let resume = "`remediator resume --reason …` when it is over";
     if let Some(p) = &status.paused {
         held(sheet, format!("paused by {}: {}", p.by, p.reason), resume);
+    }
+    if let Some(why) = patient.home.paused_by_file().filter(|_| status.paused.is_none()) {
+        let what = format!("the file state/PAUSED pauses it, from the next start on: {why}");
+        held(sheet, what, "remove the file when it is over, or `remediator resume --reason …` once it runs");
+    }
+    if patient.home.is_imported() {
+        let fix = "use the home that the export came from, or make one with `remediator init`";
+        held(sheet, "this home was made from an export: it is read-only".to_owned(), fix);
     }
     if let Some(d) = &status.draining {
         held(sheet, format!("draining, said {}: {}", d.by, d.reason), resume);

@@ -75,8 +75,24 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         let what = "there is no terminal to ask for the approval of the shipped runbooks on";
         return Err(Failure::new(Exit::Usage, what).hint("add --approve-shipped"));
     }
+    if args.sample_service {
+        must_be_free_port(args.sample_port)?;
+    }
     make(&args, &home, &principal, global.output == Output::Json)?;
     Ok(Exit::Ok)
+}
+
+/// The sample service could never start where another one listens, and that one would answer in its place.
+fn must_be_free_port(port: u16) -> Result<(), Failure> {
+    match std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, port)) {
+        Ok(_) => Ok(()),
+        Err(e) => {
+            let what = format!("the sample service cannot listen on 127.0.0.1:{port}; nothing was made");
+            Err(Failure::new(Exit::Unavailable, what)
+                .hint("name a free port with --sample-port, or end what listens there (`ss -ltnp`)")
+                .because(e))
+        }
+    }
 }
 
 fn make(args: &Args, home: &Home, principal: &str, json: bool) -> anyhow::Result<()> {

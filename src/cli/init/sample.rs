@@ -79,7 +79,7 @@ id: demo-web-http
 title: Does the sample service answer?
 proposal: demo-web
 probe:
-  http: {url: "http://127.0.0.1:@PORT@/health"}
+  service: demo-web
   timeout: 400ms
 every: 250ms
 failures: 2
@@ -126,7 +126,7 @@ steps:
     timeout: 10s
     idempotent: true
 verification:
-  probe: {http: {url: "http://127.0.0.1:@PORT@/health"}, timeout: 500ms}
+  probe: {service: "${target}", timeout: 500ms}
   settle: 50ms
   successes: 2
   every: 100ms
@@ -148,7 +148,7 @@ limits: {attempts: 5, window: 1h, cooldown: 0s, runtime: 30s}
 locks: ["service/${target}"]
 preconditions:
   - id: still-silent
-    probe: {http: {url: "http://127.0.0.1:@PORT@/health"}, timeout: 400ms}
+    probe: {service: "${target}", timeout: 400ms}
     expect: 'observed.verdict != "healthy"'
 steps:
   - id: restart
@@ -156,7 +156,7 @@ steps:
     timeout: 10s
     idempotent: true
 verification:
-  probe: {http: {url: "http://127.0.0.1:@PORT@/health"}, timeout: 500ms}
+  probe: {service: "${target}", timeout: 500ms}
   settle: 50ms
   successes: 2
   every: 100ms

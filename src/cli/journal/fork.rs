@@ -3,7 +3,8 @@
 use super::super::exit::Failure;
 use super::super::{Exit, Global, Home, Outcome, Output, out};
 use crate::base::ids::BootId;
-use crate::journal::{IntentJournal, Options};
+use crate::base::sign::KeyId;
+use crate::journal::{Depth, IntentJournal, Options, verify};
 use crate::remediator::read_journal_key;
 use crate::runbook::loader;
 
@@ -17,6 +18,9 @@ pub struct Args {
     /// Why; it stands in the first entry of the new journal.
     #[arg(long)]
     reason: String,
+    /// Also where nothing is wrong with it, such as when its key may have been read by others.
+    #[arg(long)]
+    although_whole: bool,
 }
 
 /// Forks.
@@ -28,6 +32,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let home = Home::acting(global)?;
     let cannot = |e| Failure::new(Exit::Refused, "the journal cannot be opened").because(e);
     let key = read_journal_key(&home.state()).map_err(cannot)?;
+    if !args.although_whole {
+        must_need_it(&home, key.id())?;
+    }
     let config = crate::remediator::config::read(home.root(), None)
         .map_err(|e| Failure::new(Exit::Usage, "the configuration cannot be read").because(e))?;
     let trust = loader::read_folder(&config.content)
@@ -48,4 +55,16 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         }
     }
     Ok(Exit::Ok)
+}
+
+/// A fork ends the old journal for good: one that can go on is not forked without a word about it.
+fn must_need_it(home: &Home, at_hand: KeyId) -> Result<(), Failure> {
+    // One that cannot be read at all needs it.
+    let Ok(report) = verify(&home.state(), Depth::Quick, &mut |_| {}) else { return Ok(()) };
+    let signs = report.keys.last().map(|key| key.id);
+    if !report.is_good() || signs != Some(at_hand) {
+        return Ok(());
+    }
+    let what = "nothing is wrong with this journal: it was not forked";
+    Err(Failure::new(Exit::Refused, what).hint("--although-whole forks it all the same"))
 }

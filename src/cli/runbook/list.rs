@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::recorded::Recorded;
 use super::{folder, view};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::{Global, Outcome, Output, out};
+use crate::cli::{Global, Home, Outcome, Output, out};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,11 @@ struct Report {
 /// Lists.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let root = folder::root(global)?;
+    if Home::locate(global).is_ok_and(|home| home.is_imported()) {
+        anstream::eprintln!(
+            "note: this home was made from an export: it is read-only, and nothing acts on these files"
+        );
+    }
     let catalog = folder::catalog(&root, folder::read(&root)?, &Recorded::of(global, &root));
     let report = Report {
         v: 1,

@@ -43,6 +43,8 @@ pub enum LookPlan {
     Log(LogLook),
     /// Is a value that another look measures within its band?
     Setpoint(SetpointLook),
+    /// Does a supervised service's own process run, and is the look good that the service declares?
+    Service(ServiceLook),
 }
 
 impl LookPlan {
@@ -52,6 +54,7 @@ impl LookPlan {
         match self {
             Self::Log(_) => true,
             Self::Setpoint(setpoint) => setpoint.of.is_free_text(),
+            Self::Service(service) => service.of.is_free_text(),
             _ => false,
         }
     }
@@ -228,4 +231,14 @@ pub struct SetpointLook {
     pub low: Option<i64>,
     /// Most good value.
     pub high: Option<i64>,
+}
+
+/// Which service, and what it declares as its probe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceLook {
+    /// A service that remediator supervises: whoever else answers in its place does not make it healthy.
+    pub service: String,
+    /// The look that it declares.
+    pub of: Box<LookPlan>,
 }

@@ -14,7 +14,7 @@ pub use action::{ActionPlan, Rlimits, RunPlan, ServicePlan, ServiceVerb};
 pub use group::GroupPlan;
 pub use look::{
     DiskLook, FdLook, FileLook, GrowthLook, HeartbeatLook, HttpLook, LogLook, LogWords, LookPlan, MemoryLook,
-    ProbePlan, ProcessLook, SetpointLook, TcpLook,
+    ProbePlan, ProcessLook, ServiceLook, SetpointLook, TcpLook,
 };
 pub use retry::RetryPlan;
 pub use work::{FilePlan, FileWork, HttpMethod, HttpPlan, NotifyPlan, SignalName, SignalPlan, WaitPlan};

@@ -1,6 +1,7 @@
 //! How an incident lives: healed, failed, taken back, relapsed, coalesced.
 
 use super::*;
+use crate::event::sentinel::{SentinelLost, SentinelStarted};
 
 #[test]
 fn a_failure_is_healed_verified_watched_and_closed() {
@@ -304,4 +305,20 @@ fn pauses_before_retries_grow_up_to_a_cap_with_jitter_that_a_replay_repeats() {
         play.run(ms);
         assert_eq!(play.ran.len(), ran, "after {ms} ms more");
     }
+}
+
+#[test]
+fn a_lost_sentinels_incident_is_over_once_it_looks_again() {
+    let mut play = Play::new(shelf(plan(vec![step("restart", true, false)], false)));
+    let digest = crate::base::digest::FileDigest::of(b"eye");
+    let started = || SentinelStarted { sentinel: "eye".into(), digest };
+    play.input(Input::Sentinel(Box::new(started().into())));
+    assert_eq!(play.count("degradation.recovered"), 0, "nothing was lost");
+    let lost = SentinelLost { sentinel: "eye".into(), reason: "it hangs".into() };
+    play.input(Input::Sentinel(Box::new(lost.into())));
+    let fingerprint = Fingerprint::of("remediator", "SENTINEL_LOST", "eye");
+    assert!(play.world.open.contains_key(&fingerprint));
+    play.input(Input::Sentinel(Box::new(started().into())));
+    assert!(!play.world.open.contains_key(&fingerprint));
+    assert_eq!(play.count("incident.closed"), 1);
 }

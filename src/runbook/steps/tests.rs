@@ -103,7 +103,7 @@ fn signals_and_waits_are_resolved_and_checked() {
     let wait = one("wait: {until: {probe: {service: '${target}'}, within: 20s}}");
     assert!(wait.idempotent && wait.undo.is_none(), "it changes nothing");
     let ActionPlan::Wait(WaitPlan::Until { probe, within, .. }) = &wait.action else { panic!("wait") };
-    assert!(matches!(probe.look, LookPlan::Http(_)), "the service's own look");
+    assert!(matches!(&probe.look, LookPlan::Service(own) if own.service == "web"), "the service's own look");
     assert_eq!(*within, Span::from_secs(20));
     for (step, words) in [
         ("signal: {send: HUP, to: {name: ''}}, idempotent: true", "is empty"),
