@@ -144,6 +144,35 @@ fn who_approves_is_told_what_the_approval_makes_of_each_file() {
 }
 
 #[test]
+fn what_was_changed_while_the_question_stood_is_not_approved() {
+    use std::io::{Read as _, Write as _};
+    let sandbox = Sandbox::with_home();
+    edit(&sandbox, "settle: 50ms", "settle: 60ms");
+    sandbox.run(&["runbook", "sign", DEAD]).ends(0);
+    let approval = sandbox.home().join("proposals/demo-web/approvals/ada.json");
+    let before = std::fs::read(&approval).expect("an approval");
+    // A terminal: `script` gives the command one, and ends as it ends.
+    let mut terminal = sandbox.command("script");
+    terminal.args(["-qec", "remediator runbook approve demo-web", "/dev/null"]);
+    terminal.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut asked = terminal.spawn().expect("script starts");
+    let (mut said, mut byte) = (Vec::new(), [0]);
+    let stdout = asked.stdout.as_mut().expect("piped");
+    while !said.ends_with(b"[y/N]") && stdout.read(&mut byte).expect("readable") > 0 {
+        said.extend(byte);
+    }
+    edit(&sandbox, "settle: 60ms", "settle: 70ms");
+    sandbox.run(&["runbook", "sign", DEAD]).ends(0);
+    asked.stdin.as_mut().expect("piped").write_all(b"y\n").expect("written");
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).expect("text");
+    assert_eq!(asked.wait().expect("ends").code(), Some(1), "{rest}");
+    assert!(rest.contains("runbooks/demo-web/dead.yaml was changed after it was shown"), "{rest}");
+    assert_eq!(std::fs::read(&approval).expect("an approval"), before);
+    assert_eq!(standing(&sandbox, "runbook/demo-web-dead").0, "observe_only");
+}
+
+#[test]
 fn a_reviewer_sees_every_look_and_who_signed_what_is_not_approved_yet() {
     let sandbox = Sandbox::with_home();
     edit(&sandbox, "settle: 50ms", "settle: 60ms");

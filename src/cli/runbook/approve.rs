@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::recorded::Recorded;
 use super::{folder, sign, view};
+use crate::base::digest::FileDigest;
 use crate::base::time::Span;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
@@ -77,11 +78,13 @@ pub fn run(args: Args, global: &Global) -> Outcome {
             entry.digest
         );
     }
+    let argument = argument(&catalog, &proposal)?;
+    anstream::eprintln!("  {:<30} {argument}", format!("proposal/{proposal}"));
     left_out(&catalog);
     if !args.yes && !confirmed(&proposal, &principal)? {
         return Ok(Exit::Findings);
     }
-    let approval = approve_files(&root, &proposal, &principal, &key, &entries, &args)?;
+    let approval = approve_files(&root, (&proposal, argument), &principal, &key, &entries, &args)?;
     let files: Vec<String> = entries.iter().map(|e| e.path.clone()).collect();
     let judged = folder::catalog(&root, folder::read(&root)?, &recorded);
     let standing: Vec<view::Line> =
@@ -115,6 +118,15 @@ fn what_it_makes(line: &view::Line) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The digest of the argument as it was read with everything else.
+fn argument(catalog: &Catalog, proposal: &str) -> Result<FileDigest, Failure> {
+    let path = format!("proposals/{proposal}/proposal.yaml");
+    catalog.folder().get(&path).map(FileDigest::of).ok_or_else(|| {
+        Failure::new(Exit::Findings, format!("there is no proposal `{proposal}`"))
+            .hint(format!("write {path}, and sign it"))
+    })
+}
+
 fn proposal_of(catalog: &Catalog, name: &str) -> Result<String, Failure> {
     if catalog.proposals().contains_key(name) {
         return Ok(name.to_owned());
@@ -143,21 +155,18 @@ fn confirmed(proposal: &str, principal: &str) -> Result<bool, Failure> {
 
 fn approve_files(
     root: &Path,
-    proposal: &str,
+    proposal: (&str, FileDigest),
     principal: &str,
     key: &Path,
     entries: &[&Entry],
     args: &Args,
 ) -> Result<PathBuf, Failure> {
-    let runbooks: Vec<&str> =
-        entries.iter().filter(|e| e.kind == Kind::Runbook).map(|e| e.path.as_str()).collect();
+    // The digests are those of the bytes that were shown, whatever lies on disk by now.
+    let files = || entries.iter().map(|e| (e.path.as_str(), e.digest));
+    let mut runbooks = entries.iter().filter(|e| e.kind == Kind::Runbook).map(|e| (e.path.as_str(), e.digest));
     // One runbook is the approval's subject; of several each is named beside its services and sentinels.
-    let subject = match runbooks.as_slice() {
-        [one] => Some(*one),
-        _ => None,
-    };
-    let resolves: Vec<&str> =
-        entries.iter().map(|e| e.path.as_str()).filter(|path| Some(*path) != subject).collect();
+    let subject = runbooks.next().filter(|_| runbooks.next().is_none());
+    let resolves: Vec<(&str, FileDigest)> = files().filter(|file| Some(*file) != subject).collect();
     let span_us = i64::try_from(args.adopt_before.ms()).unwrap_or(i64::MAX).saturating_mul(1000);
     let request = Approve {
         folder: root,
@@ -170,5 +179,5 @@ fn approve_files(
         reason: &args.reason,
     };
     authoring::approve(&request)
-        .map_err(|e| Failure::new(Exit::Findings, format!("cannot approve `{proposal}`")).because(e))
+        .map_err(|e| Failure::new(Exit::Findings, format!("cannot approve `{}`", proposal.0)).because(e))
 }
