@@ -334,6 +334,33 @@ fn the_trust_files_change_only_with_a_signature_of_the_version_in_force() {
 }
 
 #[test]
+fn the_last_holder_of_trust_or_control_cannot_be_signed_away() {
+    const SIGNERS: &str = "proposals/trust/allowed_signers";
+    let before = Folder::new();
+    let line = |who: &str, roles: &[&str]| crate::base::signers::line(who, roles, &before.public(who));
+    let attempt = |text: &str, revoked: &str| {
+        let mut folder = Folder::new_with_keys_of(&before);
+        folder.write(SIGNERS, text);
+        folder.write("proposals/trust/revoked", revoked);
+        for path in [SIGNERS, "proposals/trust/revoked"] {
+            folder.sign("bob", Role::Trust, path);
+        }
+        before.trust().changed(&folder.content().trust_files(), NOW_US).map(|(_, signer)| signer)
+    };
+    let (trust, control) = ("trust@remediator", "control@remediator");
+    let refused = |role| Err(TrustError::NobodyHolds(role));
+    assert_eq!(attempt(&line("ann", &[trust, control]), ""), Ok("bob".to_owned()), "another may be the last");
+    assert_eq!(attempt(&line("bob", &[control]), ""), refused(Role::Trust));
+    assert_eq!(attempt(&line("bob", &[trust]), ""), refused(Role::Control));
+    let over = line("bob", &[trust, control]).replace(" namespaces", " valid-before=20260101Z,namespaces");
+    assert_eq!(attempt(&over, ""), refused(Role::Trust), "a key that is over");
+    let revoked = before.public("bob").fingerprint();
+    assert_eq!(attempt(&line("bob", &[trust, control]), &revoked), refused(Role::Trust), "a revoked key");
+    let told = TrustError::NobodyHolds(Role::Trust).to_string();
+    assert!(told.contains("namespaces=\"trust@remediator\""), "{told}");
+}
+
+#[test]
 fn a_manifest_keeps_no_secret_and_nothing_that_nobody_reads() {
     let mut folder = Folder::new();
     let words = "hunter2";
