@@ -14,7 +14,7 @@ use crate::base::time::rfc3339;
 use super::checks::signed_text;
 use super::content::TRUST_DIR;
 use super::model::V1;
-use super::problem::Source;
+use super::problem::{Source, likely};
 use super::revoked::Revoked;
 use super::yaml;
 
@@ -232,6 +232,18 @@ impl Trust {
         counted.filter(|signed| signed.untimely.is_none()).map(|signed| signed.principal).collect()
     }
 
+    /// Whether a change to this trust may come into force: every role in it is one, and it is held on
+    /// ([`Self::must_be_held`]).
+    pub fn must_be_sound(&self, now_us: i64) -> Result<(), TrustError> {
+        for grant in self.signers.grants() {
+            if let Some(problem) = grant.namespaces.iter().find_map(|name| misspelt(name)) {
+                let at = format!("{TRUST_DIR}allowed_signers:{}: {problem}", grant.line);
+                return Err(TrustError::Unreadable(at));
+            }
+        }
+        self.must_be_held(now_us)
+    }
+
     /// Whether a home can live with this trust: somebody may change it again, and somebody may give power back.
     pub fn must_be_held(&self, now_us: i64) -> Result<(), TrustError> {
         let missing =
@@ -303,7 +315,22 @@ impl Trust {
         }
         let mut next = Self::load(files)?.with_shipped(self.shipped.as_ref().clone());
         next.samples = self.samples;
-        next.must_be_held(now_us)?;
+        next.must_be_sound(now_us)?;
         Ok((next, signers.into_iter().collect::<Vec<_>>().join(", ")))
+    }
+}
+
+/// What is wrong with a namespace that means a role of remediator and is none. Others are other programs'.
+fn misspelt(name: &str) -> Option<String> {
+    let roles = Role::ALL.map(Role::namespace);
+    if roles.contains(&name) {
+        return None;
+    }
+    match likely(name, roles) {
+        Some(near) => Some(format!("`{name}` is no role; did you mean `{near}`?")),
+        None if name.ends_with("@remediator") => {
+            Some(format!("`{name}` is no role; the roles are {}", roles.join(", ")))
+        }
+        None => None,
     }
 }

@@ -194,3 +194,56 @@ fn a_problem_in_a_proposal_is_shown_at_its_line() {
     let problem = lint["problems"].as_array().expect("problems").iter().find(|p| p["line"] == 3);
     assert!(problem.is_some_and(|p| p["file"] == "proposals/demo-web/proposal.yaml"), "{lint}");
 }
+
+#[test]
+fn trust_files_that_make_no_sense_or_leave_nobody_are_not_signed() {
+    let sandbox = Sandbox::with_home();
+    let place = |name: &str| sandbox.home().join("proposals/trust").join(name);
+    let text = |name: &str| std::fs::read_to_string(place(name)).expect("there");
+    let (signers, policy, revoked) = (text("allowed_signers"), text("policy.yaml"), text("revoked"));
+    let without = |role: &str| signers.replace(&format!(",{role}"), "").replace(&format!("{role},"), "");
+    let more = |line: &str| format!("{signers}{line}\n");
+    let cases = [
+        ("allowed_signers", without("trust@remediator"), "nobody holds trust@remediator"),
+        ("allowed_signers", without("control@remediator"), "nobody holds control@remediator"),
+        ("allowed_signers", "# nobody\n".to_owned(), "nobody holds trust@remediator"),
+        ("allowed_signers", more("bob namespaces=\"git\" ssh-ed25519 AAAA"), "allowed_signers:"),
+        ("allowed_signers", signers.replace("approval@", "aproval@"), "did you mean `approval@remediator`?"),
+        ("policy.yaml", policy.replace("solo:", "sollo:"), "did you mean `solo`?"),
+        ("revoked", format!("{revoked}nonsense\n"), "write sha256:DIGEST"),
+    ];
+    for (name, wrong, problem) in cases {
+        let before = text(name);
+        std::fs::write(place(name), wrong).expect("written");
+        let file = format!("home/proposals/trust/{name}");
+        let refused = sandbox.run(&["runbook", "sign", &file]).ends(1);
+        assert!(
+            refused.stderr.contains("not signed") && refused.stderr.contains(problem),
+            "{}",
+            refused.stderr
+        );
+        assert!(!place(&format!("{name}.sig")).exists(), "{problem}");
+        std::fs::write(place(name), before).expect("written");
+    }
+    // What a change gives and takes is told to whoever signs it.
+    bob_joins(&sandbox);
+    let signed = sandbox.run(&["runbook", "sign", "home/proposals/trust/allowed_signers"]).ends(0);
+    assert!(
+        signed.stderr.contains("gives:") && signed.stderr.contains("bob approval@remediator"),
+        "{}",
+        signed.stderr
+    );
+}
+
+#[test]
+fn the_doctor_says_when_nobody_could_change_the_trust_files() {
+    let sandbox = Sandbox::with_home();
+    let told = |sandbox: &Sandbox| sandbox.run(&["doctor"]).stdout;
+    assert!(!told(&sandbox).contains("nobody holds"), "{}", told(&sandbox));
+    let path = sandbox.home().join("proposals/trust/allowed_signers");
+    let text = std::fs::read_to_string(&path).expect("there");
+    std::fs::write(&path, text.replace(",trust@remediator", "").replace("trust@remediator,", ""))
+        .expect("written");
+    let found = sandbox.run(&["doctor"]).ends(1).stdout;
+    assert!(found.contains("nobody holds trust@remediator"), "{found}");
+}

@@ -1,7 +1,7 @@
 //! What the journal of the home says about content: which files were adopted, and whose signatures count. So a
 //! command judges a file as the daemon does. Not for judging (`folder`, the catalog).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -38,6 +38,18 @@ impl Recorded {
         })
     }
 
+    /// What the trust files on disk change in the trust in force, one line each: for whoever is about to sign them.
+    pub fn changes(&self, folder: &ContentFolder) -> Vec<String> {
+        let next = Trust::load(&folder.trust_files());
+        let (Some(before), Ok(after)) = (&self.in_force, next) else { return Vec::new() };
+        let (had, has) = (grants(before), grants(&after));
+        let lost = had.difference(&has).map(|line| format!("takes away: {line}"));
+        let gained = has.difference(&had).map(|line| format!("gives:      {line}"));
+        let solo = (before.policy().solo != after.policy().solo)
+            .then(|| format!("policy:     solo: {}", after.policy().solo));
+        lost.chain(gained).chain(solo).map(|line| out::line(&line)).collect()
+    }
+
     /// Whose signatures count: the trust in force, or the newer one on disk once a signature puts it in force.
     pub fn trust(&self, folder: &ContentFolder) -> Trust {
         let on_disk = folder.trust_files();
@@ -58,6 +70,16 @@ impl Recorded {
             }
         }
     }
+}
+
+/// Who holds which role with which key.
+fn grants(trust: &Trust) -> BTreeSet<String> {
+    let grants = trust.signers().grants().iter();
+    grants
+        .flat_map(|g| {
+            g.namespaces.iter().map(|role| format!("{} {role} ({})", g.principal, g.key.fingerprint()))
+        })
+        .collect()
 }
 
 fn read(state: &Path) -> Result<Recorded, journal::Error> {

@@ -91,7 +91,13 @@ fn sign(global: &Global, file: &Path, named: Option<&Path>) -> Result<Signed, Fa
         .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}", file.display())).because(e))?;
     let content = folder::read(&root)?;
     must_be_sound(&name, &bytes, role, &content)?;
-    let trust = Recorded::of(global, &root).trust(&content);
+    let recorded = Recorded::of(global, &root);
+    let trust = recorded.trust(&content);
+    if role == Role::Trust {
+        for change in recorded.changes(&content) {
+            anstream::eprintln!("  {change}");
+        }
+    }
     let key = key_of(&trust, named, role)?;
     let principal = holder_of(&trust, &key, role)?;
     let signature = authoring::sign_beside(file, &bytes, &key, role)
@@ -111,7 +117,7 @@ fn must_be_sound(name: &str, bytes: &[u8], role: Role, content: &ContentFolder) 
         Role::Trust => {
             let mut files = content.trust_files();
             files.insert(name.trim_start_matches(TRUST_DIR).to_owned(), bytes.to_vec());
-            let sound = Trust::load(&files).and_then(|trust| trust.must_be_held(out::now_us()));
+            let sound = Trust::load(&files).and_then(|trust| trust.must_be_sound(out::now_us()));
             (sound.err().map(|e| e.to_string()), "change it, then sign it".to_owned())
         }
         Role::Approval | Role::Control => (None, lint),
