@@ -32,7 +32,9 @@ pub enum AuthoringError {
     #[error("{0}")]
     Content(String),
     /// A file is not any more what the approver was shown.
-    #[error("{path} was changed after it was shown; nothing was approved: look at it again, then approve again")]
+    #[error(
+        "{path} was changed after it was shown; nothing was approved: look at it again, then approve again"
+    )]
     Changed {
         /// Which.
         path: String,

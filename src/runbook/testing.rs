@@ -197,7 +197,7 @@ steps:
   - id: restore
     run: {argv: [/usr/bin/cp, --, "${attributes.good}", "${home}/data"], env: {WHAT: "${target}"}}
     timeout: 5s
-    undo: {run: {argv: [/usr/bin/rm, -f, "${home}/data"]}}
+    undo: {run: {argv: [/usr/bin/rm, -f, "${home}/data"], env: {WHAT: "${target}"}}}
   - id: restart
     service: {restart: "${target}"}
     timeout: 20s

@@ -11,6 +11,7 @@ use super::content::ContentFolder;
 use super::glob;
 use super::model::{BlastRadius, Content, Proposal};
 use super::proposals::{Approved, Proposed, SHIPPED, Wrong};
+use super::reach::{self, Reach};
 use super::trust::{Role, Signed, Trust};
 
 /// A signed and approved content file.
@@ -272,14 +273,22 @@ fn within(proposal: &Proposal, content: &Content) -> Result<(), String> {
         }
     }
     let matched = runbook.matcher.target.as_deref().unwrap_or("*");
-    let listed = runbook.steps.iter().filter_map(|step| step.targets.as_ref()).flat_map(|t| &t.list);
+    let steps = || runbook.steps.iter();
+    let listed = steps().filter_map(|step| step.targets.as_ref()).flat_map(|t| &t.list);
+    let undos = steps().filter_map(|step| step.undo.as_ref()?.action());
+    let services =
+        steps().filter_map(|step| step.action()).chain(undos).filter_map(|action| match reach::of(action) {
+            Reach::Service(service) => Some(service),
+            // `${target}` and `${each}` are among the others; what is unnamed is bound by the blast radius (lint).
+            Reach::Target | Reach::Nothing | Reach::Unnamed => None,
+        });
     // What an event will say cannot be told here: it may be anything.
-    let listed = listed.map(|text| match text.as_str() {
-        "${target}" => matched,
+    let named = listed.map(String::as_str).chain(services).map(|text| match text {
+        "${target}" | "${each}" => matched,
         text if text.contains("${") => "*",
         text => text,
     });
-    for target in std::iter::once(matched).chain(listed) {
+    for target in std::iter::once(matched).chain(named) {
         if !may.targets.iter().any(|allowed| lies_within(target, allowed)) {
             return Err(format!("its proposal does not argue for the targets `{target}`"));
         }

@@ -48,7 +48,9 @@ fn people(patient: &Patient, sheet: &mut Sheet) {
         match holders.is_empty() {
             true => sheet.finding(
                 format!("nobody holds {name} with a key that counts now: {lost}"),
-                format!("give somebody {name} in proposals/trust/allowed_signers, signed by whoever held trust@"),
+                format!(
+                    "give somebody {name} in proposals/trust/allowed_signers, signed by whoever held trust@"
+                ),
             ),
             false => sheet.ok(format!("{does} {}", holders.join(", "))),
         }

@@ -163,7 +163,8 @@ fn approve_files(
 ) -> Result<PathBuf, Failure> {
     // The digests are those of the bytes that were shown, whatever lies on disk by now.
     let files = || entries.iter().map(|e| (e.path.as_str(), e.digest));
-    let mut runbooks = entries.iter().filter(|e| e.kind == Kind::Runbook).map(|e| (e.path.as_str(), e.digest));
+    let mut runbooks =
+        entries.iter().filter(|e| e.kind == Kind::Runbook).map(|e| (e.path.as_str(), e.digest));
     // One runbook is the approval's subject; of several each is named beside its services and sentinels.
     let subject = runbooks.next().filter(|_| runbooks.next().is_none());
     let resolves: Vec<(&str, FileDigest)> = files().filter(|file| Some(*file) != subject).collect();
