@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::{Blake3, FileDigest};
+use crate::base::ids::Seq;
 use crate::base::time::Span;
 
 /// Every value of the configuration that a decision may read.
@@ -103,6 +104,17 @@ pub struct CatalogLoaded {
 }
 
 impl CatalogLoaded {
+    /// Remembers of each name the first entry at which it was live. A name is forgotten only when its file is gone for
+    /// certain: being broken or unsigned for a while makes nobody younger.
+    pub fn remember_live(&self, seq: Seq, first_live: &mut BTreeMap<String, Seq>) {
+        if self.more == 0 && self.unreadable.is_empty() {
+            first_live.retain(|name, _| self.contents.contains_key(name));
+        }
+        for (name, _) in self.contents.iter().filter(|(_, c)| c.standing == Standing::Live) {
+            first_live.entry(name.clone()).or_insert(seq);
+        }
+    }
+
     /// Bytes of names and reasons that one entry holds.
     const SHOWN_BYTES_MAX: usize = 32 * 1024;
 

@@ -79,6 +79,7 @@ impl Folder {
         let context = LoadContext {
             now_us: NOW_US,
             adopted: BTreeMap::new(),
+            first_live: BTreeMap::new(),
             home: "/srv/home".into(),
             platform: Platform::Linux,
             credentials: Default::default(),

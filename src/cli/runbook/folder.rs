@@ -31,6 +31,7 @@ pub fn catalog(root: &Path, folder: ContentFolder, recorded: &Recorded) -> Catal
     let context = LoadContext {
         now_us: out::now_us(),
         adopted: recorded.adopted.clone(),
+        first_live: recorded.first_live.clone(),
         home: root.to_string_lossy().into_owned(),
         platform: Platform::Linux,
         credentials: BTreeSet::new(),

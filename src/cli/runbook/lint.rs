@@ -112,7 +112,7 @@ fn whole(root: &Path, content: ContentFolder, problems: &mut Vec<Problem>) -> us
         proposal(path, bytes, problems);
     }
     // Whose signatures count is no question of the text.
-    let catalog = folder::catalog(root, content, &Recorded::default());
+    let catalog = folder::catalog(root, content, recorded);
     problems.extend(catalog.unreadable().values().flatten().cloned());
     for entry in catalog.entries() {
         problems.extend(entry.problems.iter().cloned());

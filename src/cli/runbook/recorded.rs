@@ -18,6 +18,8 @@ use crate::runbook::{ContentFolder, Trust};
 pub struct Recorded {
     /// Digest → seq at which it was live for the first time.
     pub adopted: BTreeMap<FileDigest, u64>,
+    /// `kind/id` → seq at which it was live for the first time.
+    pub first_live: BTreeMap<String, u64>,
     in_force: Option<Trust>,
 }
 
@@ -85,6 +87,7 @@ fn grants(trust: &Trust) -> BTreeSet<String> {
 fn read(state: &Path) -> Result<Recorded, journal::Error> {
     let journal = journal::read_offline(state)?;
     let mut adopted = BTreeMap::new();
+    let mut first_live = BTreeMap::new();
     let mut trust: BTreeMap<String, Blake3> = journal.genesis().trust_blobs.clone();
     journal.records(None, &mut |record| {
         match record.event {
@@ -93,6 +96,7 @@ fn read(state: &Path) -> Result<Recorded, journal::Error> {
                     adopted.entry(digest).or_insert(record.seq);
                 }
             }
+            Event::CatalogLoaded(news) => news.remember_live(record.seq, &mut first_live),
             Event::TrustChanged(news) => trust = news.blobs,
             _ => {}
         }
@@ -105,5 +109,5 @@ fn read(state: &Path) -> Result<Recorded, journal::Error> {
         }
     }
     // Blobs that are missing make a trust that does not load; then the files on disk are all there is.
-    Ok(Recorded { adopted, in_force: Trust::load(&files).ok() })
+    Ok(Recorded { adopted, first_live, in_force: Trust::load(&files).ok() })
 }
