@@ -218,6 +218,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_keeps_its_age_while_its_file_is_broken_and_loses_it_when_the_file_is_gone() {
+        let of = |standing: Option<Standing>, broken: &[&str]| {
+            let digest = FileDigest::of(b"x");
+            let one = standing
+                .map(|s| ("runbook/a".to_owned(), ContentStanding { digest, standing: s, reason: None }));
+            let broken = broken.iter().map(|path| ((*path).to_owned(), "not YAML".to_owned()));
+            CatalogLoaded::new(Blake3::ZERO, one.into_iter().collect(), broken.collect())
+        };
+        let mut first_live = BTreeMap::new();
+        let mut age_after = |seq, loaded: CatalogLoaded| {
+            loaded.remember_live(seq, &mut first_live);
+            first_live.get("runbook/a").copied()
+        };
+        assert_eq!(age_after(1, of(Some(Standing::ObserveOnly), &[])), None);
+        assert_eq!(age_after(2, of(Some(Standing::Live), &[])), Some(2));
+        assert_eq!(age_after(3, of(Some(Standing::Refused), &[])), Some(2));
+        assert_eq!(age_after(4, of(None, &["runbooks/a.yaml"])), Some(2));
+        assert_eq!(age_after(5, of(Some(Standing::Live), &[])), Some(2));
+        assert_eq!(age_after(6, of(None, &[])), None);
+    }
+
+    #[test]
     fn a_catalog_of_ten_thousand_fits_an_entry_and_shows_what_is_wrong_first() {
         let content = |standing, reason: Option<String>| ContentStanding {
             digest: FileDigest::of(b"x"),

@@ -53,11 +53,7 @@ pub struct Adopted {
 }
 
 /// Judges the content folder with the given trust, as commands do without a daemon.
-pub fn load_from_disk(
-    folder: &Path,
-    trust: &Trust,
-    adopted: Adopted,
-) -> Result<Catalog, ContentError> {
+pub fn load_from_disk(folder: &Path, trust: &Trust, adopted: Adopted) -> Result<Catalog, ContentError> {
     let files = loader::read_folder(folder)?;
     Ok(judge(Arc::new(files), folder, trust, adopted))
 }
@@ -68,12 +64,7 @@ pub fn read_trust_folder(folder: &Path) -> Result<Trust, ContentError> {
     Trust::load(&files).map_err(|error| ContentError::Trust(error.to_string()))
 }
 
-fn judge(
-    files: Arc<ContentFolder>,
-    folder: &Path,
-    trust: &Trust,
-    adopted: Adopted,
-) -> Catalog {
+fn judge(files: Arc<ContentFolder>, folder: &Path, trust: &Trust, adopted: Adopted) -> Catalog {
     let context = LoadContext {
         now_us: SystemClock.now().time_us,
         adopted: adopted.digests,

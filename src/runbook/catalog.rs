@@ -287,13 +287,14 @@ impl Catalog {
             true => ("", String::new()),
             false => (" and is not live now", format!("; or mend or remove `{keeper}`")),
         };
-        let mend = format!(
-            "give it another priority or a narrower `target`, then sign it and have it approved{or}"
-        );
+        let mend =
+            format!("give it another priority or a narrower `target`, then sign it and have it approved{or}");
         let problem = format!(
             "its matcher overlaps that of `{keeper}` with equal priority, which was there first{since}"
         );
-        if let Some(entry) = self.entries.get_mut(&(Kind::Runbook, id)).filter(|e| e.standing == Standing::Live) {
+        if let Some(entry) =
+            self.entries.get_mut(&(Kind::Runbook, id)).filter(|e| e.standing == Standing::Live)
+        {
             entry.demote(Standing::Refused, Wrong::new(problem, mend));
         }
     }

@@ -326,7 +326,12 @@ fn misspelt(name: &str) -> Option<String> {
     if roles.contains(&name) {
         return None;
     }
-    match likely(name, roles) {
+    let near = match name.strip_suffix("@remediator") {
+        Some(word) => likely(word, roles.map(|role| role.trim_end_matches("@remediator")))
+            .map(|near| format!("{near}@remediator")),
+        None => likely(name, roles).map(str::to_owned),
+    };
+    match near {
         Some(near) => Some(format!("`{name}` is no role; did you mean `{near}`?")),
         None if name.ends_with("@remediator") => {
             Some(format!("`{name}` is no role; the roles are {}", roles.join(", ")))

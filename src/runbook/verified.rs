@@ -229,10 +229,13 @@ impl Court<'_> {
         }
         if !self.trust.policy().solo {
             let problem = format!("`{approver}` wrote and approved it; somebody else has to approve");
-            return Err(Wrong::new(problem, again));
+            return Err(Wrong::new(problem, by_another(&again)));
         }
         match solo_forbids(content) {
-            Some(why) => Err(Wrong::new(format!("`{approver}` wrote and approved it, and {why}"), again)),
+            Some((why, otherwise)) => {
+                let problem = format!("`{approver}` wrote and approved it, and {why}");
+                Err(Wrong::new(problem, format!("{}, or {otherwise}", by_another(&again))))
+            }
             None => Ok(format!("{approver} (self-approved)")),
         }
     }
@@ -245,15 +248,21 @@ fn timely(signed: Signed, adoption: Adoption, mend: &str) -> Result<String, Wron
     }
 }
 
-/// Why the solo policy does not reach as far as this.
-fn solo_forbids(content: &Content) -> Option<&'static str> {
+/// The same person approving once more would change nothing.
+fn by_another(again: &str) -> String {
+    format!("have somebody else approve it, with their own key: {again}")
+}
+
+/// Why the solo policy does not reach as far as this, and what would make it.
+fn solo_forbids(content: &Content) -> Option<(&'static str, &'static str)> {
     match content {
         Content::Runbook(runbook) if runbook.blast_radius == BlastRadius::Fleet => {
-            Some("the solo policy never covers the radius fleet")
+            Some(("the solo policy never covers the radius fleet", "narrow its `blast_radius`"))
         }
-        Content::Runbook(runbook) if !runbook.is_reversible() => {
-            Some("the solo policy covers only steps that are idempotent or have an undo")
-        }
+        Content::Runbook(runbook) if !runbook.is_reversible() => Some((
+            "the solo policy covers only steps that are idempotent or have an undo",
+            "give every step an `undo`, or `idempotent: true` where that is so",
+        )),
         _ => None,
     }
 }

@@ -67,6 +67,7 @@ fn catalog(matcher: impl Fn(usize) -> (String, String)) -> Catalog {
     let context = LoadContext {
         now_us: 0,
         adopted: Default::default(),
+        first_live: Default::default(),
         home: "/srv/home".into(),
         platform: Platform::Linux,
         credentials: Default::default(),

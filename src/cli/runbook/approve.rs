@@ -11,17 +11,18 @@ use crate::base::digest::FileDigest;
 use crate::base::time::Span;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
+use crate::event::content::Standing;
 use crate::runbook::authoring::{self, Approve};
 use crate::runbook::{Catalog, Entry, Kind, Role};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 approved, 1 not approved, 2 wrong use, 3 waiting for your yes, 4 your key has no \
+    after_help = "Exit codes: 0 approved, 1 not approved or none of it is live, 2 wrong use, 3 waiting for your yes, 4 your key has no \
 such role.\n\nExample:\n  remediator runbook approve process-dead --reason 'tried on staging' --yes"
 )]
 pub struct Args {
-    /// The proposal: the name of its folder under proposals/. A runbook's id does as well.
+    /// The proposal: the name of its folder under proposals/. A runbook's id, or the path of one of its files, does as well.
     proposal: String,
     /// Why, for those who read it later.
     #[arg(long, default_value = "read and approved")]
@@ -56,7 +57,8 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let root = folder::root(global)?;
     let recorded = Recorded::of(global, &root);
     let catalog = folder::catalog(&root, folder::read(&root)?, &recorded);
-    let proposal = proposal_of(&catalog, &args.proposal)?;
+    let path = folder::name_in(&root, &folder::locate(global, Path::new(&args.proposal)));
+    let proposal = proposal_of(&catalog, &args.proposal, path.as_deref())?;
     let entries: Vec<&Entry> =
         catalog.entries().filter(|e| e.content().is_some_and(|c| c.proposal() == proposal)).collect();
     if entries.is_empty() {
@@ -96,7 +98,11 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         out::say(format!("{proposal} approved by {principal}: {}", approval.display()))?;
         standing.iter().try_for_each(what_it_makes)?;
     }
-    Ok(Exit::Ok)
+    // An approval that brings nothing about is not what anybody meant: a script must not take it for one.
+    let live = judged
+        .entries()
+        .any(|e| e.standing == Standing::Live && entries.iter().any(|was| was.path == e.path));
+    Ok(if live { Exit::Ok } else { Exit::Findings })
 }
 
 /// Files that cannot be read belong to no proposal: whoever approves should know that they are not in it.
@@ -127,12 +133,18 @@ fn argument(catalog: &Catalog, proposal: &str) -> Result<FileDigest, Failure> {
     })
 }
 
-fn proposal_of(catalog: &Catalog, name: &str) -> Result<String, Failure> {
+fn proposal_of(catalog: &Catalog, name: &str, path: Option<&str>) -> Result<String, Failure> {
     if catalog.proposals().contains_key(name) {
         return Ok(name.to_owned());
     }
     if let Some(content) = catalog.get(Kind::Runbook, name).and_then(Entry::content) {
         return Ok(content.proposal().to_owned());
+    }
+    let argued = catalog.proposals().iter().find(|(_, proposed)| path == Some(proposed.path.as_str()));
+    let there = catalog.entries().find(|entry| path == Some(entry.path.as_str()));
+    let there = there.and_then(Entry::content).map(|content| content.proposal());
+    if let Some(id) = argued.map(|(id, _)| id.as_str()).or(there) {
+        return Ok(id.to_owned());
     }
     let known: Vec<&str> = catalog.proposals().keys().map(String::as_str).collect();
     let what = format!("there is no proposal `{}`", out::line(name));

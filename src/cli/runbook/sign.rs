@@ -21,7 +21,7 @@ Example:\n  remediator runbook sign runbooks/web/runbook.yaml --key ~/.ssh/id_ed
 `ssh-keygen -Y sign -n runbook@remediator -f KEY FILE` does the same."
 )]
 pub struct Args {
-    /// Files below runbooks/ or proposals/.
+    /// Files below runbooks/ or proposals/; a relative path is looked for here, then in the home.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Your SSH key: private, or public with the private half in your agent. Default: the one that `init` would take.
@@ -47,7 +47,7 @@ struct Report {
 pub fn run(args: Args, global: &Global) -> Outcome {
     let mut signed = Vec::new();
     for file in &args.files {
-        signed.push(sign(global, file, args.key.as_deref())?);
+        signed.push(sign(global, &folder::locate(global, file), args.key.as_deref())?);
     }
     if global.output == Output::Json {
         out::json_of(&Report { v: 1, signed })?;
@@ -90,7 +90,7 @@ fn sign(global: &Global, file: &Path, named: Option<&Path>) -> Result<Signed, Fa
     let bytes = std::fs::read(file)
         .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}", file.display())).because(e))?;
     let content = folder::read(&root)?;
-    must_be_sound(&name, &bytes, role, &content)?;
+    must_be_sound((&name, file), &bytes, role, &content)?;
     let recorded = Recorded::of(global, &root);
     let trust = recorded.trust(&content);
     if role == Role::Trust {
@@ -106,8 +106,13 @@ fn sign(global: &Global, file: &Path, named: Option<&Path>) -> Result<Signed, Fa
 }
 
 /// Nobody should sign what would be refused anyway, nor what could never be mended.
-fn must_be_sound(name: &str, bytes: &[u8], role: Role, content: &ContentFolder) -> Result<(), Failure> {
-    let lint = format!("remediator runbook lint {name}");
+fn must_be_sound(
+    (name, file): (&str, &Path),
+    bytes: &[u8],
+    role: Role,
+    content: &ContentFolder,
+) -> Result<(), Failure> {
+    let lint = format!("remediator runbook lint {}", file.display());
     let (problem, hint) = match role {
         Role::Runbook => {
             let rejected = checks::read(name, bytes).err();

@@ -96,7 +96,7 @@ fn what_names_no_target_needs_a_wider_blast_radius() {
         "http: {method: POST, url: 'http://127.0.0.1:1/'}",
         "signal: {send: TERM, to: {name: sshd}, at_most: 50}",
         "signal: {send: TERM, to: {pid_file: /run/sshd.pid}}",
-        "file: {root: /var/lib/dpkg, prune: {in: ., name: '*'}}",
+        "file: {root: /var/lib/dpkg, prune: {in: ., name: '*', older_than: 1h}}",
     ];
     for text in unnamed {
         let wide = step(text);
@@ -109,7 +109,7 @@ fn what_names_no_target_needs_a_wider_blast_radius() {
         "http: {method: POST, url: 'http://127.0.0.1:1/${target}'}",
         "signal: {send: TERM, to: {service: web}}",
         "signal: {send: TERM, to: {name: '${target}'}}",
-        "file: {root: /var/lib/app, prune: {in: '${target}', name: '*.old'}}",
+        "file: {root: /var/lib/app, prune: {in: '${target}', name: '*.old', older_than: 1h}}",
         "service: {stop: web}",
         "wait: {for: 1s}",
         "notify: {channel: log, message: x}",
