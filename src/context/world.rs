@@ -19,7 +19,7 @@ use crate::event::degradation::DegradationSeen;
 use crate::event::{Cause, Event, Record};
 
 /// Version of this fold: a snapshot of another version is not used.
-pub const FOLD_VERSION: u32 = 4;
+pub const FOLD_VERSION: u32 = 5;
 
 /// Trust files in force.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,8 @@ pub struct World {
     pub catalog: Option<(Seq, CatalogLoaded)>,
     /// Live content → the entry at which it was first live, in that order of adoption.
     pub adopted: BTreeMap<FileDigest, Seq>,
+    /// `kind/id` → the entry at which it was live for the first time, whatever its bytes.
+    pub first_live: BTreeMap<String, Seq>,
     /// Trust in force.
     pub trust: Trust,
     /// People's word in force.
@@ -105,6 +107,7 @@ impl World {
             config: ConfigLoaded::default(),
             catalog: None,
             adopted: BTreeMap::new(),
+            first_live: BTreeMap::new(),
             trust: Trust::default(),
             control: Control::default(),
             incidents: BTreeMap::new(),
@@ -228,6 +231,7 @@ impl World {
                 }
             }
             Event::CatalogLoaded(catalog) => {
+                catalog.remember_live(seq, &mut self.first_live);
                 self.catalog = Some((seq, catalog.clone()));
             }
             Event::TrustChanged(changed) => {

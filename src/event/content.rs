@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::{Blake3, FileDigest};
+use crate::base::ids::Seq;
 use crate::base::time::Span;
 
 /// Every value of the configuration that a decision may read.
@@ -103,6 +104,17 @@ pub struct CatalogLoaded {
 }
 
 impl CatalogLoaded {
+    /// Remembers of each name the first entry at which it was live. A name is forgotten only when its file is gone for
+    /// certain: being broken or unsigned for a while makes nobody younger.
+    pub fn remember_live(&self, seq: Seq, first_live: &mut BTreeMap<String, Seq>) {
+        if self.more == 0 && self.unreadable.is_empty() {
+            first_live.retain(|name, _| self.contents.contains_key(name));
+        }
+        for (name, _) in self.contents.iter().filter(|(_, c)| c.standing == Standing::Live) {
+            first_live.entry(name.clone()).or_insert(seq);
+        }
+    }
+
     /// Bytes of names and reasons that one entry holds.
     const SHOWN_BYTES_MAX: usize = 32 * 1024;
 
@@ -204,6 +216,28 @@ pub struct TrustRefused {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_keeps_its_age_while_its_file_is_broken_and_loses_it_when_the_file_is_gone() {
+        let of = |standing: Option<Standing>, broken: &[&str]| {
+            let digest = FileDigest::of(b"x");
+            let one = standing
+                .map(|s| ("runbook/a".to_owned(), ContentStanding { digest, standing: s, reason: None }));
+            let broken = broken.iter().map(|path| ((*path).to_owned(), "not YAML".to_owned()));
+            CatalogLoaded::new(Blake3::ZERO, one.into_iter().collect(), broken.collect())
+        };
+        let mut first_live = BTreeMap::new();
+        let mut age_after = |seq, loaded: CatalogLoaded| {
+            loaded.remember_live(seq, &mut first_live);
+            first_live.get("runbook/a").copied()
+        };
+        assert_eq!(age_after(1, of(Some(Standing::ObserveOnly), &[])), None);
+        assert_eq!(age_after(2, of(Some(Standing::Live), &[])), Some(2));
+        assert_eq!(age_after(3, of(Some(Standing::Refused), &[])), Some(2));
+        assert_eq!(age_after(4, of(None, &["runbooks/a.yaml"])), Some(2));
+        assert_eq!(age_after(5, of(Some(Standing::Live), &[])), Some(2));
+        assert_eq!(age_after(6, of(None, &[])), None);
+    }
 
     #[test]
     fn a_catalog_of_ten_thousand_fits_an_entry_and_shows_what_is_wrong_first() {

@@ -382,7 +382,8 @@ fn absolute(folder: &Path) -> Result<PathBuf, Error> {
 }
 
 fn runbooks(_: &Parts, turn: &mut Turn, mut content: Content) -> Result<Content, Error> {
-    let adopted = turn.world.adopted.clone();
+    let adopted =
+        content::Adopted { digests: turn.world.adopted.clone(), names: turn.world.first_live.clone() };
     let files = Arc::clone(&content.files);
     let loaded = content::load(&turn.journal, &content.folder, files, &content.trust, adopted)?;
     content.catalog = Arc::clone(&loaded.catalog);

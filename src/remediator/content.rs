@@ -1,7 +1,7 @@
 //! Runbooks and trust on disk becoming entries before they are used: read, judged, recorded, swapped whole.
 //! A thread watches the folder; a slow poll sees what the watcher misses (network and overlay file systems).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,12 +43,17 @@ const BURST_PAUSE: Duration = Duration::from_millis(150);
 /// The slow poll.
 const POLL_PAUSE: Duration = Duration::from_secs(5);
 
+/// What the journal says of content that was live: of bytes, and of names whatever their bytes.
+#[derive(Debug, Clone, Default)]
+pub struct Adopted {
+    /// Digest → the entry at which it was live for the first time.
+    pub digests: BTreeMap<FileDigest, Seq>,
+    /// `kind/id` → the entry at which it was live for the first time.
+    pub names: BTreeMap<String, Seq>,
+}
+
 /// Judges the content folder with the given trust, as commands do without a daemon.
-pub fn load_from_disk(
-    folder: &Path,
-    trust: &Trust,
-    adopted: BTreeMap<FileDigest, Seq>,
-) -> Result<Catalog, ContentError> {
+pub fn load_from_disk(folder: &Path, trust: &Trust, adopted: Adopted) -> Result<Catalog, ContentError> {
     let files = loader::read_folder(folder)?;
     Ok(judge(Arc::new(files), folder, trust, adopted))
 }
@@ -59,15 +64,11 @@ pub fn read_trust_folder(folder: &Path) -> Result<Trust, ContentError> {
     Trust::load(&files).map_err(|error| ContentError::Trust(error.to_string()))
 }
 
-fn judge(
-    files: Arc<ContentFolder>,
-    folder: &Path,
-    trust: &Trust,
-    adopted: BTreeMap<FileDigest, Seq>,
-) -> Catalog {
+fn judge(files: Arc<ContentFolder>, folder: &Path, trust: &Trust, adopted: Adopted) -> Catalog {
     let context = LoadContext {
         now_us: SystemClock.now().time_us,
-        adopted,
+        adopted: adopted.digests,
+        first_live: adopted.names,
         home: folder.display().to_string(),
         platform: Platform::Linux,
         credentials: Default::default(),
@@ -104,7 +105,7 @@ pub(super) fn load(
     folder: &Path,
     files: Arc<ContentFolder>,
     trust: &Trust,
-    adopted: BTreeMap<FileDigest, Seq>,
+    adopted: Adopted,
 ) -> Result<Loaded, ContentError> {
     let catalog = judge(files, folder, trust, adopted);
     let manifest = journal.put_blob(&catalog.manifest_bytes()?)?;
@@ -222,11 +223,7 @@ impl ContentWatch {
                 self.send(Message::plain(Input::TrustRefused(refused)));
             }
         }
-        let mut adopted = self.catalog.0.context().adopted.clone();
-        let next = self.journal.next_seq();
-        for digest in self.catalog.0.live_digests() {
-            adopted.entry(digest).or_insert(next);
-        }
+        let adopted = self.adopted();
         let loaded = load(&self.journal, &self.folder, Arc::clone(&files), &self.trust, adopted)?;
         self.seen = files;
         if loaded.catalog.0.is_same_as(&self.catalog.0) {
@@ -245,6 +242,24 @@ impl ContentWatch {
         self.send(Message::catalog(loaded.input, loaded.catalog));
         (self.on_catalog)(&self.catalog.0);
         Ok(())
+    }
+
+    /// What the catalog in force was told, and what it holds as live itself.
+    fn adopted(&self) -> Adopted {
+        let context = self.catalog.0.context();
+        let mut adopted = Adopted { digests: context.adopted.clone(), names: context.first_live.clone() };
+        if self.catalog.0.unreadable().is_empty() {
+            let names: BTreeSet<String> = self.catalog.0.entries().map(|e| e.name()).collect();
+            adopted.names.retain(|name, _| names.contains(name));
+        }
+        let next = self.journal.next_seq();
+        for digest in self.catalog.0.live_digests() {
+            adopted.digests.entry(digest).or_insert(next);
+        }
+        for name in self.catalog.0.live_names() {
+            adopted.names.entry(name).or_insert(next);
+        }
+        adopted
     }
 
     fn send(&self, message: Message) {

@@ -30,7 +30,7 @@ mod turn;
 pub use crate::sentinel::{BeatRefused, Heard, Live};
 pub use bootstrap::{Face, Options, serve};
 pub use channels::channels;
-pub use content::{ContentError, load_from_disk, read_trust_folder};
+pub use content::{Adopted, ContentError, load_from_disk, read_trust_folder};
 pub use control::Control;
 pub use error::Error;
 pub use handle::{Accepted, ChannelTested, Handle, Rejection};

@@ -16,6 +16,7 @@ impl CatalogRunbooks {
         let context = LoadContext {
             now_us: 0,
             adopted: Default::default(),
+            first_live: Default::default(),
             home: String::new(),
             platform: Platform::Linux,
             credentials: Default::default(),

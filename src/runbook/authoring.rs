@@ -2,7 +2,6 @@
 //! `ssh-keygen -Y sign` when the key has a passphrase or lives in an agent or on a token.
 //! Not for judging the result: that is the catalog's work.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -32,6 +31,14 @@ pub enum AuthoringError {
     /// The file cannot be signed as it is.
     #[error("{0}")]
     Content(String),
+    /// A file is not any more what the approver was shown.
+    #[error(
+        "{path} was changed after it was shown; nothing was approved: look at it again, then approve again"
+    )]
+    Changed {
+        /// Which.
+        path: String,
+    },
     /// The key is not usable.
     #[error("the key {path}: {source}")]
     Key {
@@ -58,10 +65,14 @@ pub enum AuthoringError {
 
 /// Signs a file for a role; writes and returns `FILE.sig`.
 pub fn sign_file(path: &Path, key: &Path, role: Role) -> Result<PathBuf, AuthoringError> {
-    let bytes = read(path)?;
-    signed_text(&path.to_string_lossy(), &bytes)
+    sign_beside(path, &read(path)?, key, role)
+}
+
+/// The same for bytes that were read already, and looked at: they are what is signed, whatever the file holds by now.
+pub fn sign_beside(path: &Path, bytes: &[u8], key: &Path, role: Role) -> Result<PathBuf, AuthoringError> {
+    signed_text(&path.to_string_lossy(), bytes)
         .map_err(|problem| AuthoringError::Content(problem.to_string()))?;
-    let armored = sign_bytes(&bytes, key, role)?;
+    let armored = sign_bytes(bytes, key, role)?;
     let target = beside(path);
     write(&target, armored.as_bytes())?;
     Ok(target)
@@ -87,12 +98,12 @@ pub fn role_of(path: &str) -> Option<Role> {
 pub struct Approve<'a> {
     /// The content folder.
     pub folder: &'a Path,
-    /// The proposal.
-    pub proposal: &'a str,
-    /// The runbook's path in the folder, when there is one.
-    pub runbook: Option<&'a str>,
-    /// Paths of the other content files that belong to it.
-    pub resolves: &'a [&'a str],
+    /// The proposal, and the digest of the argument that was shown.
+    pub proposal: (&'a str, FileDigest),
+    /// The runbook's path in the folder, when there is one, and the digest of what was shown.
+    pub runbook: Option<(&'a str, FileDigest)>,
+    /// The other content files that belong to it: path, and the digest of what was shown.
+    pub resolves: &'a [(&'a str, FileDigest)],
     /// Who approves; the key must be this person's.
     pub principal: &'a str,
     /// Private key, or public key of one in an agent.
@@ -103,26 +114,23 @@ pub struct Approve<'a> {
     pub reason: &'a str,
 }
 
-/// Writes and signs `proposals/ID/approvals/PRINCIPAL.json`; returns its path. It replaces an approval by the same
-/// person: name everything that belongs to the proposal.
+/// Writes and signs `proposals/ID/approvals/PRINCIPAL.json`; returns its path. What it names are the digests that it
+/// was given: those of the bytes that the approver was shown. It replaces an approval by the same person: name
+/// everything that belongs to the proposal.
 pub fn approve(request: &Approve<'_>) -> Result<PathBuf, AuthoringError> {
     if !is_principal(request.principal) {
         let problem = format!("`{}` is not the name of a principal", request.principal);
         return Err(AuthoringError::Content(problem));
     }
-    let place = request.folder.join("proposals").join(request.proposal);
-    let digest = |path: &str| read(&request.folder.join(path)).map(|bytes| FileDigest::of(&bytes));
-    let mut resolves = BTreeMap::new();
-    for path in request.resolves {
-        resolves.insert((*path).to_owned(), digest(path)?);
-    }
-    let proposal = FileDigest::of(&read(&place.join("proposal.yaml"))?);
+    still_as_shown(request)?;
+    let (id, digest) = request.proposal;
+    let place = request.folder.join("proposals").join(id);
     let approval = Approval {
         v: V1,
         action: ApprovalAction::Approve,
-        proposal: ProposalRef { id: request.proposal.to_owned(), digest: proposal },
-        runbook: request.runbook.map(digest).transpose()?,
-        resolves,
+        proposal: ProposalRef { id: id.to_owned(), digest },
+        runbook: request.runbook.map(|(_, digest)| digest),
+        resolves: request.resolves.iter().map(|(path, digest)| ((*path).to_owned(), *digest)).collect(),
         adopt_before: rfc3339_seconds(request.adopt_before_us)?,
         nonce: nonce()?,
         reason: request.reason.to_owned(),
@@ -141,6 +149,19 @@ pub fn approve(request: &Approve<'_>) -> Result<PathBuf, AuthoringError> {
     write(&path, &bytes)?;
     write(&beside(&path), armored.as_bytes())?;
     Ok(path)
+}
+
+/// An approval of what is not there any more would help nobody, and who gave it should look at what came instead.
+fn still_as_shown(request: &Approve<'_>) -> Result<(), AuthoringError> {
+    let (id, digest) = request.proposal;
+    let argument = format!("proposals/{id}/proposal.yaml");
+    let files = request.resolves.iter().copied().chain(request.runbook);
+    for (path, shown) in files.chain([(argument.as_str(), digest)]) {
+        if FileDigest::of(&read(&request.folder.join(path))?) != shown {
+            return Err(AuthoringError::Changed { path: path.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// An armored signature of bytes, checked before it is returned.
@@ -302,11 +323,13 @@ mod tests {
         fs::create_dir_all(root.join("proposals/trust")).expect("mkdir");
         fs::copy(root.join("allowed_signers"), root.join("proposals/trust/allowed_signers")).expect("copy");
         fs::write(root.join("proposals/trust/policy.yaml"), "v: 1\nsolo: true\n").expect("write");
+        let shown = |path: &str| FileDigest::of(&fs::read(root.join(path)).expect("there"));
+        let service = ("runbooks/web/service.yaml", shown("runbooks/web/service.yaml"));
         let request = Approve {
             folder: root,
-            proposal: "web",
-            runbook: Some("runbooks/web/fix.yaml"),
-            resolves: &["runbooks/web/service.yaml"],
+            proposal: ("web", shown("proposals/web/proposal.yaml")),
+            runbook: Some(("runbooks/web/fix.yaml", shown("runbooks/web/fix.yaml"))),
+            resolves: &[service],
             principal: "ann@example.org",
             key: &key,
             adopt_before_us: NOW_US + 86_400_000_000,
@@ -325,6 +348,20 @@ mod tests {
             catalog.contents()
         );
         assert_eq!(catalog.services().count(), 1);
-        assert!(approve(&Approve { principal: "../x", ..request }).is_err());
+        assert!(approve(&Approve { principal: "../x", ..request.clone() }).is_err());
+        // Whatever is changed after it was shown is not approved, however well it is signed.
+        let before = fs::read(&written).expect("approval");
+        for path in ["runbooks/web/fix.yaml", "runbooks/web/service.yaml", "proposals/web/proposal.yaml"] {
+            let text = fs::read(root.join(path)).expect("there");
+            fs::write(root.join(path), [text.as_slice(), b"# more\n"].concat()).expect("write");
+            sign_file(&root.join(path), &key, role_of(path).expect("role")).expect("sign");
+            let refused = approve(&request);
+            assert!(
+                matches!(&refused, Err(AuthoringError::Changed { path: named }) if named == path),
+                "{refused:?}"
+            );
+            assert_eq!(fs::read(&written).expect("approval"), before);
+            fs::write(root.join(path), text).expect("write");
+        }
     }
 }

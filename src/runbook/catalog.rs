@@ -29,6 +29,9 @@ pub struct LoadContext {
     pub now_us: i64,
     /// Digests that a catalog in the journal already held as live, with the seq of the first such entry.
     pub adopted: BTreeMap<FileDigest, u64>,
+    /// `kind/id` that a catalog in the journal held as live, with the seq of the first such entry, whatever the bytes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub first_live: BTreeMap<String, u64>,
     /// Absolute path of the content folder: the value of `${home}`.
     pub home: String,
     /// Where this runs.
@@ -241,13 +244,20 @@ impl Catalog {
         self.context.adopted.get(digest).copied().unwrap_or(u64::MAX)
     }
 
-    /// Of two live runbooks with equal priority and overlapping literal matchers the first adopted stays (RM-5).
+    /// Since when its id has been live; an edit makes nobody younger.
+    fn seniority(&self, entry: &Entry) -> u64 {
+        let by_name = self.context.first_live.get(&entry.name()).copied().unwrap_or(u64::MAX);
+        by_name.min(self.age(&entry.digest))
+    }
+
+    /// Of two runbooks with equal priority and overlapping literal matchers the one that was live first stays (RM-5),
+    /// also while it is not live for a moment: who edits it must not hand its place to the other.
     fn refuse_overlaps(&mut self) {
         let mut groups: BTreeMap<(String, String, i32), Vec<(u64, String)>> = BTreeMap::new();
-        for entry in self.entries.values().filter(|e| e.standing == Standing::Live) {
+        for entry in self.entries.values().filter(|e| self.keeps_its_place(e)) {
             if let Some(runbook) = entry.runbook() {
                 let key = (runbook.matcher.subsystem.clone(), runbook.matcher.code.clone(), runbook.priority);
-                groups.entry(key).or_default().push((self.age(&entry.digest), entry.id.clone()));
+                groups.entry(key).or_default().push((self.seniority(entry), entry.id.clone()));
             }
         }
         let mut refused = Vec::new();
@@ -263,12 +273,29 @@ impl Catalog {
             }
         }
         for (id, keeper) in refused {
-            let mend = "give it another priority or a narrower `target`, then sign it and have it approved";
-            let problem =
-                format!("its matcher overlaps that of `{keeper}` with equal priority, which was there first");
-            if let Some(entry) = self.entries.get_mut(&(Kind::Runbook, id)) {
-                entry.demote(Standing::Refused, Wrong::new(problem, mend));
-            }
+            self.refuse_overlap(id, &keeper);
+        }
+    }
+
+    fn keeps_its_place(&self, entry: &Entry) -> bool {
+        entry.standing == Standing::Live || self.context.first_live.contains_key(&entry.name())
+    }
+
+    fn refuse_overlap(&mut self, id: String, keeper: &str) {
+        let live = self.verified(keeper).is_some();
+        let (since, or) = match live {
+            true => ("", String::new()),
+            false => (" and is not live now", format!("; or mend or remove `{keeper}`")),
+        };
+        let mend =
+            format!("give it another priority or a narrower `target`, then sign it and have it approved{or}");
+        let problem = format!(
+            "its matcher overlaps that of `{keeper}` with equal priority, which was there first{since}"
+        );
+        if let Some(entry) =
+            self.entries.get_mut(&(Kind::Runbook, id)).filter(|e| e.standing == Standing::Live)
+        {
+            entry.demote(Standing::Refused, Wrong::new(problem, mend));
         }
     }
 
@@ -339,6 +366,10 @@ impl Catalog {
     /// Digests of the live files: what the next load is told was adopted.
     pub fn live_digests(&self) -> BTreeSet<FileDigest> {
         self.entries().filter(|e| e.standing == Standing::Live).map(|e| e.digest).collect()
+    }
+    /// Names (`kind/id`) of the live files.
+    pub fn live_names(&self) -> impl Iterator<Item = String> + '_ {
+        self.entries().filter(|e| e.standing == Standing::Live).map(Entry::name)
     }
     /// `kind/id` → digest and standing, as `content.catalog_loaded` holds it.
     pub fn contents(&self) -> BTreeMap<String, ContentStanding> {

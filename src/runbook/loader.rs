@@ -48,6 +48,14 @@ pub fn read_folder(root: &Path) -> Result<ContentFolder, LoadError> {
     Ok(folder)
 }
 
+/// Reads any folder, whatever lies above it: regular files with their paths as seen from where `dir` was named.
+pub fn read_below(dir: &Path) -> Result<ContentFolder, LoadError> {
+    fs::read_dir(dir).map_err(|source| LoadError::Folder { path: dir.to_owned(), source })?;
+    let mut folder = ContentFolder::default();
+    walk(dir, dir, dir.to_string_lossy().trim_end_matches('/'), 0, &mut folder)?;
+    Ok(folder)
+}
+
 fn walk(
     root: &Path,
     dir: &Path,

@@ -19,6 +19,7 @@ pub mod planning;
 pub mod probe;
 pub mod problem;
 pub mod proposals;
+mod reach;
 pub mod revoked;
 pub mod schema;
 pub mod shipped;

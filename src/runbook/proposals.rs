@@ -88,12 +88,12 @@ pub struct Approved {
     pub adopt_before_us: i64,
 }
 
-/// What is wrong, and the command that mends it.
+/// What is wrong, and what mends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
     /// For people.
     pub problem: String,
-    /// A command to type.
+    /// A command to type, or what to do where no single command does it.
     pub mend: String,
 }
 

@@ -79,6 +79,7 @@ impl Folder {
         let context = LoadContext {
             now_us: NOW_US,
             adopted: BTreeMap::new(),
+            first_live: BTreeMap::new(),
             home: "/srv/home".into(),
             platform: Platform::Linux,
             credentials: Default::default(),
@@ -197,7 +198,7 @@ steps:
   - id: restore
     run: {argv: [/usr/bin/cp, --, "${attributes.good}", "${home}/data"], env: {WHAT: "${target}"}}
     timeout: 5s
-    undo: {run: {argv: [/usr/bin/rm, -f, "${home}/data"]}}
+    undo: {run: {argv: [/usr/bin/rm, -f, "${home}/data"], env: {WHAT: "${target}"}}}
   - id: restart
     service: {restart: "${target}"}
     timeout: 20s

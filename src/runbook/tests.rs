@@ -41,7 +41,7 @@ type Break = fn(&mut Folder);
 
 #[test]
 fn each_missing_or_wrong_proof_makes_it_observe_only() {
-    let cases: [(&str, Break); 17] = [
+    let cases: [(&str, Break); 21] = [
         ("not signed", |f| drop(f.files.remove("runbooks/web/fix.yaml.sig"))),
         ("changed after signing", |f| f.edit(FIX, "Restart it", "Restart it now")),
         ("namespace", |f| f.sign("ann", Role::Proposal, FIX)),
@@ -79,6 +79,19 @@ fn each_missing_or_wrong_proof_makes_it_observe_only() {
             f.sign("ann", Role::Proposal, "proposals/web/proposal.yaml");
             f.approve("bob", "web", "2026-07-01T00:00:00Z");
         }),
+        // A service that a step or an undo names is a target, also where the event's own target is argued for.
+        ("does not argue for the targets `db`", |f| only_web(f, "restart: \"${target}\"", "stop: db")),
+        ("does not argue for the targets `db`", |f| {
+            let stop = "timeout: 20s\n    undo: {service: {stop: db}}";
+            only_web(f, "timeout: 20s", stop);
+        }),
+        ("does not argue for the targets `db`", |f| {
+            let signal = "signal: {send: TERM, to: {service: db}}";
+            only_web(f, "service: {restart: \"${target}\"}", signal);
+        }),
+        ("does not argue for the targets `*`", |f| {
+            only_web(f, "restart: \"${target}\"", "restart: \"${attributes.peer}\"");
+        }),
         ("does not argue for the targets", |f| {
             f.edit("proposals/web/proposal.yaml", "['*']", "['web-?']");
             f.sign("ann", Role::Proposal, "proposals/web/proposal.yaml");
@@ -113,6 +126,29 @@ fn revoking_a_file_a_key_a_proposal_or_an_approval_ends_it() {
     folder.write("proposals/trust/revoked", "\nsha256:00\n");
     let error = Trust::load(&folder.content().trust_files()).expect_err("bad line");
     assert!(error.to_string().contains("proposals/trust/revoked:2:"), "{error}");
+}
+
+/// A proposal for `web` alone, and a runbook for it with another step.
+fn only_web(f: &mut Folder, from: &str, to: &str) {
+    f.edit(
+        "proposals/web/proposal.yaml",
+        "[run, service], targets: ['*']",
+        "[run, service, signal], targets: [web]",
+    );
+    f.edit(FIX, "PROCESS_DEAD}", "PROCESS_DEAD, target: web}");
+    f.edit(FIX, from, to);
+    f.sign("ann", Role::Proposal, "proposals/web/proposal.yaml");
+    f.sign_all();
+    f.approve("bob", "web", "2026-07-01T00:00:00Z");
+}
+
+#[test]
+fn a_step_within_the_targets_of_its_proposal_is_live() {
+    for within in ["restart: web", "stop: \"${target}\""] {
+        let mut folder = Folder::new();
+        only_web(&mut folder, "restart: \"${target}\"", within);
+        stands(&folder, "runbook/fix", Live, "");
+    }
 }
 
 #[test]
@@ -166,8 +202,9 @@ fn nobody_approves_their_own_work_but_under_the_solo_policy() {
     );
     stands(&folder, "service/web", Live, "");
     // Never what cannot be taken back, never the fleet.
+    let undo = RUNBOOK.lines().find(|line| line.contains("undo:")).expect("an undo");
     let cases = [
-        ("    undo: {run: {argv: [/usr/bin/rm, -f, \"${home}/data\"]}}", "    irreversible: it is", "undo"),
+        (undo, "    irreversible: it is", "undo"),
         ("blast_radius: process", "blast_radius: fleet", "fleet"),
     ];
     for (from, to, part) in cases {
@@ -230,6 +267,37 @@ fn of_two_overlapping_runbooks_the_first_adopted_stays() {
         stands(&folder, "runbook/abc", Live, "");
         stands(&folder, "runbook/fix", Live, "");
     }
+}
+
+#[test]
+fn an_edit_does_not_hand_a_runbooks_place_to_its_rival() {
+    let mut folder = Folder::new();
+    let again = |folder: &mut Folder| {
+        folder.sign_all();
+        folder.approve("bob", "web", "2026-07-01T00:00:00Z");
+    };
+    folder.write("runbooks/abc.yaml", &RUNBOOK.replace("id: fix", "id: abc"));
+    folder.context.first_live.insert("runbook/fix".into(), 3);
+    again(&mut folder);
+    stands(
+        &folder,
+        "runbook/abc",
+        Refused,
+        "overlaps that of `fix` with equal priority, which was there first",
+    );
+    folder.edit(FIX, "Restart it", "Restart it now");
+    stands(&folder, "runbook/fix", ObserveOnly, "");
+    stands(&folder, "runbook/abc", Refused, "and is not live now");
+    stands(&folder, "runbook/abc", Refused, "or mend or remove `fix`");
+    again(&mut folder);
+    stands(&folder, "runbook/fix", Live, "");
+    stands(&folder, "runbook/abc", Refused, "which was there first");
+    // Judged again from the manifest it is the same.
+    let catalog = folder.load();
+    let manifest = catalog.manifest_bytes().expect("manifest");
+    assert_eq!(Catalog::from_manifest(&manifest).expect("catalog").contents(), catalog.contents());
+    folder.files.remove(FIX);
+    stands(&folder, "runbook/abc", Live, "");
 }
 
 #[test]
@@ -331,6 +399,44 @@ fn the_trust_files_change_only_with_a_signature_of_the_version_in_force() {
         matches!(&refused, Err(TrustError::Unsigned { file, .. }) if file == "allowed_signers"),
         "{refused:?}"
     );
+}
+
+#[test]
+fn the_last_holder_of_trust_or_control_cannot_be_signed_away() {
+    const SIGNERS: &str = "proposals/trust/allowed_signers";
+    let before = Folder::new();
+    let line = |who: &str, roles: &[&str]| crate::base::signers::line(who, roles, &before.public(who));
+    let attempt = |text: &str, revoked: &str| {
+        let mut folder = Folder::new_with_keys_of(&before);
+        folder.write(SIGNERS, text);
+        folder.write("proposals/trust/revoked", revoked);
+        for path in [SIGNERS, "proposals/trust/revoked"] {
+            folder.sign("bob", Role::Trust, path);
+        }
+        before.trust().changed(&folder.content().trust_files(), NOW_US).map(|(_, signer)| signer)
+    };
+    let (trust, control) = ("trust@remediator", "control@remediator");
+    let refused = |role| Err(TrustError::NobodyHolds(role));
+    assert_eq!(attempt(&line("ann", &[trust, control]), ""), Ok("bob".to_owned()), "another may be the last");
+    assert_eq!(attempt(&line("bob", &[control]), ""), refused(Role::Trust));
+    assert_eq!(attempt(&line("bob", &[trust]), ""), refused(Role::Control));
+    let over = line("bob", &[trust, control]).replace(" namespaces", " valid-before=20260101Z,namespaces");
+    assert_eq!(attempt(&over, ""), refused(Role::Trust), "a key that is over");
+    let revoked = before.public("bob").fingerprint();
+    assert_eq!(attempt(&line("bob", &[trust, control]), &revoked), refused(Role::Trust), "a revoked key");
+    // A role that is none gives nothing, so it is named; other programs' namespaces are their own affair.
+    let all = [trust, control];
+    let misspelt = attempt(&line("bob", &[&all[..], &["aproval@remediator"]].concat()), "");
+    let told = misspelt.expect_err("no role").to_string();
+    assert!(
+        told.contains("allowed_signers:1") && told.contains("did you mean `approval@remediator`"),
+        "{told}"
+    );
+    let other = attempt(&line("bob", &[&all[..], &["owner@remediator"]].concat()), "");
+    assert!(other.expect_err("no role").to_string().contains("the roles are runbook@remediator"));
+    assert_eq!(attempt(&line("bob", &[&all[..], &["git", "file"]].concat()), ""), Ok("bob".to_owned()));
+    let told = TrustError::NobodyHolds(Role::Trust).to_string();
+    assert!(told.contains("namespaces=\"trust@remediator\""), "{told}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::base::time::rfc3339;
 use super::checks::signed_text;
 use super::content::TRUST_DIR;
 use super::model::V1;
-use super::problem::Source;
+use super::problem::{Source, likely};
 use super::revoked::Revoked;
 use super::yaml;
 
@@ -106,6 +106,13 @@ pub enum TrustError {
         /// Why its signature does not count.
         why: String,
     },
+    /// Nobody could change the trust files again, or give power back.
+    #[error(
+        "with these trust files nobody holds {role} any more, and nobody could ever mend that; let a line of \
+         {TRUST_DIR}allowed_signers keep it: namespaces=\"{role}\" with a key that is valid now and not revoked",
+        role = .0.namespace()
+    )]
+    NobodyHolds(Role),
 }
 
 /// A signature that counts: whose it is.
@@ -218,6 +225,32 @@ impl Trust {
         self.files.iter().map(|(name, bytes)| (name.clone(), FileDigest::of(bytes))).collect()
     }
 
+    /// Who holds a role with a key that counts at this time.
+    pub fn holders(&self, role: Role, now_us: i64) -> BTreeSet<String> {
+        let grants = self.signers.grants().iter();
+        let counted = grants.filter_map(|grant| self.principal_of(role, &grant.key, now_us).ok());
+        counted.filter(|signed| signed.untimely.is_none()).map(|signed| signed.principal).collect()
+    }
+
+    /// Whether a change to this trust may come into force: every role in it is one, and it is held on
+    /// ([`Self::must_be_held`]).
+    pub fn must_be_sound(&self, now_us: i64) -> Result<(), TrustError> {
+        for grant in self.signers.grants() {
+            if let Some(problem) = grant.namespaces.iter().find_map(|name| misspelt(name)) {
+                let at = format!("{TRUST_DIR}allowed_signers:{}: {problem}", grant.line);
+                return Err(TrustError::Unreadable(at));
+            }
+        }
+        self.must_be_held(now_us)
+    }
+
+    /// Whether a home can live with this trust: somebody may change it again, and somebody may give power back.
+    pub fn must_be_held(&self, now_us: i64) -> Result<(), TrustError> {
+        let missing =
+            [Role::Trust, Role::Control].into_iter().find(|role| self.holders(*role, now_us).is_empty());
+        missing.map_or(Ok(()), |role| Err(TrustError::NobodyHolds(role)))
+    }
+
     /// Whose signature of `message` this is, if it counts for `role`.
     pub fn verify(
         &self,
@@ -256,7 +289,8 @@ impl Trust {
     }
 
     /// The trust after a change of the files, if every changed one carries a signature (`NAME.sig`) of somebody
-    /// who holds `trust@remediator` in this version. Also says who signed.
+    /// who holds `trust@remediator` in this version, and somebody still holds that role and `control@remediator`
+    /// afterwards. Also says who signed.
     pub fn changed(
         &self,
         files: &BTreeMap<String, Vec<u8>>,
@@ -281,6 +315,27 @@ impl Trust {
         }
         let mut next = Self::load(files)?.with_shipped(self.shipped.as_ref().clone());
         next.samples = self.samples;
+        next.must_be_sound(now_us)?;
         Ok((next, signers.into_iter().collect::<Vec<_>>().join(", ")))
+    }
+}
+
+/// What is wrong with a namespace that means a role of remediator and is none. Others are other programs'.
+fn misspelt(name: &str) -> Option<String> {
+    let roles = Role::ALL.map(Role::namespace);
+    if roles.contains(&name) {
+        return None;
+    }
+    let near = match name.strip_suffix("@remediator") {
+        Some(word) => likely(word, roles.map(|role| role.trim_end_matches("@remediator")))
+            .map(|near| format!("{near}@remediator")),
+        None => likely(name, roles).map(str::to_owned),
+    };
+    match near {
+        Some(near) => Some(format!("`{name}` is no role; did you mean `{near}`?")),
+        None if name.ends_with("@remediator") => {
+            Some(format!("`{name}` is no role; the roles are {}", roles.join(", ")))
+        }
+        None => None,
     }
 }

@@ -11,6 +11,7 @@ use super::content::ContentFolder;
 use super::glob;
 use super::model::{BlastRadius, Content, Proposal};
 use super::proposals::{Approved, Proposed, SHIPPED, Wrong};
+use super::reach::{self, Reach};
 use super::trust::{Role, Signed, Trust};
 
 /// A signed and approved content file.
@@ -228,10 +229,13 @@ impl Court<'_> {
         }
         if !self.trust.policy().solo {
             let problem = format!("`{approver}` wrote and approved it; somebody else has to approve");
-            return Err(Wrong::new(problem, again));
+            return Err(Wrong::new(problem, by_another(&again)));
         }
         match solo_forbids(content) {
-            Some(why) => Err(Wrong::new(format!("`{approver}` wrote and approved it, and {why}"), again)),
+            Some((why, otherwise)) => {
+                let problem = format!("`{approver}` wrote and approved it, and {why}");
+                Err(Wrong::new(problem, format!("{}, or {otherwise}", by_another(&again))))
+            }
             None => Ok(format!("{approver} (self-approved)")),
         }
     }
@@ -244,15 +248,21 @@ fn timely(signed: Signed, adoption: Adoption, mend: &str) -> Result<String, Wron
     }
 }
 
-/// Why the solo policy does not reach as far as this.
-fn solo_forbids(content: &Content) -> Option<&'static str> {
+/// The same person approving once more would change nothing.
+fn by_another(again: &str) -> String {
+    format!("have somebody else approve it, with their own key: {again}")
+}
+
+/// Why the solo policy does not reach as far as this, and what would make it.
+fn solo_forbids(content: &Content) -> Option<(&'static str, &'static str)> {
     match content {
         Content::Runbook(runbook) if runbook.blast_radius == BlastRadius::Fleet => {
-            Some("the solo policy never covers the radius fleet")
+            Some(("the solo policy never covers the radius fleet", "narrow its `blast_radius`"))
         }
-        Content::Runbook(runbook) if !runbook.is_reversible() => {
-            Some("the solo policy covers only steps that are idempotent or have an undo")
-        }
+        Content::Runbook(runbook) if !runbook.is_reversible() => Some((
+            "the solo policy covers only steps that are idempotent or have an undo",
+            "give every step an `undo`, or `idempotent: true` where that is so",
+        )),
         _ => None,
     }
 }
@@ -272,14 +282,22 @@ fn within(proposal: &Proposal, content: &Content) -> Result<(), String> {
         }
     }
     let matched = runbook.matcher.target.as_deref().unwrap_or("*");
-    let listed = runbook.steps.iter().filter_map(|step| step.targets.as_ref()).flat_map(|t| &t.list);
+    let steps = || runbook.steps.iter();
+    let listed = steps().filter_map(|step| step.targets.as_ref()).flat_map(|t| &t.list);
+    let undos = steps().filter_map(|step| step.undo.as_ref()?.action());
+    let services =
+        steps().filter_map(|step| step.action()).chain(undos).filter_map(|action| match reach::of(action) {
+            Reach::Service(service) => Some(service),
+            // `${target}` and `${each}` are among the others; what is unnamed is bound by the blast radius (lint).
+            Reach::Target | Reach::Nothing | Reach::Unnamed => None,
+        });
     // What an event will say cannot be told here: it may be anything.
-    let listed = listed.map(|text| match text.as_str() {
-        "${target}" => matched,
+    let named = listed.map(String::as_str).chain(services).map(|text| match text {
+        "${target}" | "${each}" => matched,
         text if text.contains("${") => "*",
         text => text,
     });
-    for target in std::iter::once(matched).chain(listed) {
+    for target in std::iter::once(matched).chain(named) {
         if !may.targets.iter().any(|allowed| lies_within(target, allowed)) {
             return Err(format!("its proposal does not argue for the targets `{target}`"));
         }

@@ -39,7 +39,7 @@ id: bench-date
 title: Say the time
 proposal: bench
 matcher: {{subsystem: bench, code: {CODE}}}
-blast_radius: process
+blast_radius: machine
 limits: {{attempts: 1000, window: 1h, cooldown: 0s, runtime: 60s}}
 locks: ["bench/${{target}}"]
 steps:

@@ -92,7 +92,7 @@ pub fn bytes_below(folder: &Path) -> u64 {
 pub fn proposal(id: &str) -> (String, String) {
     let text = format!(
         "v: 1\nid: {id}\ntitle: Benchmarks\nfailure_class: A benchmark says so\nevidence: [it is there to be measured]\n\
-         may: {{steps: [run, service], targets: ['*'], blast_radius: process}}\nrisks: [none]\nundo: Delete the folder.\n"
+         may: {{steps: [run, service], targets: ['*'], blast_radius: machine}}\nrisks: [none]\nundo: Delete the folder.\n"
     );
     (format!("proposals/{id}/proposal.yaml"), text)
 }

@@ -57,7 +57,7 @@ fn catalog(matcher: impl Fn(usize) -> (String, String)) -> Catalog {
         let (code, when) = matcher(n);
         let text = format!(
             "v: 1\nkind: runbook\nid: bench-{n}\ntitle: A runbook\nproposal: bench\n\
-             matcher: {{subsystem: web, code: {code}, target: 'web-*'{when}}}\npriority: {n}\nblast_radius: process\n\
+             matcher: {{subsystem: web, code: {code}, target: 'web-*'{when}}}\npriority: {n}\nblast_radius: machine\n\
              limits: {{attempts: 3, window: 1h, cooldown: 0s, runtime: 30s}}\n\
              steps: [{{id: do, run: {{argv: [/bin/true]}}, timeout: 5s, idempotent: true}}]\n\
              verification: {{probe: {{http: {{url: 'http://127.0.0.1:1/'}}}}}}\n"
@@ -67,6 +67,7 @@ fn catalog(matcher: impl Fn(usize) -> (String, String)) -> Catalog {
     let context = LoadContext {
         now_us: 0,
         adopted: Default::default(),
+        first_live: Default::default(),
         home: "/srv/home".into(),
         platform: Platform::Linux,
         credentials: Default::default(),

@@ -9,13 +9,13 @@ use crate::sandbox::{Ran, Sandbox, eventually};
 
 const DEAD: &str = "runbooks/demo-web/dead.yaml";
 const PROPOSAL: &str = "v: 1\nid: mark\ntitle: Leaves a mark\nfailure_class: Somebody asks for one\n\
-may: {steps: [run], targets: ['*'], blast_radius: process}\nrisks: [none]\nundo: Delete it.\n";
+may: {steps: [run], targets: ['*'], blast_radius: machine}\nrisks: [none]\nundo: Delete it.\n";
 
 /// A runbook for `mark/CODE` that runs one program and is done when `/health` of nobody answers: never.
 fn runbook(id: &str, code: &str, argv: &str) -> String {
     format!(
         "v: 1\nkind: runbook\nid: {id}\ntitle: Mark\nproposal: mark\nmatcher: {{subsystem: mark, code: {code}}}\n\
-         blast_radius: process\nlimits: {{attempts: 9, window: 1h, cooldown: 0s, runtime: 30s}}\nsteps:\n  - id: go\n    \
+         blast_radius: machine\nlimits: {{attempts: 9, window: 1h, cooldown: 0s, runtime: 30s}}\nsteps:\n  - id: go\n    \
          run: {{argv: {argv}}}\n    timeout: 5s\n    idempotent: true\nverification: {{probe: {{process: {{name: \
          no-such-process}}}}, settle: 0s, successes: 1, every: 50ms, within: 100ms, watch: 0s}}\n"
     )

@@ -144,6 +144,111 @@ fn who_approves_is_told_what_the_approval_makes_of_each_file() {
 }
 
 #[test]
+fn what_was_changed_while_the_question_stood_is_not_approved() {
+    use std::io::{Read as _, Write as _};
+    let sandbox = Sandbox::with_home();
+    edit(&sandbox, "settle: 50ms", "settle: 60ms");
+    sandbox.run(&["runbook", "sign", DEAD]).ends(0);
+    let approval = sandbox.home().join("proposals/demo-web/approvals/ada.json");
+    let before = std::fs::read(&approval).expect("an approval");
+    // A terminal: `script` gives the command one, and ends as it ends.
+    let mut terminal = sandbox.command("script");
+    terminal.args(["-qec", "remediator runbook approve demo-web", "/dev/null"]);
+    terminal.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut asked = terminal.spawn().expect("script starts");
+    let (mut said, mut byte) = (Vec::new(), [0]);
+    let stdout = asked.stdout.as_mut().expect("piped");
+    while !said.ends_with(b"[y/N]") && stdout.read(&mut byte).expect("readable") > 0 {
+        said.extend(byte);
+    }
+    edit(&sandbox, "settle: 60ms", "settle: 70ms");
+    sandbox.run(&["runbook", "sign", DEAD]).ends(0);
+    asked.stdin.as_mut().expect("piped").write_all(b"y\n").expect("written");
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).expect("text");
+    assert_eq!(asked.wait().expect("ends").code(), Some(1), "{rest}");
+    assert!(rest.contains("runbooks/demo-web/dead.yaml was changed after it was shown"), "{rest}");
+    assert_eq!(std::fs::read(&approval).expect("an approval"), before);
+    assert_eq!(standing(&sandbox, "runbook/demo-web-dead").0, "observe_only");
+}
+
+#[test]
+fn an_approval_that_makes_nothing_live_is_no_success_and_says_who_has_to_approve() {
+    let sandbox = Sandbox::with_home();
+    let folder = sandbox.home().join("proposals/once");
+    std::fs::create_dir_all(&folder).expect("made");
+    let proposal = "v: 1\nid: once\ntitle: Say it\nfailure_class: None.\nmay: {steps: [run], targets: ['*'], \
+                    blast_radius: machine}\nrisks: [none]\nundo: Delete it.\n";
+    std::fs::write(folder.join("proposal.yaml"), proposal).expect("written");
+    let runbook = "v: 1\nkind: runbook\nid: once\ntitle: Say it once\nproposal: once\nmatcher: {subsystem: once, code: \
+                   ONCE}\nblast_radius: machine\nlimits: {attempts: 3}\nsteps:\n  - {id: say, timeout: 5s, irreversible: \
+                   what is said is said, run: {argv: [/bin/true]}}\nverification: {probe: {process: {name: x}}}\n";
+    std::fs::write(sandbox.home().join("runbooks/once.yaml"), runbook).expect("written");
+    // Names as the commands print them, from a folder that is not the home.
+    sandbox.run(&["runbook", "lint", "runbooks/once.yaml"]).ends(0);
+    sandbox.run(&["runbook", "sign", "proposals/once/proposal.yaml", "runbooks/once.yaml"]).ends(0);
+    let alone = sandbox.run(&["runbook", "approve", "runbooks/once.yaml", "--yes"]).ends(1).stdout;
+    assert!(alone.contains("mend: have somebody else approve it"), "{alone}");
+    assert!(alone.contains("or give every step an `undo`"), "{alone}");
+    let report = sandbox.run(&["runbook", "approve", "once", "--yes", "--output", "json"]).ends(1).json();
+    assert_eq!(report["standing"][0]["standing"], "observe_only");
+    // And what it says helps.
+    bob_joins(&sandbox);
+    sandbox.run(&["runbook", "sign", "proposals/trust/allowed_signers"]).ends(0);
+    sandbox.run(&["runbook", "approve", "once", "--yes", "--key", "bob"]).ends(0);
+    assert_eq!(standing(&sandbox, "runbook/once").0, "live");
+}
+
+#[test]
+fn any_folder_is_linted_by_what_is_in_it() {
+    let sandbox = Sandbox::with_home();
+    let found = |folder: &str, code| {
+        let report = sandbox.run(&["runbook", "lint", folder, "--output", "json"]).ends(code).json();
+        (report["files"].as_u64().unwrap_or_default(), report["problems"].as_array().map_or(0, Vec::len))
+    };
+    let (all, none) = found("home/runbooks", 0);
+    assert!(all > 8 && none == 0, "{all} {none}");
+    let (few, none) = found("home/runbooks/demo-web", 0);
+    assert!(few > 2 && few < all && none == 0, "{few} {none}");
+    assert_eq!(found("home/proposals/demo-web", 0), (1, 0));
+    assert_eq!(found("home/proposals/trust", 0).1, 0);
+    assert_eq!(found("runbooks/demo-web", 0), (few, 0), "as the home names it");
+    edit(&sandbox, "blast_radius: process", "blast_radios: process");
+    assert_eq!(found("home/runbooks/demo-web", 1), (few, 1));
+    std::fs::create_dir(sandbox.path().join("empty")).expect("made");
+    let empty = sandbox.run(&["runbook", "lint", "empty"]).ends(2);
+    assert!(empty.stderr.contains("nothing to lint in empty"), "{}", empty.stderr);
+    // Sentinels are looked for in a folder too; others in it are not their affair.
+    let eyes = sandbox.run(&["sentinel", "lint", "home/runbooks", "--output", "json"]).ends(0).json();
+    assert!(eyes["files"].as_u64() > Some(0), "{eyes}");
+    sandbox.run(&["sentinel", "lint", "empty"]).ends(2);
+}
+
+#[test]
+fn an_edited_runbook_keeps_its_place_and_lint_names_the_rival() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    sandbox.stop("-TERM");
+    let dead = std::fs::read_to_string(sandbox.path().join(DEAD)).expect("there");
+    let rival = sandbox.home().join("runbooks/demo-web/aaa.yaml");
+    std::fs::write(rival, dead.replace("id: demo-web-dead", "id: aaa")).expect("written");
+    let again = || {
+        sandbox.run(&["runbook", "sign", DEAD, "runbooks/demo-web/aaa.yaml"]).ends(0);
+        sandbox.run(&["runbook", "approve", "demo-web", "--yes"]).ends(0);
+    };
+    again();
+    assert_eq!(standing(&sandbox, "runbook/aaa").0, "refused");
+    edit(&sandbox, "settle: 50ms", "settle: 60ms");
+    assert_eq!(standing(&sandbox, "runbook/aaa").0, "refused", "also while the other is not live");
+    again();
+    assert_eq!(standing(&sandbox, "runbook/demo-web-dead").0, "live");
+    assert_eq!(standing(&sandbox, "runbook/aaa").0, "refused");
+    let lint = sandbox.run(&["runbook", "lint", "--output", "json"]).ends(1).json();
+    let files: Vec<_> = lint["problems"].as_array().expect("problems").iter().map(|p| &p["file"]).collect();
+    assert_eq!(files, ["runbooks/demo-web/aaa.yaml"]);
+}
+
+#[test]
 fn a_reviewer_sees_every_look_and_who_signed_what_is_not_approved_yet() {
     let sandbox = Sandbox::with_home();
     edit(&sandbox, "settle: 50ms", "settle: 60ms");
@@ -164,4 +269,57 @@ fn a_problem_in_a_proposal_is_shown_at_its_line() {
     let lint = sandbox.run(&["runbook", "lint", "--output", "json"]).ends(1).json();
     let problem = lint["problems"].as_array().expect("problems").iter().find(|p| p["line"] == 3);
     assert!(problem.is_some_and(|p| p["file"] == "proposals/demo-web/proposal.yaml"), "{lint}");
+}
+
+#[test]
+fn trust_files_that_make_no_sense_or_leave_nobody_are_not_signed() {
+    let sandbox = Sandbox::with_home();
+    let place = |name: &str| sandbox.home().join("proposals/trust").join(name);
+    let text = |name: &str| std::fs::read_to_string(place(name)).expect("there");
+    let (signers, policy, revoked) = (text("allowed_signers"), text("policy.yaml"), text("revoked"));
+    let without = |role: &str| signers.replace(&format!(",{role}"), "").replace(&format!("{role},"), "");
+    let more = |line: &str| format!("{signers}{line}\n");
+    let cases = [
+        ("allowed_signers", without("trust@remediator"), "nobody holds trust@remediator"),
+        ("allowed_signers", without("control@remediator"), "nobody holds control@remediator"),
+        ("allowed_signers", "# nobody\n".to_owned(), "nobody holds trust@remediator"),
+        ("allowed_signers", more("bob namespaces=\"git\" ssh-ed25519 AAAA"), "allowed_signers:"),
+        ("allowed_signers", signers.replace("approval@", "aproval@"), "did you mean `approval@remediator`?"),
+        ("policy.yaml", policy.replace("solo:", "sollo:"), "did you mean `solo`?"),
+        ("revoked", format!("{revoked}nonsense\n"), "write sha256:DIGEST"),
+    ];
+    for (name, wrong, problem) in cases {
+        let before = text(name);
+        std::fs::write(place(name), wrong).expect("written");
+        let file = format!("home/proposals/trust/{name}");
+        let refused = sandbox.run(&["runbook", "sign", &file]).ends(1);
+        assert!(
+            refused.stderr.contains("not signed") && refused.stderr.contains(problem),
+            "{}",
+            refused.stderr
+        );
+        assert!(!place(&format!("{name}.sig")).exists(), "{problem}");
+        std::fs::write(place(name), before).expect("written");
+    }
+    // What a change gives and takes is told to whoever signs it.
+    bob_joins(&sandbox);
+    let signed = sandbox.run(&["runbook", "sign", "home/proposals/trust/allowed_signers"]).ends(0);
+    assert!(
+        signed.stderr.contains("gives:") && signed.stderr.contains("bob approval@remediator"),
+        "{}",
+        signed.stderr
+    );
+}
+
+#[test]
+fn the_doctor_says_when_nobody_could_change_the_trust_files() {
+    let sandbox = Sandbox::with_home();
+    let told = |sandbox: &Sandbox| sandbox.run(&["doctor"]).stdout;
+    assert!(!told(&sandbox).contains("nobody holds"), "{}", told(&sandbox));
+    let path = sandbox.home().join("proposals/trust/allowed_signers");
+    let text = std::fs::read_to_string(&path).expect("there");
+    std::fs::write(&path, text.replace(",trust@remediator", "").replace("trust@remediator,", ""))
+        .expect("written");
+    let found = sandbox.run(&["doctor"]).ends(1).stdout;
+    assert!(found.contains("nobody holds trust@remediator"), "{found}");
 }

@@ -23,7 +23,7 @@ title: Steps that can be counted
 proposal: fault-steps
 matcher: {subsystem: fault, code: STEPS_NEEDED}
 priority: 10
-blast_radius: process
+blast_radius: machine
 limits: {attempts: 3, window: 1h, cooldown: 0s, runtime: 30s}
 locks: ["fault/${target}"]
 preconditions:
@@ -77,7 +77,7 @@ evidence:
 may:
   steps: [run]
   targets: ["*"]
-  blast_radius: process
+  blast_radius: machine
 risks:
   - None outside of the home.
 undo: Delete the home.

@@ -248,6 +248,42 @@ pub const GUARDS: &[Guard] = &[
         &["--lib", "action::permit::tests::each_check_refuses_on_its_own"],
     ),
     guard(
+        "approval",
+        "what is approved is what was shown",
+        (
+            "src/runbook/authoring.rs",
+            "if FileDigest::of(&read(&request.folder.join(path))?) != shown {",
+            "if FileDigest::of(&read(&request.folder.join(path))?) != shown && path.is_empty() {",
+        ),
+        &["--lib", "runbook::authoring::tests::an_approval_that_we_write_is_one_that_counts"],
+    ),
+    guard(
+        "approval",
+        "a service that a step names is among the targets argued for",
+        (
+            "src/runbook/verified.rs",
+            "Reach::Service(service) => Some(service),",
+            "Reach::Service(service) => Some(service).filter(|s| s.is_empty()),",
+        ),
+        &["--lib", "runbook::tests::each_missing_or_wrong_proof_makes_it_observe_only"],
+    ),
+    guard(
+        "approval",
+        "what names no target is not of the radius process",
+        (
+            "src/runbook/checks/reach.rs",
+            "if reach::of(action) == Reach::Unnamed {",
+            "if reach::of(action) == Reach::Unnamed && path.is_empty() {",
+        ),
+        &["--lib", "runbook::checks::tests::what_names_no_target_needs_a_wider_blast_radius"],
+    ),
+    guard(
+        "signature",
+        "the last holder of trust is not signed away",
+        ("src/runbook/trust.rs", "        next.must_be_sound(now_us)?;\n", ""),
+        &["--lib", "runbook::tests::the_last_holder_of_trust_or_control_cannot_be_signed_away"],
+    ),
+    guard(
         "lock token",
         "a late holder is refused by its token",
         ("src/action/permit.rs", "if said.token != lock.token() {", "if said.token == u64::MAX {"),

@@ -44,19 +44,21 @@ fn people(patient: &Patient, sheet: &mut Sheet) {
             return sheet.finding(format!("the trust files cannot be read: {error}"), fix);
         }
     };
-    let control = Role::Control.namespace();
-    let holders: Vec<_> = trust
-        .signers()
-        .grants()
-        .iter()
-        .filter(|g| g.namespaces.iter().any(|n| n == control))
-        .map(|g| g.principal.clone())
-        .collect();
-    match holders.is_empty() {
-        true => sheet.finding(
-            format!("nobody holds {control}: a pause could never be ended"),
-            "give somebody that role in proposals/trust/allowed_signers",
-        ),
-        false => sheet.ok(format!("power is given back by {}", holders.join(", "))),
+    let now_us = crate::cli::out::now_us();
+    for (role, lost, does) in [
+        (Role::Control, "a pause could never be ended", "power is given back by"),
+        (Role::Trust, "the trust files could never be changed again", "the trust files are changed by"),
+    ] {
+        let holders: Vec<String> = trust.holders(role, now_us).into_iter().collect();
+        let name = role.namespace();
+        match holders.is_empty() {
+            true => sheet.finding(
+                format!("nobody holds {name} with a key that counts now: {lost}"),
+                format!(
+                    "give somebody {name} in proposals/trust/allowed_signers, signed by whoever held trust@"
+                ),
+            ),
+            false => sheet.ok(format!("{does} {}", holders.join(", "))),
+        }
     }
 }

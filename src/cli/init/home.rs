@@ -44,7 +44,7 @@ pub struct Shown {
     /// Its title.
     pub title: String,
     /// Its digest.
-    pub digest: String,
+    pub digest: FileDigest,
     /// What it may affect; empty for services and sentinels.
     pub radius: String,
     /// The proposal that argues for it.
@@ -92,7 +92,7 @@ pub fn make(
     write_content(root, wish, &content)?;
     let shown = to_approve(&content)?;
     if ask(&shown)? == Answer::Approved {
-        approve_all(root, wish, &shown)?;
+        approve_all(root, wish, &content, &shown)?;
     }
     let (node, token) = write_state(root, wish)?;
     files::sync_folder(root)?;
@@ -175,7 +175,7 @@ fn to_approve(content: &BTreeMap<String, Vec<u8>>) -> anyhow::Result<Vec<Shown>>
         shown.push(Shown {
             id: format!("{}/{}", content.kind().word(), content.id()),
             title: content.title().to_owned(),
-            digest: FileDigest::of(bytes).to_string(),
+            digest: FileDigest::of(bytes),
             radius,
             proposal: content.proposal().to_owned(),
             path: path.clone(),
@@ -185,17 +185,24 @@ fn to_approve(content: &BTreeMap<String, Vec<u8>>) -> anyhow::Result<Vec<Shown>>
 }
 
 /// One approval per proposal, of all its files.
-fn approve_all(root: &Path, wish: &Wish<'_>, shown: &[Shown]) -> anyhow::Result<()> {
-    let mut proposals: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+fn approve_all(
+    root: &Path,
+    wish: &Wish<'_>,
+    content: &BTreeMap<String, Vec<u8>>,
+    shown: &[Shown],
+) -> anyhow::Result<()> {
+    let mut proposals: BTreeMap<&str, Vec<(&str, FileDigest)>> = BTreeMap::new();
     for file in shown {
-        proposals.entry(&file.proposal).or_default().push(&file.path);
+        proposals.entry(&file.proposal).or_default().push((&file.path, file.digest));
     }
-    for (proposal, paths) in proposals {
+    for (proposal, files) in proposals {
+        let path = format!("proposals/{proposal}/proposal.yaml");
+        let argument = content.get(&path).with_context(|| format!("{path} is not there"))?;
         let request = Approve {
             folder: root,
-            proposal,
+            proposal: (proposal, FileDigest::of(argument)),
             runbook: None,
-            resolves: &paths,
+            resolves: &files,
             principal: &wish.principal,
             key: &wish.key,
             adopt_before_us: SystemClock.now().time_us.saturating_add(ADOPT_WITHIN_US),

@@ -174,7 +174,7 @@ title: Restore the sample service's data file from the last good copy
 proposal: demo-web
 matcher: {subsystem: service, code: DATA_CORRUPTED, target: demo-web}
 priority: 1000
-blast_radius: process
+blast_radius: machine
 limits: {attempts: 5, window: 1h, cooldown: 0s, runtime: 60s}
 locks: ["service/${target}"]
 preconditions:
@@ -226,7 +226,7 @@ evidence:
 may:
   steps: [run, service]
   targets: [demo-web]
-  blast_radius: process
+  blast_radius: machine
 risks:
   - Requests in flight are lost when the service is restarted.
   - What was written to the data file after the last good copy is lost; the damaged file is kept beside it.

@@ -7,20 +7,22 @@ use serde::Serialize;
 
 use super::recorded::Recorded;
 use super::{folder, sign, view};
+use crate::base::digest::FileDigest;
 use crate::base::time::Span;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
+use crate::event::content::Standing;
 use crate::runbook::authoring::{self, Approve};
 use crate::runbook::{Catalog, Entry, Kind, Role};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 approved, 1 not approved, 2 wrong use, 3 waiting for your yes, 4 your key has no \
+    after_help = "Exit codes: 0 approved, 1 not approved or none of it is live, 2 wrong use, 3 waiting for your yes, 4 your key has no \
 such role.\n\nExample:\n  remediator runbook approve process-dead --reason 'tried on staging' --yes"
 )]
 pub struct Args {
-    /// The proposal: the name of its folder under proposals/. A runbook's id does as well.
+    /// The proposal: the name of its folder under proposals/. A runbook's id, or the path of one of its files, does as well.
     proposal: String,
     /// Why, for those who read it later.
     #[arg(long, default_value = "read and approved")]
@@ -55,7 +57,8 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let root = folder::root(global)?;
     let recorded = Recorded::of(global, &root);
     let catalog = folder::catalog(&root, folder::read(&root)?, &recorded);
-    let proposal = proposal_of(&catalog, &args.proposal)?;
+    let path = folder::name_in(&root, &folder::locate(global, Path::new(&args.proposal)));
+    let proposal = proposal_of(&catalog, &args.proposal, path.as_deref())?;
     let entries: Vec<&Entry> =
         catalog.entries().filter(|e| e.content().is_some_and(|c| c.proposal() == proposal)).collect();
     if entries.is_empty() {
@@ -77,11 +80,13 @@ pub fn run(args: Args, global: &Global) -> Outcome {
             entry.digest
         );
     }
+    let argument = argument(&catalog, &proposal)?;
+    anstream::eprintln!("  {:<30} {argument}", format!("proposal/{proposal}"));
     left_out(&catalog);
     if !args.yes && !confirmed(&proposal, &principal)? {
         return Ok(Exit::Findings);
     }
-    let approval = approve_files(&root, &proposal, &principal, &key, &entries, &args)?;
+    let approval = approve_files(&root, (&proposal, argument), &principal, &key, &entries, &args)?;
     let files: Vec<String> = entries.iter().map(|e| e.path.clone()).collect();
     let judged = folder::catalog(&root, folder::read(&root)?, &recorded);
     let standing: Vec<view::Line> =
@@ -93,7 +98,11 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         out::say(format!("{proposal} approved by {principal}: {}", approval.display()))?;
         standing.iter().try_for_each(what_it_makes)?;
     }
-    Ok(Exit::Ok)
+    // An approval that brings nothing about is not what anybody meant: a script must not take it for one.
+    let live = judged
+        .entries()
+        .any(|e| e.standing == Standing::Live && entries.iter().any(|was| was.path == e.path));
+    Ok(if live { Exit::Ok } else { Exit::Findings })
 }
 
 /// Files that cannot be read belong to no proposal: whoever approves should know that they are not in it.
@@ -115,12 +124,27 @@ fn what_it_makes(line: &view::Line) -> Result<(), Failure> {
     Ok(())
 }
 
-fn proposal_of(catalog: &Catalog, name: &str) -> Result<String, Failure> {
+/// The digest of the argument as it was read with everything else.
+fn argument(catalog: &Catalog, proposal: &str) -> Result<FileDigest, Failure> {
+    let path = format!("proposals/{proposal}/proposal.yaml");
+    catalog.folder().get(&path).map(FileDigest::of).ok_or_else(|| {
+        Failure::new(Exit::Findings, format!("there is no proposal `{proposal}`"))
+            .hint(format!("write {path}, and sign it"))
+    })
+}
+
+fn proposal_of(catalog: &Catalog, name: &str, path: Option<&str>) -> Result<String, Failure> {
     if catalog.proposals().contains_key(name) {
         return Ok(name.to_owned());
     }
     if let Some(content) = catalog.get(Kind::Runbook, name).and_then(Entry::content) {
         return Ok(content.proposal().to_owned());
+    }
+    let argued = catalog.proposals().iter().find(|(_, proposed)| path == Some(proposed.path.as_str()));
+    let there = catalog.entries().find(|entry| path == Some(entry.path.as_str()));
+    let there = there.and_then(Entry::content).map(|content| content.proposal());
+    if let Some(id) = argued.map(|(id, _)| id.as_str()).or(there) {
+        return Ok(id.to_owned());
     }
     let known: Vec<&str> = catalog.proposals().keys().map(String::as_str).collect();
     let what = format!("there is no proposal `{}`", out::line(name));
@@ -143,21 +167,19 @@ fn confirmed(proposal: &str, principal: &str) -> Result<bool, Failure> {
 
 fn approve_files(
     root: &Path,
-    proposal: &str,
+    proposal: (&str, FileDigest),
     principal: &str,
     key: &Path,
     entries: &[&Entry],
     args: &Args,
 ) -> Result<PathBuf, Failure> {
-    let runbooks: Vec<&str> =
-        entries.iter().filter(|e| e.kind == Kind::Runbook).map(|e| e.path.as_str()).collect();
+    // The digests are those of the bytes that were shown, whatever lies on disk by now.
+    let files = || entries.iter().map(|e| (e.path.as_str(), e.digest));
+    let mut runbooks =
+        entries.iter().filter(|e| e.kind == Kind::Runbook).map(|e| (e.path.as_str(), e.digest));
     // One runbook is the approval's subject; of several each is named beside its services and sentinels.
-    let subject = match runbooks.as_slice() {
-        [one] => Some(*one),
-        _ => None,
-    };
-    let resolves: Vec<&str> =
-        entries.iter().map(|e| e.path.as_str()).filter(|path| Some(*path) != subject).collect();
+    let subject = runbooks.next().filter(|_| runbooks.next().is_none());
+    let resolves: Vec<(&str, FileDigest)> = files().filter(|file| Some(*file) != subject).collect();
     let span_us = i64::try_from(args.adopt_before.ms()).unwrap_or(i64::MAX).saturating_mul(1000);
     let request = Approve {
         folder: root,
@@ -170,5 +192,5 @@ fn approve_files(
         reason: &args.reason,
     };
     authoring::approve(&request)
-        .map_err(|e| Failure::new(Exit::Findings, format!("cannot approve `{proposal}`")).because(e))
+        .map_err(|e| Failure::new(Exit::Findings, format!("cannot approve `{}`", proposal.0)).because(e))
 }

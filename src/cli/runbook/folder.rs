@@ -31,6 +31,7 @@ pub fn catalog(root: &Path, folder: ContentFolder, recorded: &Recorded) -> Catal
     let context = LoadContext {
         now_us: out::now_us(),
         adopted: recorded.adopted.clone(),
+        first_live: recorded.first_live.clone(),
         home: root.to_string_lossy().into_owned(),
         platform: Platform::Linux,
         credentials: BTreeSet::new(),
@@ -44,6 +45,16 @@ pub fn name_in(root: &Path, path: &Path) -> Option<String> {
     let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
     let absolute = absolute.canonicalize().unwrap_or(absolute);
     Some(absolute.strip_prefix(root).ok()?.to_str()?.to_owned())
+}
+
+/// A file or folder as it was named: from here, else from the content folder of the home. The paths that commands
+/// print are relative to that, and what they say to type works from anywhere.
+pub fn locate(global: &Global, named: &Path) -> PathBuf {
+    if named.is_absolute() || named.exists() {
+        return named.to_owned();
+    }
+    let there = root(global).ok().map(|root| root.join(named));
+    there.filter(|path| path.exists()).unwrap_or_else(|| named.to_owned())
 }
 
 /// The content folder that a file belongs to: the nearest folder above it that holds `runbooks` or `proposals`

@@ -1,6 +1,6 @@
 //! `runbook lint`: the text of content files and proposals. Not for signatures and approvals (`list`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,15 +10,18 @@ use super::recorded::Recorded;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Home, Outcome, Output, out};
 use crate::event::content::Standing;
-use crate::runbook::problem::Problem;
-use crate::runbook::{ContentFolder, checks, proposals};
+use crate::runbook::content::TRUST_DIR;
+use crate::runbook::problem::{Problem, Source};
+use crate::runbook::trust::TRUST_FILES;
+use crate::runbook::{ContentFolder, Trust, checks, loader, proposals};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 nothing found, 1 problems, 2 wrong use.\n\n\
 Examples:\n  remediator runbook lint\n  remediator runbook lint runbooks/process-dead/runbook.yaml")]
 pub struct Args {
-    /// Files, or content folders (with runbooks/ or proposals/ in them). Default: the folder of the home.
+    /// Files or folders; a relative path is looked for here, then in the home. Of a folder with runbooks/ or
+    /// proposals/ in it, what only shows when files stand together is found too. Default: the folder of the home.
     paths: Vec<PathBuf>,
 }
 
@@ -35,16 +38,22 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let (mut files, mut problems) = (0, Vec::new());
     let channels = channels(global);
     for path in &paths {
-        if path.is_dir() {
-            let content = folder::read(path)?;
-            for (name, bytes) in content.content_files() {
-                problems.extend(channels.iter().flat_map(|c| checks::unknown_channels(name, bytes, c)));
+        let path = &folder::locate(global, path);
+        let found = match path.is_dir() {
+            true if ["runbooks", "proposals"].iter().any(|top| path.join(top).is_dir()) => {
+                let content = folder::read(path)?;
+                for (name, bytes) in content.content_files() {
+                    problems.extend(channels.iter().flat_map(|c| checks::unknown_channels(name, bytes, c)));
+                }
+                whole(path, content, &Recorded::of(global, path), &mut problems)
             }
-            files += whole(path, content, &mut problems);
-        } else {
-            files += 1;
-            file(path, channels.as_ref(), &mut problems)?;
+            true => below(path, channels.as_ref(), &mut problems)?,
+            false => file(path, channels.as_ref(), &mut problems)?,
+        };
+        if found == 0 {
+            return Err(nothing_in(path));
         }
+        files += found;
     }
     if global.output == Output::Json {
         out::json_of(&Report { v: 1, files, problems: &problems })?;
@@ -73,26 +82,71 @@ fn plural(n: usize) -> &'static str {
     if n == 1 { "" } else { "s" }
 }
 
+/// A lint of nothing is not a lint that found nothing.
+pub fn nothing_in(path: &Path) -> Failure {
+    Failure::new(Exit::Usage, format!("there is nothing to lint in {}", path.display()))
+        .hint("content files end in .yaml; name one of them, or a folder with some below it")
+}
+
+/// A folder that is none of a home: every file in it by itself.
+fn below(
+    path: &Path,
+    channels: Option<&BTreeSet<String>>,
+    problems: &mut Vec<Problem>,
+) -> Result<usize, Failure> {
+    let content =
+        loader::read_below(path).map_err(|e| Failure::new(Exit::Unavailable, e.to_string()).because(e))?;
+    let unread = |(name, why): (&String, &String)| {
+        Source { file: name, text: "" }.problem((0, 0), "catalog", format!("cannot be read: {why}"))
+    };
+    problems.extend(content.unreadable.iter().map(unread));
+    let (mut trust, mut files) = (BTreeMap::new(), content.unreadable.len());
+    for (name, bytes) in content.files {
+        let last = Path::new(&name).file_name().and_then(|n| n.to_str()).unwrap_or_default();
+        if TRUST_FILES.contains(&last) && is_trust(Path::new(&name)) {
+            files += 1;
+            trust.insert(last.to_owned(), bytes);
+        } else if last.ends_with(".yaml") || last.ends_with(".yml") {
+            files += 1;
+            text(&name, &bytes, channels, problems);
+        }
+    }
+    if let Err(error) = Trust::load(&trust) {
+        let source = Source { file: TRUST_DIR, text: "" };
+        problems.extend((!trust.is_empty()).then(|| source.problem((0, 0), "trust", error.to_string())));
+    }
+    Ok(files)
+}
+
+/// Whether a file lies in the folder of the trust files.
+fn is_trust(path: &Path) -> bool {
+    let absolute = std::path::absolute(path).unwrap_or_default();
+    absolute.parent().is_some_and(|folder| folder.ends_with(TRUST_DIR))
+}
+
 /// One file, wherever it lies. Named in messages as it was named on the command line.
 fn file(
     path: &Path,
     channels: Option<&BTreeSet<String>>,
     problems: &mut Vec<Problem>,
-) -> Result<(), Failure> {
+) -> Result<usize, Failure> {
     let bytes = std::fs::read(path).map_err(|e| {
         Failure::new(Exit::Usage, format!("cannot read {}", path.display()))
             .because(e)
             .hint("name a file or folder")
     })?;
-    let name = path.to_string_lossy();
-    if path.ends_with("proposal.yaml") {
-        proposal(&name, &bytes, problems);
-    } else if let Err(rejected) = checks::read(&name, &bytes) {
+    text(&path.to_string_lossy(), &bytes, channels, problems);
+    Ok(1)
+}
+
+fn text(name: &str, bytes: &[u8], channels: Option<&BTreeSet<String>>, problems: &mut Vec<Problem>) {
+    if Path::new(name).ends_with("proposal.yaml") {
+        proposal(name, bytes, problems);
+    } else if let Err(rejected) = checks::read(name, bytes) {
         problems.extend(rejected.problems);
     } else {
-        problems.extend(channels.iter().flat_map(|c| checks::unknown_channels(&name, &bytes, c)));
+        problems.extend(channels.iter().flat_map(|c| checks::unknown_channels(name, bytes, c)));
     }
-    Ok(())
 }
 
 fn proposal(name: &str, bytes: &[u8], problems: &mut Vec<Problem>) {
@@ -100,7 +154,7 @@ fn proposal(name: &str, bytes: &[u8], problems: &mut Vec<Problem>) {
 }
 
 /// A whole folder: every file, and what only shows when they stand together (ids, overlaps).
-fn whole(root: &Path, content: ContentFolder, problems: &mut Vec<Problem>) -> usize {
+fn whole(root: &Path, content: ContentFolder, recorded: &Recorded, problems: &mut Vec<Problem>) -> usize {
     let argued: Vec<(String, Vec<u8>)> = content
         .files
         .iter()
@@ -111,8 +165,8 @@ fn whole(root: &Path, content: ContentFolder, problems: &mut Vec<Problem>) -> us
     for (path, bytes) in &argued {
         proposal(path, bytes, problems);
     }
-    // Whose signatures count is no question of the text.
-    let catalog = folder::catalog(root, content, &Recorded::default());
+    // Who was there first is no question of the text, but of the journal.
+    let catalog = folder::catalog(root, content, recorded);
     problems.extend(catalog.unreadable().values().flatten().cloned());
     for entry in catalog.entries() {
         problems.extend(entry.problems.iter().cloned());

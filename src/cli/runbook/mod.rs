@@ -2,7 +2,7 @@
 
 mod approve;
 pub(super) mod folder;
-mod lint;
+pub(super) mod lint;
 mod list;
 mod new;
 pub(super) mod recorded;

@@ -96,7 +96,7 @@ proposal: @ID@
 # Which degradations it is for. `target: "web-*"` and `severity: [error, critical]` narrow it.
 matcher: {subsystem: @SUBSYSTEM@, code: @CODE@}
 # The largest thing it may affect: process, machine or fleet.
-blast_radius: process
+blast_radius: machine
 limits: {attempts: 3, window: 24h, cooldown: 30s, runtime: 2m}
 # What has to be true for it to act at all. Looked at before the lock and again under it.
 # preconditions:
@@ -135,7 +135,7 @@ evidence:
 may:
   steps: [run]
   targets: ["*"]
-  blast_radius: process
+  blast_radius: machine
 risks:
   - What can go wrong when it acts.
 undo: How a person takes it back.

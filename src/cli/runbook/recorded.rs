@@ -1,7 +1,7 @@
 //! What the journal of the home says about content: which files were adopted, and whose signatures count. So a
 //! command judges a file as the daemon does. Not for judging (`folder`, the catalog).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -18,6 +18,8 @@ use crate::runbook::{ContentFolder, Trust};
 pub struct Recorded {
     /// Digest → seq at which it was live for the first time.
     pub adopted: BTreeMap<FileDigest, u64>,
+    /// `kind/id` → seq at which it was live for the first time.
+    pub first_live: BTreeMap<String, u64>,
     in_force: Option<Trust>,
 }
 
@@ -36,6 +38,18 @@ impl Recorded {
             anstream::eprintln!("note: the journal cannot be read, so only the files on disk count: {error}");
             Self::default()
         })
+    }
+
+    /// What the trust files on disk change in the trust in force, one line each: for whoever is about to sign them.
+    pub fn changes(&self, folder: &ContentFolder) -> Vec<String> {
+        let next = Trust::load(&folder.trust_files());
+        let (Some(before), Ok(after)) = (&self.in_force, next) else { return Vec::new() };
+        let (had, has) = (grants(before), grants(&after));
+        let lost = had.difference(&has).map(|line| format!("takes away: {line}"));
+        let gained = has.difference(&had).map(|line| format!("gives:      {line}"));
+        let solo = (before.policy().solo != after.policy().solo)
+            .then(|| format!("policy:     solo: {}", after.policy().solo));
+        lost.chain(gained).chain(solo).map(|line| out::line(&line)).collect()
     }
 
     /// Whose signatures count: the trust in force, or the newer one on disk once a signature puts it in force.
@@ -60,9 +74,20 @@ impl Recorded {
     }
 }
 
+/// Who holds which role with which key.
+fn grants(trust: &Trust) -> BTreeSet<String> {
+    let grants = trust.signers().grants().iter();
+    grants
+        .flat_map(|g| {
+            g.namespaces.iter().map(|role| format!("{} {role} ({})", g.principal, g.key.fingerprint()))
+        })
+        .collect()
+}
+
 fn read(state: &Path) -> Result<Recorded, journal::Error> {
     let journal = journal::read_offline(state)?;
     let mut adopted = BTreeMap::new();
+    let mut first_live = BTreeMap::new();
     let mut trust: BTreeMap<String, Blake3> = journal.genesis().trust_blobs.clone();
     journal.records(None, &mut |record| {
         match record.event {
@@ -71,6 +96,7 @@ fn read(state: &Path) -> Result<Recorded, journal::Error> {
                     adopted.entry(digest).or_insert(record.seq);
                 }
             }
+            Event::CatalogLoaded(news) => news.remember_live(record.seq, &mut first_live),
             Event::TrustChanged(news) => trust = news.blobs,
             _ => {}
         }
@@ -83,5 +109,5 @@ fn read(state: &Path) -> Result<Recorded, journal::Error> {
         }
     }
     // Blobs that are missing make a trust that does not load; then the files on disk are all there is.
-    Ok(Recorded { adopted, in_force: Trust::load(&files).ok() })
+    Ok(Recorded { adopted, first_live, in_force: Trust::load(&files).ok() })
 }

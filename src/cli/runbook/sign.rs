@@ -10,7 +10,8 @@ use crate::base::signers::Holder;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::init::person::{self, Places};
 use crate::cli::{Global, Outcome, Output, out};
-use crate::runbook::{Role, Trust, authoring, checks, proposals};
+use crate::runbook::content::TRUST_DIR;
+use crate::runbook::{ContentFolder, Role, Trust, authoring, checks, proposals};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -20,7 +21,7 @@ Example:\n  remediator runbook sign runbooks/web/runbook.yaml --key ~/.ssh/id_ed
 `ssh-keygen -Y sign -n runbook@remediator -f KEY FILE` does the same."
 )]
 pub struct Args {
-    /// Files below runbooks/ or proposals/.
+    /// Files below runbooks/ or proposals/; a relative path is looked for here, then in the home.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Your SSH key: private, or public with the private half in your agent. Default: the one that `init` would take.
@@ -46,7 +47,7 @@ struct Report {
 pub fn run(args: Args, global: &Global) -> Outcome {
     let mut signed = Vec::new();
     for file in &args.files {
-        signed.push(sign(global, file, args.key.as_deref())?);
+        signed.push(sign(global, &folder::locate(global, file), args.key.as_deref())?);
     }
     if global.output == Output::Json {
         out::json_of(&Report { v: 1, signed })?;
@@ -86,28 +87,47 @@ fn sign(global: &Global, file: &Path, named: Option<&Path>) -> Result<Signed, Fa
         Failure::new(Exit::Usage, format!("{name} is no file that is signed"))
             .hint("signed are runbooks/**, proposals/ID/proposal.yaml and the files in proposals/trust/")
     })?;
-    must_be_sound(&name, file, role)?;
-    let trust = Recorded::of(global, &root).trust(&folder::read(&root)?);
+    let bytes = std::fs::read(file)
+        .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}", file.display())).because(e))?;
+    let content = folder::read(&root)?;
+    must_be_sound((&name, file), &bytes, role, &content)?;
+    let recorded = Recorded::of(global, &root);
+    let trust = recorded.trust(&content);
+    if role == Role::Trust {
+        for change in recorded.changes(&content) {
+            anstream::eprintln!("  {change}");
+        }
+    }
     let key = key_of(&trust, named, role)?;
     let principal = holder_of(&trust, &key, role)?;
-    let signature = authoring::sign_file(file, &key, role)
+    let signature = authoring::sign_beside(file, &bytes, &key, role)
         .map_err(|e| Failure::new(Exit::Findings, format!("cannot sign {}", file.display())).because(e))?;
     Ok(Signed { file: name, signature, principal, role: role.namespace() })
 }
 
-/// Nobody should sign what would be refused anyway.
-fn must_be_sound(name: &str, file: &Path, role: Role) -> Result<(), Failure> {
-    let bytes = std::fs::read(file)
-        .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}", file.display())).because(e))?;
-    let problem = match role {
+/// Nobody should sign what would be refused anyway, nor what could never be mended.
+fn must_be_sound(
+    (name, file): (&str, &Path),
+    bytes: &[u8],
+    role: Role,
+    content: &ContentFolder,
+) -> Result<(), Failure> {
+    let lint = format!("remediator runbook lint {}", file.display());
+    let (problem, hint) = match role {
         Role::Runbook => {
-            checks::read(name, &bytes).err().and_then(|r| r.problems.first().map(ToString::to_string))
+            let rejected = checks::read(name, bytes).err();
+            (rejected.and_then(|r| r.problems.first().map(ToString::to_string)), lint)
         }
-        Role::Proposal => proposals::parse_proposal(name, &bytes).err().map(|p| p.to_string()),
-        Role::Approval | Role::Control | Role::Trust => None,
+        Role::Proposal => (proposals::parse_proposal(name, bytes).err().map(|p| p.to_string()), lint),
+        Role::Trust => {
+            let mut files = content.trust_files();
+            files.insert(name.trim_start_matches(TRUST_DIR).to_owned(), bytes.to_vec());
+            let sound = Trust::load(&files).and_then(|trust| trust.must_be_sound(out::now_us()));
+            (sound.err().map(|e| e.to_string()), "change it, then sign it".to_owned())
+        }
+        Role::Approval | Role::Control => (None, lint),
     };
     problem.map_or(Ok(()), |problem| {
-        let hint = format!("remediator runbook lint {}", file.display());
         Err(Failure::new(Exit::Findings, format!("not signed: {problem}")).hint(hint))
     })
 }

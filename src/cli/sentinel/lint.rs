@@ -6,16 +6,17 @@ use serde::Serialize;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::runbook::folder;
+use crate::cli::runbook::lint::nothing_in;
 use crate::cli::{Global, Outcome, Output, out};
 use crate::runbook::problem::Problem;
-use crate::runbook::{Kind, checks};
+use crate::runbook::{Kind, checks, loader};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 nothing found, 1 problems, 2 wrong use.\n\n\
 Examples:\n  remediator sentinel lint\n  remediator sentinel lint runbooks/disk/sentinel.yaml")]
 pub struct Args {
-    /// Files. Default: every sentinel in the content folder of the home.
+    /// Files or folders; a relative path is looked for here, then in the home. Default: every sentinel in the content folder of the home.
     files: Vec<PathBuf>,
 }
 
@@ -29,15 +30,15 @@ struct Report<'a> {
 /// Checks and prints.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let (mut files, mut problems) = (0, Vec::new());
-    for (name, bytes) in texts(&args.files, global)? {
+    for (name, bytes, named) in texts(&args.files, global)? {
         match checks::read(&name, &bytes) {
             Ok(content) if content.kind() == Kind::Sentinel => files += 1,
-            Err(rejected) if args.files.is_empty() && rejected.kind != Some(Kind::Sentinel) => {}
+            Err(rejected) if !named && rejected.kind != Some(Kind::Sentinel) => {}
             Err(rejected) => {
                 files += 1;
                 problems.extend(rejected.problems);
             }
-            Ok(_) if args.files.is_empty() => {}
+            Ok(_) if !named => {}
             Ok(other) => {
                 let what = format!("{name} is a {}, not a sentinel", other.kind().word());
                 return Err(
@@ -45,6 +46,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
                 );
             }
         }
+    }
+    if let Some(first) = args.files.first().filter(|_| files == 0) {
+        return Err(nothing_in(first));
     }
     if global.output == Output::Json {
         out::json_of(&Report { v: 1, files, problems: &problems })?;
@@ -60,18 +64,30 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     Ok(if problems.is_empty() { Exit::Ok } else { Exit::Findings })
 }
 
-fn texts(files: &[PathBuf], global: &Global) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+/// Names and bytes, and whether each was named itself: of a folder only the sentinels in it are meant.
+fn texts(files: &[PathBuf], global: &Global) -> Result<Vec<(String, Vec<u8>, bool)>, Failure> {
     if files.is_empty() {
         let content = folder::read(&folder::root(global)?)?;
-        return Ok(content.content_files().map(|(path, bytes)| (path.to_owned(), bytes.to_vec())).collect());
+        let found = content.content_files();
+        return Ok(found.map(|(path, bytes)| (path.to_owned(), bytes.to_vec(), false)).collect());
     }
-    let read = |path: &PathBuf| {
-        let bytes = std::fs::read(path).map_err(|e| {
+    let mut texts = Vec::new();
+    for path in files {
+        let path = folder::locate(global, path);
+        if path.is_dir() {
+            let content = loader::read_below(&path)
+                .map_err(|e| Failure::new(Exit::Unavailable, e.to_string()).because(e))?;
+            let found = content.files.into_iter();
+            let found = found.filter(|(name, _)| name.ends_with(".yaml") || name.ends_with(".yml"));
+            texts.extend(found.map(|(name, bytes)| (name, bytes, false)));
+            continue;
+        }
+        let bytes = std::fs::read(&path).map_err(|e| {
             Failure::new(Exit::Usage, format!("cannot read {}", path.display()))
                 .because(e)
-                .hint("name a file")
+                .hint("name a file or folder")
         })?;
-        Ok((path.to_string_lossy().into_owned(), bytes))
-    };
-    files.iter().map(read).collect()
+        texts.push((path.to_string_lossy().into_owned(), bytes, true));
+    }
+    Ok(texts)
 }

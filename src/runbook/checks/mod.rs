@@ -12,6 +12,7 @@ mod locks;
 mod matcher;
 mod placeholders;
 mod probes;
+mod reach;
 mod run;
 mod secrets;
 mod sentinel;
@@ -37,6 +38,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("matcher", matcher::check),
     ("steps", steps::check),
     ("targets", targets::check),
+    ("reach", reach::check),
     ("run", run::check),
     ("undo", undo::check),
     ("limits", limits::check),

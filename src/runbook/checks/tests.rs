@@ -84,6 +84,47 @@ fn each_check_finds_its_problem_on_its_line() {
 }
 
 #[test]
+fn what_names_no_target_needs_a_wider_blast_radius() {
+    let step = |text: &str| {
+        let steps =
+            format!("steps:\n  - {{id: act, timeout: 5s, irreversible: it is done, {text}}}\nverification:");
+        let (head, tail) = (&GOOD[..GOOD.find("steps:").unwrap_or(0)], GOOD.split("verification:").nth(1));
+        format!("{head}{steps}{}", tail.unwrap_or_default())
+    };
+    let unnamed = [
+        "run: {argv: [/bin/true]}",
+        "http: {method: POST, url: 'http://127.0.0.1:1/'}",
+        "signal: {send: TERM, to: {name: sshd}, at_most: 50}",
+        "signal: {send: TERM, to: {pid_file: /run/sshd.pid}}",
+        "file: {root: /var/lib/dpkg, prune: {in: ., name: '*', older_than: 1h}}",
+    ];
+    for text in unnamed {
+        let wide = step(text);
+        assert_eq!(problems(&wide), [], "{text}");
+        let found = problems(&wide.replace("blast_radius: machine", "blast_radius: process"));
+        assert_eq!(found.iter().map(|p| (p.check, p.line)).collect::<Vec<_>>(), [("reach", 14)], "{text}");
+    }
+    let named = [
+        "run: {argv: [/bin/true, '${target}']}",
+        "http: {method: POST, url: 'http://127.0.0.1:1/${target}'}",
+        "signal: {send: TERM, to: {service: web}}",
+        "signal: {send: TERM, to: {name: '${target}'}}",
+        "file: {root: /var/lib/app, prune: {in: '${target}', name: '*.old', older_than: 1h}}",
+        "service: {stop: web}",
+        "wait: {for: 1s}",
+        "notify: {channel: log, message: x}",
+    ];
+    for text in named {
+        let narrow = step(text).replace("blast_radius: machine", "blast_radius: process");
+        assert_eq!(problems(&narrow), [], "{text}");
+    }
+    // An undo reaches as far as a step does.
+    let undo = "service: {stop: web}, undo: {run: {argv: [/bin/true]}}";
+    let narrow = step(undo).replace("irreversible: it is done, ", "").replace("machine", "process");
+    assert_eq!(problems(&narrow).iter().map(|p| p.check).collect::<Vec<_>>(), ["reach"]);
+}
+
+#[test]
 fn a_secret_is_not_printed_again() {
     let found = problems(&GOOD.replace("LANG: C", "DB_PASSWORD: hunter2"));
     assert!(found.iter().all(|p| !p.to_string().contains("hunter2")), "{found:#?}");

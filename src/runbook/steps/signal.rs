@@ -29,6 +29,14 @@ fn one() -> u32 {
 }
 
 impl SignalStep {
+    /// The supervised service that is signalled, when it is one.
+    pub fn service(&self) -> Option<&str> {
+        match &self.to {
+            ProcessProbe::Service(service) => Some(service),
+            ProcessProbe::PidFile(_) | ProcessProbe::Name(_) => None,
+        }
+    }
+
     fn named(&self) -> (&'static str, &str) {
         match &self.to {
             ProcessProbe::Service(text) => ("service", text),

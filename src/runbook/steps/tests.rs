@@ -8,10 +8,11 @@ use super::super::testing::{Folder, PROPOSAL, RUNBOOK, seen};
 use crate::base::time::Span;
 use crate::event::plan::{ActionPlan, FileWork, HttpMethod, LookPlan, StepPlan, WaitPlan};
 
-/// The runbook of these tests with other steps.
+/// The runbook of these tests with other steps, which need not name a target.
 fn runbook(steps: &str) -> String {
     let (head, tail) = (RUNBOOK.find("steps:").unwrap(), RUNBOOK.find("verification:").unwrap());
-    format!("{}steps:\n{steps}{}", &RUNBOOK[..head], &RUNBOOK[tail..])
+    let head = RUNBOOK[..head].replace("blast_radius: process", "blast_radius: machine");
+    format!("{head}steps:\n{steps}{}", &RUNBOOK[tail..])
 }
 
 fn catalog(steps: &str) -> Catalog {
