@@ -66,6 +66,7 @@ fn each_check_finds_its_problem_on_its_line() {
         ("priority: 10", "locks: [\"a b\"]", "locks", 8),
         ("channel: log", "channel: Pager", "escalation", 24),
         ("LANG: C", "DB_PASSWORD: hunter2", "secrets", 15),
+        ("priority: 10", "credentials: [db]", "secrets", 8),
         ("kind: runbook", "kind: runbok", "yaml", 3),
         ("kind: runbook\n", "", "yaml", 1),
         ("v: 1", "v: 2", "yaml", 2),

@@ -39,7 +39,7 @@ pub struct Runbook {
     /// The largest model that it may ask. Default tier1.
     #[serde(default)]
     pub model_tier: ModelTier,
-    /// Names of the credentials that its steps may get. While one is missing it is loaded, not runnable.
+    /// Reserved: no credential is handed to a step yet, so a runbook that names one is refused.
     #[serde(default)]
     pub credentials: Vec<String>,
     /// How often and how long it may run. Must be written when a step cannot be repeated or taken back.
