@@ -380,7 +380,7 @@ fn matching_says_why_and_why_not() {
         ("a-target", "code: PROCESS_DEAD, target: 'db-*'"),
         ("aa-severity", "code: PROCESS_DEAD, severity: [info]"),
         ("aaaa-when", "code: PROCESS_DEAD, when: 'count > 1'"),
-        ("aaaaaaaaa-error", "code: PROCESS_DEAD, when: 'event.none == 1'"),
+        ("aaaaaaaaa-error", "code: PROCESS_DEAD, when: 'event.attributes.none == 1'"),
         ("other-code", "code: DISK_FULL"),
     ] {
         folder.write(&format!("runbooks/{id}.yaml"), &variant(id, matcher));
