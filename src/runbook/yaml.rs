@@ -188,7 +188,11 @@ fn problem(source: Source<'_>, error: &Error) -> Problem {
         Error::Budget { .. } | Error::AliasError { .. } => (over_budget(&plain(error)), Some(PLAIN.into())),
         other => match plain(other) {
             text if text.contains("recursion limit") => ("nested too deeply".into(), Some(PLAIN.into())),
-            text => (text, None),
+            text if text.contains("sequence start") => ("a list is expected here".into(), Some(LIST.into())),
+            text => match tab_at(source.text, at.0) {
+                Some(tab) => return source.problem(tab, "yaml", TAB.into()).with_help("indent with blanks"),
+                None => (text, None),
+            },
         },
     };
     let problem = source.problem(at, "yaml", message);
@@ -196,6 +200,23 @@ fn problem(source: Source<'_>, error: &Error) -> Problem {
 }
 
 const PLAIN: &str = "content files are plain: no anchors or aliases, at most 1 MiB, 20,000 nodes, 32 levels";
+
+const LIST: &str = "write [a, b]; an `argv` such as [/usr/bin/systemctl, restart, web] has one element for each \
+                    argument, and there is no shell";
+
+const TAB: &str = "a tab stands in the indentation, where YAML allows only blanks";
+
+/// A tab in the indentation of the line of an error or the one after it, which the reader has not told.
+fn tab_at(text: &str, line: u64) -> Option<(u64, u64)> {
+    let first = line.max(1);
+    let skipped = usize::try_from(first - 1).ok()?;
+    let lines = (first..).zip(text.lines().skip(skipped).take(2));
+    let tab = |line: &str| {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        line[..indent].find('\t')
+    };
+    lines.filter_map(|(number, line)| Some((number, tab(line)? as u64 + 1))).next()
+}
 
 /// The reader names the budget in its own words; people have typed an anchor.
 fn over_budget(text: &str) -> String {
@@ -256,6 +277,10 @@ mod tests {
         let missing = refuse("flag: true\n");
         assert!(missing.message.contains("`title` is missing"), "{missing}");
         assert!(refuse("title: x\nflag: yes\n").line == 2);
+        let string = refuse("title: x\nlists: a b\n");
+        assert!(string.to_string().contains("there is no shell"), "{string}");
+        let tab = refuse("title: x\ninner:\n\ttitle: y\n");
+        assert_eq!((tab.line, tab.column, tab.help.as_deref()), (3, 1, Some("indent with blanks")), "{tab}");
         assert!(refuse("title: [x\n").line >= 1);
         assert!(refuse("title: x\n---\ntitle: y\n").to_string().contains("document"));
     }
