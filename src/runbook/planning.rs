@@ -112,8 +112,13 @@ impl Catalog {
 
     /// What one sentinel looks at.
     pub fn sentinel_plan(&self, entry: &Entry) -> Result<SentinelPlan, PlanError> {
+        self.sentinel_plan_for(entry, PlanFor::Live)
+    }
+
+    /// The same, also for a dry run: with services that nobody has approved yet.
+    pub fn sentinel_plan_for(&self, entry: &Entry, plan_for: PlanFor) -> Result<SentinelPlan, PlanError> {
         let sentinel = entry.sentinel().ok_or_else(|| PlanError::NotARunbook(entry.name()))?;
-        let probe = self.at_home().probe("probe", &sentinel.probe)?;
+        let probe = Resolver { plan_for, ..self.at_home() }.probe("probe", &sentinel.probe)?;
         let report = &sentinel.report;
         Ok(SentinelPlan {
             id: sentinel.id.clone(),

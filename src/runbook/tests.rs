@@ -460,6 +460,13 @@ fn what_cannot_be_resolved_is_not_planned() {
     assert!(matches!(drifted, Err(PlanError::ServiceNotLive { .. })));
     assert!(plan(&folder, "web", "/x", PlanFor::DryRun).is_ok(), "a dry run shows what would be done");
     stands(&folder, "sentinel/eye", ObserveOnly, "the service `web` is not live");
+    let catalog = folder.load();
+    let eye = catalog.get(Kind::Sentinel, "eye").expect("there");
+    assert!(catalog.sentinel_plan(eye).is_err());
+    assert!(
+        catalog.sentinel_plan_for(eye, PlanFor::DryRun).is_ok(),
+        "it may be tried with the draft of the service"
+    );
     assert!(folder.load().sentinels().is_empty());
 }
 
