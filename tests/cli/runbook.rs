@@ -165,3 +165,63 @@ fn a_problem_in_a_proposal_is_shown_at_its_line() {
     let problem = lint["problems"].as_array().expect("problems").iter().find(|p| p["line"] == 3);
     assert!(problem.is_some_and(|p| p["file"] == "proposals/demo-web/proposal.yaml"), "{lint}");
 }
+
+/// A runbook with much to touch, and a proposal that argues for it; neither is signed.
+const WIDE: &str = r#"v: 1
+kind: runbook
+id: wide
+title: Reload each of them
+proposal: demo-web
+matcher: {subsystem: fleet, code: OLD_SETTINGS}
+blast_radius: machine
+limits: {attempts: 1, window: 1h, cooldown: 0s, runtime: 20m}
+steps:
+  - id: reload
+    targets:
+      list: [alpha, beta, gamma]
+      lock: "fleet/${each}"
+      canary: 2
+      at_once: 3
+      stop_percent: 20
+      check: {probe: {tcp: {host: 127.0.0.1, port: 4711}}, within: 7s}
+    http: {method: POST, url: "http://127.0.0.1:9/${each}", body: {json: {force: true}}, expect_status: [299]}
+    timeout: 10s
+    idempotent: true
+    retry: {times: 2, delay: 3s, on: [connect]}
+  - id: clear
+    file: {root: /var/lib/app, prune: {name: "*.old", older_than: 9h}, max_bytes: 12345, max_files: 17}
+    timeout: 10s
+    idempotent: true
+  - id: wake
+    signal: {send: HUP, to: {name: appd}, at_most: 6}
+    timeout: 5s
+    idempotent: true
+verification: {probe: {tcp: {host: 127.0.0.1, port: 4711}}}
+"#;
+
+#[test]
+fn a_reviewer_sees_every_target_body_and_bound() {
+    let sandbox = Sandbox::with_home();
+    std::fs::write(sandbox.home().join("runbooks/demo-web/wide.yaml"), WIDE).expect("written");
+    let shown = sandbox.run(&["runbook", "show", "wide"]).ends(0).stdout;
+    for part in [
+        "alpha, beta, gamma",
+        "the first 2 one after another (canary), then 3 at once",
+        "more than 20 percent",
+        "fleet/${each}",
+        "within 7s",
+        "{\"force\":true}",
+        "299",
+        "2 retries, 3s before the first, only on connect",
+        "longer ago than 9h",
+        "at most 12345 bytes",
+        "at most 17 files",
+        "more than 6 are there",
+    ] {
+        assert!(shown.contains(part), "`{part}` is missing: {shown}");
+    }
+    let json = sandbox.run(&["runbook", "show", "wide", "--output", "json"]).ends(0).json();
+    let targets = &json["runbook"]["steps"][0]["targets"];
+    assert_eq!((&targets["canary"], &targets["list"][2]), (&2.into(), &"gamma".into()), "{json}");
+}
+

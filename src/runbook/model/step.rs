@@ -130,6 +130,11 @@ impl Action<'_> {
     pub fn say(&self) -> String {
         format!("{} {}", self.word(), self.spelling().say())
     }
+
+    /// What else it says and is bounded by, one fact a line, placeholders unresolved.
+    pub fn details(&self) -> Vec<String> {
+        self.spelling().details()
+    }
 }
 
 impl Step {

@@ -66,4 +66,8 @@ impl Spelling for SignalStep {
         let (word, text) = self.named();
         format!("{} to {word} {text}", self.send.word())
     }
+
+    fn details(&self) -> Vec<String> {
+        vec![format!("nobody is signalled when more than {} are there", self.at_most)]
+    }
 }
