@@ -213,7 +213,7 @@ impl<'a> Resolver<'a> {
     /// A step, or one for each of its targets.
     fn draw(&mut self, step: &Step, drawn: &mut Drawn) -> Result<(), PlanError> {
         let Some(targets) = &step.targets else {
-            drawn.steps.push(self.step(step, step.id.clone())?);
+            drawn.push(self.step(step, step.id.clone())?);
             return Ok(());
         };
         let what = format!("targets of step {}", step.id);
@@ -258,7 +258,7 @@ impl<'a> Resolver<'a> {
     ) -> Result<(), PlanError> {
         let id = format!("{}[{name}]", step.id);
         drawn.locks.insert(self.fill(&format!("lock of step {id}"), &targets.lock, Place::Lock)?);
-        drawn.steps.push(self.step(step, id.clone())?);
+        drawn.push(self.step(step, id.clone())?);
         let Some(check) = &targets.check else { return Ok(()) };
         let id = format!("{id}/check");
         let action = ActionPlan::Wait(check.resolve(self, &format!("step {id}"))?);
@@ -420,6 +420,15 @@ struct Drawn {
     locks: BTreeSet<String>,
     steps: Vec<StepPlan>,
     groups: Vec<GroupPlan>,
+}
+
+impl Drawn {
+    /// A step, and the locks of the services that it or its undo acts on.
+    fn push(&mut self, step: StepPlan) {
+        let actions = step.undo.iter().chain([&step.action]);
+        self.locks.extend(actions.filter_map(ActionPlan::lock));
+        self.steps.push(step);
+    }
 }
 
 /// None where the pause stays what it is and every failure is tried again.

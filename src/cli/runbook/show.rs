@@ -124,7 +124,7 @@ fn resolve(runbook: &Runbook) -> Resolved {
         window: limits.window.to_string(),
         cooldown: limits.cooldown.to_string(),
         runtime: limits.runtime.to_string(),
-        locks: runbook.locks.clone(),
+        locks: runbook.all_locks(),
         preconditions: runbook
             .preconditions
             .iter()

@@ -72,6 +72,10 @@ pub(super) trait Spelling {
     fn details(&self) -> Vec<String> {
         Vec::new()
     }
+    /// The lock of the service that it acts on, placeholders unresolved; see `ActionPlan::lock`.
+    fn lock(&self) -> Option<String> {
+        None
+    }
     /// A look that it takes, and the key it stands under.
     fn probe(&self) -> Option<(&'static str, &Probe)> {
         None
