@@ -9,6 +9,7 @@ use serde_saphyr::{Error, Spanned};
 
 use crate::base::limits::CONTENT_BYTES_MAX;
 
+use super::model::Action;
 use super::problem::{Problem, Source, likely};
 
 /// Line and column of every value, by its path (`steps[0].run.argv[1]`; the document is the empty path).
@@ -234,6 +235,9 @@ fn over_budget(text: &str) -> String {
 }
 
 fn one_of(word: &str, expected: &[&'static str]) -> Option<String> {
+    if word == "timeout" && expected == Action::WORDS {
+        return Some("leave it out: an undo has the time that its step has".to_owned());
+    }
     if let Some(near) = likely(word, expected.iter().copied()) {
         return Some(format!("did you mean `{near}`?"));
     }

@@ -103,6 +103,10 @@ fn show_says_who_signed_and_approved_and_ssh_keygen_agrees() {
     sandbox.shell(&verify).ends(0);
     sandbox.run(&["runbook", "show", "service/demo-web"]).ends(0);
     sandbox.run(&["runbook", "show", "nothing"]).ends(1);
+    let near = sandbox.run(&["runbook", "show", "demo-web-ded"]).ends(1).stderr;
+    assert!(near.contains("did you mean `demo-web-dead`"), "{near}");
+    let near = sandbox.run(&["runbook", "show", "service/demo-wep"]).ends(1).stderr;
+    assert!(near.contains("did you mean `service/demo-web`"), "{near}");
 }
 
 /// Adds bob, who may approve, to the trust files of the sandbox.
@@ -223,5 +227,17 @@ fn a_reviewer_sees_every_target_body_and_bound() {
     let json = sandbox.run(&["runbook", "show", "wide", "--output", "json"]).ends(0).json();
     let targets = &json["runbook"]["steps"][0]["targets"];
     assert_eq!((&targets["canary"], &targets["list"][2]), (&2.into(), &"gamma".into()), "{json}");
+}
+
+#[test]
+fn an_undo_with_a_time_of_its_own_is_told_whose_time_it_has() {
+    let sandbox = Sandbox::with_home();
+    let undo = WIDE.replace(
+        "    timeout: 5s\n    idempotent: true",
+        "    timeout: 5s\n    undo: {wait: {for: 1s}, timeout: 5s}",
+    );
+    std::fs::write(sandbox.path().join("draft.yaml"), undo).expect("written");
+    let lint = sandbox.run(&["runbook", "lint", "draft.yaml"]).ends(1).stdout;
+    assert!(lint.contains("an undo has the time that its step has"), "{lint}");
 }
 

@@ -7,6 +7,7 @@ use super::{folder, view};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
 use crate::runbook::model::{Retry, Step, Targets, Verification};
+use crate::runbook::problem::likely;
 use crate::runbook::{Catalog, Entry, Kind, Runbook};
 
 /// Arguments.
@@ -105,8 +106,16 @@ pub fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry, Failure> 
     let found = kind.and_then(|kind| catalog.get(kind, id));
     found.ok_or_else(|| {
         let what = format!("there is no content file `{}`", out::line(name));
-        Failure::new(Exit::Findings, what)
-            .hint("`remediator runbook list` lists them; services are service/ID")
+        let ids = catalog.entries().filter(|entry| kind.is_none_or(|kind| entry.kind == kind));
+        let ids: Vec<String> = ids.map(|entry| entry.id.clone()).collect();
+        let wanted = name.split_once('/').map_or(name, |(_, id)| id);
+        let near = likely(wanted, ids.iter().map(String::as_str));
+        let hint = "`remediator runbook list` lists them; services are service/ID";
+        Failure::new(Exit::Findings, what).hint(match (near, name.split_once('/')) {
+            (Some(near), Some((word, _))) => format!("did you mean `{word}/{near}`? {hint}"),
+            (Some(near), None) => format!("did you mean `{near}`? {hint}"),
+            (None, _) => hint.to_owned(),
+        })
     })
 }
 

@@ -41,7 +41,7 @@ macro_rules! step_kinds {
             pub irreversible: Option<String>,
         }
 
-        /// What takes a step back: exactly one thing to do.
+        /// What takes a step back: exactly one thing to do, in the time that its step has.
         #[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct Undo {
