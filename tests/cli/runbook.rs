@@ -230,6 +230,26 @@ fn a_reviewer_sees_every_target_body_and_bound() {
 }
 
 #[test]
+fn a_dry_run_says_in_words_what_is_looked_at_and_what_bounds_it() {
+    let sandbox = Sandbox::with_home();
+    let file = "home/runbooks/demo-web/wide.yaml";
+    std::fs::write(sandbox.path().join(file), WIDE).expect("written");
+    let tried = sandbox.run(&["runbook", "test", file, "--target", "all"]).ends(0).stdout;
+    for part in [
+        "radius    machine",
+        "1 attempts in 1h, 0ms between them, 20m each",
+        "alpha, beta, gamma: 2 one after another (canary), then 3 at once, stopped above 20 percent",
+        "at most 10s, 2 retries, 3s before the first, may be repeated",
+        "fleet/all, fleet/alpha, fleet/beta, fleet/gamma",
+        "by 127.0.0.1:4711 taking connections",
+        "within 7s, at 127.0.0.1:4711 taking connections",
+    ] {
+        assert!(tried.contains(part), "`{part}` is missing: {tried}");
+    }
+    assert!(!tried.contains("{\"look\""), "{tried}");
+}
+
+#[test]
 fn an_undo_with_a_time_of_its_own_is_told_whose_time_it_has() {
     let sandbox = Sandbox::with_home();
     let undo = WIDE.replace(
