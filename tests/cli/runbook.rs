@@ -1,6 +1,8 @@
 //! The runbook commands: each refusal says what is wrong and what mends it, and the mend mends it.
 
-use crate::sandbox::Sandbox;
+use std::time::Duration;
+
+use crate::sandbox::{Sandbox, eventually};
 
 const DEAD: &str = "home/runbooks/demo-web/dead.yaml";
 
@@ -261,3 +263,56 @@ fn an_undo_with_a_time_of_its_own_is_told_whose_time_it_has() {
     assert!(lint.contains("an undo has the time that its step has"), "{lint}");
 }
 
+/// A step that says why it fails.
+const FAILING: &str = r#"v: 1
+kind: runbook
+id: failing
+title: Fail and say why
+proposal: failing
+matcher: {subsystem: fleet, code: OLD_SETTINGS}
+blast_radius: process
+limits: {attempts: 1, window: 1h, cooldown: 0s, runtime: 1m}
+steps:
+  - id: reload
+    run: {argv: [/bin/sh, -c, "for a in 1 2 3 4 5 6 7 8; do for b in 1 2 3 4 5 6 7 8; do echo line $a$b of what is too long for an entry; done; done; echo the disk of beta is read-only >&2; exit 1"]}
+    timeout: 10s
+    idempotent: true
+verification: {probe: {file: {path: "${home}/nothing"}}, settle: 0s, successes: 1, every: 100ms, within: 1s, watch: 0s}
+"#;
+
+const ARGUMENT: &str = "v: 1\nid: failing\ntitle: Reload\nfailure_class: Settings are old\nevidence: [\"They were.\"]\n\
+    may: {steps: [run], targets: [\"*\"], blast_radius: process}\nrisks: [\"None.\"]\nundo: Nothing to take back.\n";
+
+#[test]
+fn what_a_failed_step_printed_last_is_shown_with_its_incident() {
+    let mut sandbox = Sandbox::with_home();
+    for folder in ["proposals/failing", "runbooks/failing"] {
+        std::fs::create_dir_all(sandbox.home().join(folder)).expect("a folder");
+    }
+    let (file, proposal) = ("home/runbooks/failing/runbook.yaml", "home/proposals/failing/proposal.yaml");
+    std::fs::write(sandbox.path().join(file), FAILING).expect("written");
+    std::fs::write(sandbox.path().join(proposal), ARGUMENT).expect("written");
+    sandbox.run(&["runbook", "sign", file, proposal]).ends(0);
+    sandbox.run(&["runbook", "approve", "failing", "--reason", "it only fails", "--yes"]).ends(0);
+    sandbox.serve();
+    let report = ["emit", "--subsystem", "fleet", "--code", "OLD_SETTINGS", "--target", "all"];
+    sandbox.run(&[&report[..], &["--severity", "error", "--summary", "old"]].concat()).ends(0);
+    let over = || sandbox.run(&["incidents"]).stdout.contains("escalated");
+    assert!(eventually(Duration::from_secs(60), over), "{}", sandbox.run(&["incidents"]).stdout);
+    let list = sandbox.run(&["incidents", "--output", "json"]).json();
+    let id = list["incidents"][0]["id"].as_str().expect("an id").to_owned();
+    let shown = [sandbox.run(&["incident", "show", &id]), sandbox.run(&["explain", &id])]
+        .map(|ran| ran.ends(0).stdout);
+    for shown in &shown {
+        assert!(
+            shown.contains("| line 88 of")
+                && !shown.contains("line 11")
+                && shown.contains("| the disk of beta is read-only"),
+            "{shown}"
+        );
+    }
+    // The same from the segments.
+    sandbox.stop("-TERM");
+    let still = sandbox.run(&["incident", "show", &id]).ends(0).stdout;
+    assert!(still.contains("| line 88 of") && still.contains("| the disk of beta is read-only"), "{still}");
+}
