@@ -263,6 +263,22 @@ fn an_undo_with_a_time_of_its_own_is_told_whose_time_it_has() {
     assert!(lint.contains("an undo has the time that its step has"), "{lint}");
 }
 
+#[test]
+fn a_reviewer_sees_the_proposal_and_what_it_bounds() {
+    let sandbox = Sandbox::with_home();
+    let shown = sandbox.run(&["runbook", "show", "proposal/demo-web"]).ends(0).stdout;
+    for part in ["title", "may do", "  target      ", "  radius      process", "risk", "undo", DEAD_BELOW] {
+        assert!(shown.contains(part), "`{part}` is missing: {shown}");
+    }
+    let json = sandbox.run(&["runbook", "show", "proposal/demo-web", "--output", "json"]).ends(0).json();
+    assert_eq!(json["name"], "proposal/demo-web");
+    let near = sandbox.run(&["runbook", "show", "proposal/demo-wep"]).ends(1).stderr;
+    assert!(near.contains("did you mean `proposal/demo-web`"), "{near}");
+}
+
+/// The same as `DEAD`, as the home names it.
+const DEAD_BELOW: &str = "runbooks/demo-web/dead.yaml";
+
 /// A step that says why it fails.
 const FAILING: &str = r#"v: 1
 kind: runbook

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::recorded::Recorded;
-use super::{folder, view};
+use super::{argument, folder, view};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
 use crate::runbook::model::{Retry, Step, Targets, Verification};
@@ -13,10 +13,10 @@ use crate::runbook::{Catalog, Entry, Kind, Runbook};
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  remediator runbook show process-dead\n  remediator runbook show service/web"
+    after_help = "Example:\n  remediator runbook show process-dead\n  remediator runbook show service/web\n  remediator runbook show proposal/web"
 )]
 pub struct Args {
-    /// A runbook's id, or `kind/id`.
+    /// A runbook's id, `kind/id`, or `proposal/id`.
     id: String,
 }
 
@@ -81,6 +81,10 @@ struct ResolvedTargets {
 pub fn run(args: Args, global: &Global) -> Outcome {
     let root = folder::root(global)?;
     let catalog = folder::catalog(&root, folder::read(&root)?, &Recorded::of(global, &root));
+    if let Some(id) = args.id.strip_prefix("proposal/") {
+        argument::show(&catalog, id, global)?;
+        return Ok(Exit::Ok);
+    }
     let entry = find(&catalog, &args.id)?;
     let text = catalog.folder().get(&entry.path).unwrap_or_default();
     let report = Report {
@@ -110,7 +114,7 @@ pub fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry, Failure> 
         let ids: Vec<String> = ids.map(|entry| entry.id.clone()).collect();
         let wanted = name.split_once('/').map_or(name, |(_, id)| id);
         let near = likely(wanted, ids.iter().map(String::as_str));
-        let hint = "`remediator runbook list` lists them; services are service/ID";
+        let hint = "`remediator runbook list` lists them; services are service/ID, proposals proposal/ID";
         Failure::new(Exit::Findings, what).hint(match (near, name.split_once('/')) {
             (Some(near), Some((word, _))) => format!("did you mean `{word}/{near}`? {hint}"),
             (Some(near), None) => format!("did you mean `{near}`? {hint}"),
