@@ -182,7 +182,10 @@ fn problem(source: Source<'_>, error: &Error) -> Problem {
         Error::SerdeUnknownVariant { variant, expected, .. } => {
             (format!("unknown word `{variant}`"), one_of(variant, expected))
         }
-        Error::SerdeMissingField { field, .. } => (format!("the key `{field}` is missing"), None),
+        Error::SerdeMissingField { field, .. } => {
+            let message = format!("the key `{field}` is missing");
+            return source.problem(beginning(source.text, at), "yaml", message).with_help(BESIDE);
+        }
         Error::DuplicateMappingKey { key: Some(key), .. } => {
             (format!("the key `{key}` stands here a second time"), Some("keep one of them".into()))
         }
@@ -204,6 +207,31 @@ const PLAIN: &str = "content files are plain: no anchors or aliases, at most 1 M
 
 const LIST: &str = "write [a, b]; an `argv` such as [/usr/bin/systemctl, restart, web] has one element for each \
                     argument, and there is no shell";
+
+const BESIDE: &str = "write it beside the keys that begin here";
+
+/// Where the keys begin of which the reader names the last. Those in `{}` stay where they are.
+fn beginning(text: &str, at: (u64, u64)) -> (u64, u64) {
+    let column = usize::try_from(at.1.saturating_sub(1)).unwrap_or(0);
+    let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let is_key =
+        |line: &str| indent(line) == column && !line.trim().is_empty() && !line[column..].starts_with('#');
+    // The first key of a list's element stands behind its dash.
+    let is_first = |line: &str| line.get(..column).is_some_and(|before| before.trim() == "-");
+    let mut found = at;
+    let upwards: Vec<(u64, &str)> = (1..=at.0).zip(text.lines()).collect();
+    for (number, line) in upwards.into_iter().rev() {
+        if is_first(line) {
+            return (number, at.1);
+        }
+        if is_key(line) {
+            found.0 = number;
+        } else if number == at.0 || indent(line) < column && !line.trim().is_empty() {
+            break;
+        }
+    }
+    found
+}
 
 const TAB: &str = "a tab stands in the indentation, where YAML allows only blanks";
 
@@ -280,6 +308,10 @@ mod tests {
         assert_eq!((twice.line, twice.message.contains("second time")), (2, true), "{twice}");
         let missing = refuse("flag: true\n");
         assert!(missing.message.contains("`title` is missing"), "{missing}");
+        let place = |text: &str| (refuse(text).line, refuse(text).column);
+        assert_eq!(place("# why\nflag: true\nlists:\n  - [a]\n# end\ninner: {title: x}\n"), (2, 1));
+        assert_eq!(place("title: x\ninner:\n  flag: true\n\n  lists:\n    - [a]\n"), (3, 3));
+        assert_eq!(place("title: x\ninner: {flag: true}\n").0, 2);
         assert!(refuse("title: x\nflag: yes\n").line == 2);
         let string = refuse("title: x\nlists: a b\n");
         assert!(string.to_string().contains("there is no shell"), "{string}");
