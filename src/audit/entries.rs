@@ -94,6 +94,10 @@ pub trait Entries: Send + Sync {
     fn by_kind(&self, kind: &str) -> Result<Vec<Seq>, Error>;
     /// Entries whose wall time is within a range (Unix µs, both ends included).
     fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error>;
+    /// What a blob holds; none when it is not there.
+    fn blob(&self, _digest: &Blake3) -> Result<Option<Vec<u8>>, Error> {
+        Ok(None)
+    }
     /// How the journal itself is.
     fn health(&self) -> Health;
     /// A place of its own behind a seq, when the source has such places.

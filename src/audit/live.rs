@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::entries::{Entries, Error, Head, Health};
 use super::tail::Tail;
+use crate::base::digest::Blake3;
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::Record;
 use crate::journal::{self, IntentJournal, Line, Space, Subscription};
@@ -92,6 +93,9 @@ impl Entries for Live {
     fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error> {
         let until = to_us.saturating_add(1);
         patient(|| self.journal.by_time(from_us, until, usize::MAX)).map_err(failed("entries of a time"))
+    }
+    fn blob(&self, digest: &Blake3) -> Result<Option<Vec<u8>>, Error> {
+        self.journal.get_blob(digest).map_err(failed("a blob"))
     }
     fn health(&self) -> Health {
         let space = match self.journal.space() {

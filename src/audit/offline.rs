@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::entries::{Entries, Error, Head, Health};
 use super::live::failed;
 use super::projection::Audit;
+use crate::base::digest::Blake3;
 use crate::base::ids::{IncidentId, Seq};
 use crate::context::World;
 use crate::event::Record;
@@ -114,6 +115,9 @@ impl Entries for Offline {
     fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error> {
         let within = |(_, time): &(Seq, &i64)| (from_us..=to_us).contains(*time);
         Ok((0..).zip(&self.times).filter(within).map(|(seq, _)| seq).collect())
+    }
+    fn blob(&self, digest: &Blake3) -> Result<Option<Vec<u8>>, Error> {
+        self.journal.blob(digest).map_err(failed("a blob"))
     }
     fn health(&self) -> Health {
         Health::default()

@@ -56,6 +56,13 @@ fn print(view: &ExplainView) -> Result<(), Failure> {
         let (reason, detail) = (out::line(&hold.reason), out::line(&hold.detail));
         out::say(format!("  seq {}  {reason}: {detail}", hold.seq))?;
     }
+    if !view.failures.is_empty() {
+        out::say(format!("\n{}", out::head("Steps that failed")))?;
+    }
+    for failure in &view.failures {
+        out::say(format!("  seq {}  {}", failure.seq, out::line(&failure.said)))?;
+        incident::last_lines(&failure.last_lines)?;
+    }
     limits_and_authority(view)?;
     out::say(format!("\n{}", out::head("Where it comes from")))?;
     for link in &view.walk {

@@ -4,6 +4,8 @@
 //! so that they are the same on every replay.
 //! Not for the fold: expressions are evaluated in decisions, on recorded values.
 
+mod words;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -47,10 +49,19 @@ pub enum ExprError {
     Thread(#[from] DeepStackError),
 }
 
-/// Whether `source` may be used where only `names` exist.
-pub fn check(source: &str, names: &'static [&'static str]) -> Result<(), ExprError> {
+/// Whether `source` may be used where only `names` exist. `values` are the names that the look before it measures,
+/// where they are known.
+pub fn check(
+    source: &str,
+    names: &'static [&'static str],
+    values: Option<&'static [&'static str]>,
+) -> Result<(), ExprError> {
     let source = source.to_owned();
-    deep_stack::run(move || compiled(&source).and_then(|program| known_names(&program, names)))?
+    deep_stack::run(move || {
+        let program = compiled(&source)?;
+        known_names(&program, names)?;
+        words::check(program.program.expression(), values)
+    })?
 }
 
 /// Evaluates expressions, each on its own values; one hop to the thread for all of them.
@@ -449,10 +460,50 @@ mod tests {
 
     #[test]
     fn unknown_names_are_found_before_running() {
-        assert_eq!(check("event.code == 'X'", WHEN_NAMES), Ok(()));
-        assert_eq!(check("['a'].exists(x, x == event.code)", WHEN_NAMES), Ok(()));
-        let error = check("evnt.code == 'X'", WHEN_NAMES).expect_err("typo");
+        assert_eq!(check("event.code == 'X'", WHEN_NAMES, None), Ok(()));
+        assert_eq!(check("['a'].exists(x, x == event.code)", WHEN_NAMES, None), Ok(()));
+        let error = check("evnt.code == 'X'", WHEN_NAMES, None).expect_err("typo");
         assert!(error.to_string().contains("did you mean `event`"), "{error}");
-        assert!(check("observed.verdict == 'healthy'", WHEN_NAMES).is_err());
+        assert!(check("observed.verdict == 'healthy'", WHEN_NAMES, None).is_err());
+    }
+
+    #[test]
+    fn what_can_never_be_true_is_found_before_running_with_the_likely_word() {
+        let wrong = |source: &str, names, words: &str| {
+            let found = check(source, names, Some(&["latency_ms", "status"])).expect_err(source).to_string();
+            assert!(found.contains(words), "{source}: {found}");
+        };
+        for (source, words) in [
+            ("event.targt == 'web'", "did you mean `target`"),
+            ("event['targt'] == 'web'", "did you mean `target`"),
+            ("has(event.atributes.x)", "did you mean `attributes`"),
+            ("event.severity == 'fatal'", "known: info, warning, error, critical"),
+            ("event.severity in ['error', 'critcal']", "did you mean `critical`"),
+            ("count", "`count` is a number"),
+            ("event.code == 'X' && count", "`count` is a number"),
+            ("!event.target", "`event.target` is a text"),
+            ("count + 1", "a number stands where"),
+            ("'x'", "a written value"),
+        ] {
+            wrong(source, WHEN_NAMES, words);
+        }
+        for (source, words) in [
+            ("observed.verdikt == 'failed'", "did you mean `verdict`"),
+            ("observed.verdict == 'degraded'", "known: healthy, failed, unknown"),
+            ("'heathy' != observed.verdict", "did you mean `healthy`"),
+            ("observed.values.latency > 3", "known: latency_ms, status"),
+            ("'statu' in observed.values", "did you mean `status`"),
+        ] {
+            wrong(source, EXPECT_NAMES, words);
+        }
+        for good in [
+            "observed.values.status == 500 && !(event.severity in ['info'])",
+            "has(observed.values.status) ? observed.verdict == 'failed' : true",
+            "event.attributes.any == 'thing' || event.target.contains('x')",
+            "['a', 'b'].exists(x, x == event.target)",
+        ] {
+            assert_eq!(check(good, EXPECT_NAMES, Some(&["latency_ms", "status"])), Ok(()), "{good}");
+        }
+        assert_eq!(check("observed.values.depth > 3", EXPECT_NAMES, None), Ok(()));
     }
 }

@@ -112,8 +112,13 @@ impl Catalog {
 
     /// What one sentinel looks at.
     pub fn sentinel_plan(&self, entry: &Entry) -> Result<SentinelPlan, PlanError> {
+        self.sentinel_plan_for(entry, PlanFor::Live)
+    }
+
+    /// The same, also for a dry run: with services that nobody has approved yet.
+    pub fn sentinel_plan_for(&self, entry: &Entry, plan_for: PlanFor) -> Result<SentinelPlan, PlanError> {
         let sentinel = entry.sentinel().ok_or_else(|| PlanError::NotARunbook(entry.name()))?;
-        let probe = self.at_home().probe("probe", &sentinel.probe)?;
+        let probe = Resolver { plan_for, ..self.at_home() }.probe("probe", &sentinel.probe)?;
         let report = &sentinel.report;
         Ok(SentinelPlan {
             id: sentinel.id.clone(),
@@ -208,7 +213,7 @@ impl<'a> Resolver<'a> {
     /// A step, or one for each of its targets.
     fn draw(&mut self, step: &Step, drawn: &mut Drawn) -> Result<(), PlanError> {
         let Some(targets) = &step.targets else {
-            drawn.steps.push(self.step(step, step.id.clone())?);
+            drawn.push(self.step(step, step.id.clone())?);
             return Ok(());
         };
         let what = format!("targets of step {}", step.id);
@@ -253,7 +258,7 @@ impl<'a> Resolver<'a> {
     ) -> Result<(), PlanError> {
         let id = format!("{}[{name}]", step.id);
         drawn.locks.insert(self.fill(&format!("lock of step {id}"), &targets.lock, Place::Lock)?);
-        drawn.steps.push(self.step(step, id.clone())?);
+        drawn.push(self.step(step, id.clone())?);
         let Some(check) = &targets.check else { return Ok(()) };
         let id = format!("{id}/check");
         let action = ActionPlan::Wait(check.resolve(self, &format!("step {id}"))?);
@@ -417,6 +422,15 @@ struct Drawn {
     locks: BTreeSet<String>,
     steps: Vec<StepPlan>,
     groups: Vec<GroupPlan>,
+}
+
+impl Drawn {
+    /// A step, and the locks of the services that it or its undo acts on.
+    fn push(&mut self, step: StepPlan) {
+        let actions = step.undo.iter().chain([&step.action]);
+        self.locks.extend(actions.filter_map(ActionPlan::lock));
+        self.steps.push(step);
+    }
 }
 
 /// None where the pause stays what it is and every failure is tried again.

@@ -486,7 +486,7 @@ fn matching_says_why_and_why_not() {
         ("a-target", "code: PROCESS_DEAD, target: 'db-*'"),
         ("aa-severity", "code: PROCESS_DEAD, severity: [info]"),
         ("aaaa-when", "code: PROCESS_DEAD, when: 'count > 1'"),
-        ("aaaaaaaaa-error", "code: PROCESS_DEAD, when: 'event.none == 1'"),
+        ("aaaaaaaaa-error", "code: PROCESS_DEAD, when: 'event.attributes.none == 1'"),
         ("other-code", "code: DISK_FULL"),
     ] {
         folder.write(&format!("runbooks/{id}.yaml"), &variant(id, matcher));
@@ -568,6 +568,13 @@ fn what_cannot_be_resolved_is_not_planned() {
     assert!(matches!(drifted, Err(PlanError::ServiceNotLive { .. })));
     assert!(plan(&folder, "web", "/x", PlanFor::DryRun).is_ok(), "a dry run shows what would be done");
     stands(&folder, "sentinel/eye", ObserveOnly, "the service `web` is not live");
+    let catalog = folder.load();
+    let eye = catalog.get(Kind::Sentinel, "eye").expect("there");
+    assert!(catalog.sentinel_plan(eye).is_err());
+    assert!(
+        catalog.sentinel_plan_for(eye, PlanFor::DryRun).is_ok(),
+        "it may be tried with the draft of the service"
+    );
     assert!(folder.load().sentinels().is_empty());
 }
 

@@ -9,6 +9,7 @@ use serde_saphyr::{Error, Spanned};
 
 use crate::base::limits::CONTENT_BYTES_MAX;
 
+use super::model::Action;
 use super::problem::{Problem, Source, likely};
 
 /// Line and column of every value, by its path (`steps[0].run.argv[1]`; the document is the empty path).
@@ -181,14 +182,21 @@ fn problem(source: Source<'_>, error: &Error) -> Problem {
         Error::SerdeUnknownVariant { variant, expected, .. } => {
             (format!("unknown word `{variant}`"), one_of(variant, expected))
         }
-        Error::SerdeMissingField { field, .. } => (format!("the key `{field}` is missing"), None),
+        Error::SerdeMissingField { field, .. } => {
+            let message = format!("the key `{field}` is missing");
+            return source.problem(beginning(source.text, at), "yaml", message).with_help(BESIDE);
+        }
         Error::DuplicateMappingKey { key: Some(key), .. } => {
             (format!("the key `{key}` stands here a second time"), Some("keep one of them".into()))
         }
         Error::Budget { .. } | Error::AliasError { .. } => (over_budget(&plain(error)), Some(PLAIN.into())),
         other => match plain(other) {
             text if text.contains("recursion limit") => ("nested too deeply".into(), Some(PLAIN.into())),
-            text => (text, None),
+            text if text.contains("sequence start") => ("a list is expected here".into(), Some(LIST.into())),
+            text => match tab_at(source.text, at.0) {
+                Some(tab) => return source.problem(tab, "yaml", TAB.into()).with_help("indent with blanks"),
+                None => (text, None),
+            },
         },
     };
     let problem = source.problem(at, "yaml", message);
@@ -196,6 +204,48 @@ fn problem(source: Source<'_>, error: &Error) -> Problem {
 }
 
 const PLAIN: &str = "content files are plain: no anchors or aliases, at most 1 MiB, 20,000 nodes, 32 levels";
+
+const LIST: &str = "write [a, b]; an `argv` such as [/usr/bin/systemctl, restart, web] has one element for each \
+                    argument, and there is no shell";
+
+const BESIDE: &str = "write it beside the keys that begin here";
+
+/// Where the keys begin of which the reader names the last. Those in `{}` stay where they are.
+fn beginning(text: &str, at: (u64, u64)) -> (u64, u64) {
+    let column = usize::try_from(at.1.saturating_sub(1)).unwrap_or(0);
+    let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let is_key =
+        |line: &str| indent(line) == column && !line.trim().is_empty() && !line[column..].starts_with('#');
+    // The first key of a list's element stands behind its dash.
+    let is_first = |line: &str| line.get(..column).is_some_and(|before| before.trim() == "-");
+    let mut found = at;
+    let upwards: Vec<(u64, &str)> = (1..=at.0).zip(text.lines()).collect();
+    for (number, line) in upwards.into_iter().rev() {
+        if is_first(line) {
+            return (number, at.1);
+        }
+        if is_key(line) {
+            found.0 = number;
+        } else if number == at.0 || indent(line) < column && !line.trim().is_empty() {
+            break;
+        }
+    }
+    found
+}
+
+const TAB: &str = "a tab stands in the indentation, where YAML allows only blanks";
+
+/// A tab in the indentation of the line of an error or the one after it, which the reader has not told.
+fn tab_at(text: &str, line: u64) -> Option<(u64, u64)> {
+    let first = line.max(1);
+    let skipped = usize::try_from(first - 1).ok()?;
+    let lines = (first..).zip(text.lines().skip(skipped).take(2));
+    let tab = |line: &str| {
+        let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+        line[..indent].find('\t')
+    };
+    lines.filter_map(|(number, line)| Some((number, tab(line)? as u64 + 1))).next()
+}
 
 /// The reader names the budget in its own words; people have typed an anchor.
 fn over_budget(text: &str) -> String {
@@ -213,6 +263,9 @@ fn over_budget(text: &str) -> String {
 }
 
 fn one_of(word: &str, expected: &[&'static str]) -> Option<String> {
+    if word == "timeout" && expected == Action::WORDS {
+        return Some("leave it out: an undo has the time that its step has".to_owned());
+    }
     if let Some(near) = likely(word, expected.iter().copied()) {
         return Some(format!("did you mean `{near}`?"));
     }
@@ -255,7 +308,15 @@ mod tests {
         assert_eq!((twice.line, twice.message.contains("second time")), (2, true), "{twice}");
         let missing = refuse("flag: true\n");
         assert!(missing.message.contains("`title` is missing"), "{missing}");
+        let place = |text: &str| (refuse(text).line, refuse(text).column);
+        assert_eq!(place("# why\nflag: true\nlists:\n  - [a]\n# end\ninner: {title: x}\n"), (2, 1));
+        assert_eq!(place("title: x\ninner:\n  flag: true\n\n  lists:\n    - [a]\n"), (3, 3));
+        assert_eq!(place("title: x\ninner: {flag: true}\n").0, 2);
         assert!(refuse("title: x\nflag: yes\n").line == 2);
+        let string = refuse("title: x\nlists: a b\n");
+        assert!(string.to_string().contains("there is no shell"), "{string}");
+        let tab = refuse("title: x\ninner:\n\ttitle: y\n");
+        assert_eq!((tab.line, tab.column, tab.help.as_deref()), (3, 1, Some("indent with blanks")), "{tab}");
         assert!(refuse("title: [x\n").line >= 1);
         assert!(refuse("title: x\n---\ntitle: y\n").to_string().contains("document"));
     }

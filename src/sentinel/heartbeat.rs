@@ -115,6 +115,15 @@ impl Beats {
         Ok(Heard { edge: missed && fresh, age_ms })
     }
 
+    /// Whether this look is at somebody who still has his time since the start: that he has not beaten yet says
+    /// nothing about him, nor about the eye.
+    pub(super) fn still_has_time(&self, look: &LookPlan, now: Instant) -> bool {
+        let Some(look) = heartbeat(look) else { return false };
+        let expected = self.lock();
+        let since = expected.get(&look.name).map(|row| row.since);
+        since.is_some_and(|since| now.saturating_duration_since(since) <= look.max_age.to_std())
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Expected>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -124,6 +133,7 @@ fn heartbeat(look: &LookPlan) -> Option<&HeartbeatLook> {
     match look {
         LookPlan::Heartbeat(look) => Some(look),
         LookPlan::Setpoint(setpoint) => heartbeat(&setpoint.of),
+        LookPlan::Service(service) => heartbeat(&service.of),
         LookPlan::Service(service) => heartbeat(&service.of),
         _ => None,
     }

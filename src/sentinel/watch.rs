@@ -98,6 +98,7 @@ struct Shared {
     nudge: Notify,
     look: Look,
     tell: Tell,
+    beats: Beats,
     /// Of the looks that may go on at once.
     places: Arc<Semaphore>,
     /// It waits for a place: whoever waits does not hang.
@@ -193,6 +194,7 @@ impl Watch {
             nudge: Notify::new(),
             look: Arc::clone(&self.look),
             tell: Arc::clone(&self.tell),
+            beats: self.beats.clone(),
             places: Arc::clone(&self.places),
             waits: AtomicBool::new(false),
             seen: Mutex::default(),
@@ -231,6 +233,10 @@ impl Shared {
 
     /// Takes a look in and tells its edge, if it makes one.
     fn take_in(&self, observation: Observation, urgent: bool) {
+        let unknown = observation.verdict == Verdict::Unknown;
+        if unknown && self.beats.still_has_time(&self.plan.probe.look, Instant::now()) {
+            return;
+        }
         let mut thresholds = Thresholds::from(&*self.plan);
         if urgent {
             thresholds.failures = 1;
@@ -336,7 +342,7 @@ mod tests {
     use crate::base::digest::FileDigest;
     use crate::base::time::Span;
     use crate::event::degradation::Severity;
-    use crate::event::plan::{HttpLook, ServiceLook};
+    use crate::event::plan::{HeartbeatLook, HttpLook, ServiceLook, SetpointLook};
 
     fn plan(id: &str, look: LookPlan, every_ms: u64) -> SentinelPlan {
         let words = |text: &str| text.to_owned();
@@ -441,6 +447,20 @@ mod tests {
         watch.set(vec![plan("b", http(), 1)], &no_edges());
         assert_eq!([next(&told), next(&told)], ["started b", "degraded b"], "a told nothing more");
         assert!(*count.lock().unwrap() > before);
+    }
+
+    #[test]
+    fn who_has_not_beaten_yet_is_awaited_for_his_time_and_nobody_is_called_blind() {
+        let beat = |max_age| {
+            let look = LookPlan::Heartbeat(HeartbeatLook { name: "backup".into(), max_age });
+            SetpointLook { of: Box::new(look), value: "age_ms".into(), low: None, high: Some(1) }
+        };
+        let (_runtime, watch, told, _) = watch("UUUUUUFFF");
+        watch.set(vec![plan("a", LookPlan::Setpoint(beat(Span::from_secs(3_600))), 1)], &no_edges());
+        assert_eq!([next(&told), next(&told)], ["started a", "degraded a"]);
+        let (_other, watch, told, _) = self::watch("UUUUUUFFF");
+        watch.set(vec![plan("b", LookPlan::Setpoint(beat(Span::from_ms(0))), 1)], &no_edges());
+        assert_eq!([next(&told), next(&told)], ["started b", "blind b"], "its time is over");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The runbook commands: each refusal says what is wrong and what mends it, and the mend mends it.
 
-use crate::sandbox::Sandbox;
+use std::time::Duration;
+
+use crate::sandbox::{Sandbox, eventually};
 
 const DEAD: &str = "home/runbooks/demo-web/dead.yaml";
 
@@ -103,6 +105,10 @@ fn show_says_who_signed_and_approved_and_ssh_keygen_agrees() {
     sandbox.shell(&verify).ends(0);
     sandbox.run(&["runbook", "show", "service/demo-web"]).ends(0);
     sandbox.run(&["runbook", "show", "nothing"]).ends(1);
+    let near = sandbox.run(&["runbook", "show", "demo-web-ded"]).ends(1).stderr;
+    assert!(near.contains("did you mean `demo-web-dead`"), "{near}");
+    let near = sandbox.run(&["runbook", "show", "service/demo-wep"]).ends(1).stderr;
+    assert!(near.contains("did you mean `service/demo-web`"), "{near}");
 }
 
 /// Adds bob, who may approve, to the trust files of the sandbox.
@@ -322,4 +328,165 @@ fn the_doctor_says_when_nobody_could_change_the_trust_files() {
         .expect("written");
     let found = sandbox.run(&["doctor"]).ends(1).stdout;
     assert!(found.contains("nobody holds trust@remediator"), "{found}");
+}
+
+/// A runbook with much to touch, and a proposal that argues for it; neither is signed.
+const WIDE: &str = r#"v: 1
+kind: runbook
+id: wide
+title: Reload each of them
+proposal: demo-web
+matcher: {subsystem: fleet, code: OLD_SETTINGS}
+blast_radius: machine
+limits: {attempts: 1, window: 1h, cooldown: 0s, runtime: 20m}
+steps:
+  - id: reload
+    targets:
+      list: [alpha, beta, gamma]
+      lock: "fleet/${each}"
+      canary: 2
+      at_once: 3
+      stop_percent: 20
+      check: {probe: {tcp: {host: 127.0.0.1, port: 4711}}, within: 7s}
+    http: {method: POST, url: "http://127.0.0.1:9/${each}", body: {json: {force: true}}, expect_status: [299]}
+    timeout: 10s
+    idempotent: true
+    retry: {times: 2, delay: 3s, on: [connect]}
+  - id: clear
+    file: {root: /var/lib/app, prune: {name: "*.old", older_than: 9h}, max_bytes: 12345, max_files: 17}
+    timeout: 10s
+    idempotent: true
+  - id: wake
+    signal: {send: HUP, to: {name: appd}, at_most: 6}
+    timeout: 5s
+    idempotent: true
+verification: {probe: {tcp: {host: 127.0.0.1, port: 4711}}}
+"#;
+
+#[test]
+fn a_reviewer_sees_every_target_body_and_bound() {
+    let sandbox = Sandbox::with_home();
+    std::fs::write(sandbox.home().join("runbooks/demo-web/wide.yaml"), WIDE).expect("written");
+    let shown = sandbox.run(&["runbook", "show", "wide"]).ends(0).stdout;
+    for part in [
+        "alpha, beta, gamma",
+        "the first 2 one after another (canary), then 3 at once",
+        "more than 20 percent",
+        "fleet/${each}",
+        "within 7s",
+        "{\"force\":true}",
+        "299",
+        "2 retries, 3s before the first, only on connect",
+        "longer ago than 9h",
+        "at most 12345 bytes",
+        "at most 17 files",
+        "more than 6 are there",
+    ] {
+        assert!(shown.contains(part), "`{part}` is missing: {shown}");
+    }
+    let json = sandbox.run(&["runbook", "show", "wide", "--output", "json"]).ends(0).json();
+    let targets = &json["runbook"]["steps"][0]["targets"];
+    assert_eq!((&targets["canary"], &targets["list"][2]), (&2.into(), &"gamma".into()), "{json}");
+}
+
+#[test]
+fn a_dry_run_says_in_words_what_is_looked_at_and_what_bounds_it() {
+    let sandbox = Sandbox::with_home();
+    let file = "home/runbooks/demo-web/wide.yaml";
+    std::fs::write(sandbox.path().join(file), WIDE).expect("written");
+    let tried = sandbox.run(&["runbook", "test", file, "--target", "all"]).ends(0).stdout;
+    for part in [
+        "radius    machine",
+        "1 attempts in 1h, 0ms between them, 20m each",
+        "alpha, beta, gamma: 2 one after another (canary), then 3 at once, stopped above 20 percent",
+        "at most 10s, 2 retries, 3s before the first, may be repeated",
+        "fleet/all, fleet/alpha, fleet/beta, fleet/gamma",
+        "by 127.0.0.1:4711 taking connections",
+        "within 7s, at 127.0.0.1:4711 taking connections",
+    ] {
+        assert!(tried.contains(part), "`{part}` is missing: {tried}");
+    }
+    assert!(!tried.contains("{\"look\""), "{tried}");
+}
+
+#[test]
+fn an_undo_with_a_time_of_its_own_is_told_whose_time_it_has() {
+    let sandbox = Sandbox::with_home();
+    let undo = WIDE.replace(
+        "    timeout: 5s\n    idempotent: true",
+        "    timeout: 5s\n    undo: {wait: {for: 1s}, timeout: 5s}",
+    );
+    std::fs::write(sandbox.path().join("draft.yaml"), undo).expect("written");
+    let lint = sandbox.run(&["runbook", "lint", "draft.yaml"]).ends(1).stdout;
+    assert!(lint.contains("an undo has the time that its step has"), "{lint}");
+}
+
+#[test]
+fn a_reviewer_sees_the_proposal_and_what_it_bounds() {
+    let sandbox = Sandbox::with_home();
+    let shown = sandbox.run(&["runbook", "show", "proposal/demo-web"]).ends(0).stdout;
+    for part in ["title", "may do", "  target      ", "  radius      machine", "risk", "undo", DEAD_BELOW] {
+        assert!(shown.contains(part), "`{part}` is missing: {shown}");
+    }
+    let json = sandbox.run(&["runbook", "show", "proposal/demo-web", "--output", "json"]).ends(0).json();
+    assert_eq!(json["name"], "proposal/demo-web");
+    let near = sandbox.run(&["runbook", "show", "proposal/demo-wep"]).ends(1).stderr;
+    assert!(near.contains("did you mean `proposal/demo-web`"), "{near}");
+}
+
+/// The same as `DEAD`, as the home names it.
+const DEAD_BELOW: &str = "runbooks/demo-web/dead.yaml";
+
+/// A step that says why it fails.
+const FAILING: &str = r#"v: 1
+kind: runbook
+id: failing
+title: Fail and say why
+proposal: failing
+matcher: {subsystem: fleet, code: OLD_SETTINGS}
+blast_radius: machine
+limits: {attempts: 1, window: 1h, cooldown: 0s, runtime: 1m}
+steps:
+  - id: reload
+    run: {argv: [/bin/sh, -c, "for a in 1 2 3 4 5 6 7 8; do for b in 1 2 3 4 5 6 7 8; do echo line $a$b of what is too long for an entry; done; done; echo the disk of beta is read-only >&2; exit 1"]}
+    timeout: 10s
+    idempotent: true
+verification: {probe: {file: {path: "${home}/nothing"}}, settle: 0s, successes: 1, every: 100ms, within: 1s, watch: 0s}
+"#;
+
+const ARGUMENT: &str = "v: 1\nid: failing\ntitle: Reload\nfailure_class: Settings are old\nevidence: [\"They were.\"]\n\
+    may: {steps: [run], targets: [\"*\"], blast_radius: machine}\nrisks: [\"None.\"]\nundo: Nothing to take back.\n";
+
+#[test]
+fn what_a_failed_step_printed_last_is_shown_with_its_incident() {
+    let mut sandbox = Sandbox::with_home();
+    for folder in ["proposals/failing", "runbooks/failing"] {
+        std::fs::create_dir_all(sandbox.home().join(folder)).expect("a folder");
+    }
+    let (file, proposal) = ("home/runbooks/failing/runbook.yaml", "home/proposals/failing/proposal.yaml");
+    std::fs::write(sandbox.path().join(file), FAILING).expect("written");
+    std::fs::write(sandbox.path().join(proposal), ARGUMENT).expect("written");
+    sandbox.run(&["runbook", "sign", file, proposal]).ends(0);
+    sandbox.run(&["runbook", "approve", "failing", "--reason", "it only fails", "--yes"]).ends(0);
+    sandbox.serve();
+    let report = ["emit", "--subsystem", "fleet", "--code", "OLD_SETTINGS", "--target", "all"];
+    sandbox.run(&[&report[..], &["--severity", "error", "--summary", "old"]].concat()).ends(0);
+    let over = || sandbox.run(&["incidents"]).stdout.contains("escalated");
+    assert!(eventually(Duration::from_secs(60), over), "{}", sandbox.run(&["incidents"]).stdout);
+    let list = sandbox.run(&["incidents", "--output", "json"]).json();
+    let id = list["incidents"][0]["id"].as_str().expect("an id").to_owned();
+    let shown = [sandbox.run(&["incident", "show", &id]), sandbox.run(&["explain", &id])]
+        .map(|ran| ran.ends(0).stdout);
+    for shown in &shown {
+        assert!(
+            shown.contains("| line 88 of")
+                && !shown.contains("line 11")
+                && shown.contains("| the disk of beta is read-only"),
+            "{shown}"
+        );
+    }
+    // The same from the segments.
+    sandbox.stop("-TERM");
+    let still = sandbox.run(&["incident", "show", &id]).ends(0).stdout;
+    assert!(still.contains("| line 88 of") && still.contains("| the disk of beta is read-only"), "{still}");
 }

@@ -14,6 +14,7 @@ use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, IncidentId, Receipt, Seq};
 use crate::context::{IncidentState, RemediationContext};
 use crate::event::incident::Candidate;
+use crate::event::step::StepOutcome;
 use crate::event::{Cause, Event, Record};
 
 /// Links of the way back; a story longer than this has lost its thread.
@@ -40,8 +41,22 @@ pub struct ExplainView {
     pub limits: Vec<LimitView>,
     /// On whose authority it was done, one per attempt.
     pub authority: Vec<AuthorityView>,
+    /// Every step that failed, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<FailureView>,
     /// The way back, newest first.
     pub walk: Vec<LinkView>,
+}
+
+/// A step that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailureView {
+    /// The entry that says so.
+    pub seq: Seq,
+    /// How it ended, in one line.
+    pub said: String,
+    /// The last lines that it printed.
+    pub last_lines: Vec<String>,
 }
 
 /// A decision about a runbook (RM-5).
@@ -158,6 +173,7 @@ impl Audit {
                 holds: Vec::new(),
                 limits: Vec::new(),
                 authority: Vec::new(),
+                failures: Vec::new(),
                 walk: Vec::new(),
             },
         };
@@ -168,8 +184,15 @@ impl Audit {
 
     fn explain_incident(&self, context: &RemediationContext) -> Result<ExplainView, Error> {
         let (mut decisions, mut holds, mut authority) = (Vec::new(), Vec::new(), Vec::new());
+        let mut failures = Vec::new();
         for record in self.timeline(context)? {
             let (seq, at) = (record.seq, crate::base::time::rfc3339(record.at.time_us));
+            if let Event::StepFinished(finished) = &record.event
+                && finished.outcome != StepOutcome::Succeeded
+            {
+                let (said, last_lines) = (say(&record.event), self.last_lines(finished)?);
+                failures.push(FailureView { seq, said, last_lines });
+            }
             match record.event {
                 Event::IncidentMatched(m) => decisions.push(DecisionView {
                     seq,
@@ -208,6 +231,7 @@ impl Audit {
             holds,
             limits: self.limits(context),
             authority,
+            failures,
             walk: Vec::new(),
         })
     }

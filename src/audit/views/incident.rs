@@ -195,6 +195,9 @@ pub struct StepView {
     pub took_ms: Option<u64>,
     /// The last entry about it.
     pub seq: Option<Seq>,
+    /// The last lines that it printed, when it has failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub last_lines: Vec<String>,
 }
 
 /// What a verification saw.
@@ -224,6 +227,16 @@ impl Audit {
         let timeline = self.timeline(&context)?;
         let mut view = view(&context, timeline.iter().map(EntryView::of).collect());
         timeline.iter().for_each(|record| conclude(&mut view.verification_results, &record.event));
+        for record in &timeline {
+            if let Event::StepFinished(finished) = &record.event {
+                let attempts = &mut view.intermediate_state.attempts;
+                let attempt = attempts.iter_mut().find(|attempt| attempt.attempt == finished.attempt);
+                if let Some(step) = attempt.and_then(|attempt| attempt.steps.get_mut(finished.step as usize))
+                {
+                    step.last_lines = self.last_lines(finished)?;
+                }
+            }
+        }
         Ok(view)
     }
 
@@ -388,6 +401,7 @@ fn step(attempt: &Attempt, index: u32, id: &str, action: &ActionPlan) -> StepVie
         outcome: last.map(|d| d.outcome.clone()),
         took_ms: last.map(|d| d.took_ms),
         seq,
+        last_lines: Vec::new(),
     }
 }
 

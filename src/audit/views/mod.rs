@@ -4,6 +4,7 @@ mod explain;
 mod incident;
 mod incidents;
 mod locks;
+mod output;
 mod page;
 mod receipt;
 mod sentinels;

@@ -6,7 +6,7 @@ mod rerun;
 mod show;
 mod thaw;
 
-pub(super) use show::{candidates, timeline};
+pub(super) use show::{candidates, last_lines, timeline};
 
 use clap::Subcommand;
 

@@ -152,6 +152,7 @@ fn one_attempt(n: u32, attempt: &AttemptView) -> Result<(), Failure> {
         let again = if step.tries > 1 { format!(", {} tries", step.tries) } else { String::new() };
         let (id, action) = (out::line(&step.id), out::cut(&step.action, 80));
         out::say(format!("    step {id}: {}{took}{again}  {action}", out::state(&step.state)))?;
+        last_lines(&step.last_lines)?;
     }
     match &attempt.undo {
         Some(undo) => {
@@ -160,6 +161,11 @@ fn one_attempt(n: u32, attempt: &AttemptView) -> Result<(), Failure> {
         }
         None => Ok(()),
     }
+}
+
+/// What a failed step has printed last.
+pub fn last_lines(lines: &[String]) -> Result<(), Failure> {
+    lines.iter().try_for_each(|line| out::say(format!("      | {}", out::line(line))))
 }
 
 fn verification(results: &[VerificationView]) -> Result<(), Failure> {

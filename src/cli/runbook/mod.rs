@@ -1,6 +1,7 @@
 //! `remediator runbook …`: what authors and approvers do with content files. One file per verb, one line each below.
 
 mod approve;
+mod argument;
 pub(super) mod folder;
 pub(super) mod lint;
 mod list;

@@ -3,19 +3,20 @@
 use serde::Serialize;
 
 use super::recorded::Recorded;
-use super::{folder, view};
+use super::{argument, folder, view};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
-use crate::runbook::model::{Step, Verification};
+use crate::runbook::model::{Retry, Step, Targets, Verification};
+use crate::runbook::problem::likely;
 use crate::runbook::{Catalog, Entry, Kind, Runbook};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  remediator runbook show process-dead\n  remediator runbook show service/web"
+    after_help = "Example:\n  remediator runbook show process-dead\n  remediator runbook show service/web\n  remediator runbook show proposal/web"
 )]
 pub struct Args {
-    /// A runbook's id, or `kind/id`.
+    /// A runbook's id, `kind/id`, or `proposal/id`.
     id: String,
 }
 
@@ -52,17 +53,38 @@ struct Resolved {
 struct ResolvedStep {
     id: String,
     does: String,
+    /// What else it says and is bounded by.
+    bounds: Vec<String>,
+    targets: Option<ResolvedTargets>,
     timeout: String,
     retries: u32,
+    retry: Option<String>,
     idempotent: bool,
     undo: Option<String>,
+    undo_bounds: Vec<String>,
+    undo_when_unknown: bool,
     irreversible: Option<String>,
+}
+
+/// What a step is done for.
+#[derive(Serialize)]
+struct ResolvedTargets {
+    list: Vec<String>,
+    lock: String,
+    canary: u32,
+    at_once: u32,
+    stop_percent: u32,
+    check: Option<String>,
 }
 
 /// Shows.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let root = folder::root(global)?;
     let catalog = folder::catalog(&root, folder::read(&root)?, &Recorded::of(global, &root));
+    if let Some(id) = args.id.strip_prefix("proposal/") {
+        argument::show(&catalog, id, global)?;
+        return Ok(Exit::Ok);
+    }
     let entry = find(&catalog, &args.id)?;
     let text = catalog.folder().get(&entry.path).unwrap_or_default();
     let report = Report {
@@ -88,23 +110,22 @@ pub fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry, Failure> 
     let found = kind.and_then(|kind| catalog.get(kind, id));
     found.ok_or_else(|| {
         let what = format!("there is no content file `{}`", out::line(name));
-        Failure::new(Exit::Findings, what)
-            .hint("`remediator runbook list` lists them; services are service/ID")
+        let ids = catalog.entries().filter(|entry| kind.is_none_or(|kind| entry.kind == kind));
+        let ids: Vec<String> = ids.map(|entry| entry.id.clone()).collect();
+        let wanted = name.split_once('/').map_or(name, |(_, id)| id);
+        let near = likely(wanted, ids.iter().map(String::as_str));
+        let hint = "`remediator runbook list` lists them; services are service/ID, proposals proposal/ID";
+        Failure::new(Exit::Findings, what).hint(match (near, name.split_once('/')) {
+            (Some(near), Some((word, _))) => format!("did you mean `{word}/{near}`? {hint}"),
+            (Some(near), None) => format!("did you mean `{near}`? {hint}"),
+            (None, _) => hint.to_owned(),
+        })
     })
 }
 
 fn resolve(runbook: &Runbook) -> Resolved {
     let limits = runbook.limits();
     let (matcher, proof) = (&runbook.matcher, &runbook.verification);
-    let steps = runbook.steps.iter().map(|step: &Step| ResolvedStep {
-        id: step.id.clone(),
-        does: step.action().map(|a| a.say()).unwrap_or_default(),
-        timeout: step.timeout.to_string(),
-        retries: step.retry.as_ref().map_or(0, |r| r.times),
-        idempotent: step.may_repeat(),
-        undo: step.undo.as_ref().and_then(|u| u.action()).map(|a| a.say()),
-        irreversible: step.irreversible.clone(),
-    });
     Resolved {
         subsystem: matcher.subsystem.clone(),
         code: matcher.code.clone(),
@@ -116,13 +137,13 @@ fn resolve(runbook: &Runbook) -> Resolved {
         window: limits.window.to_string(),
         cooldown: limits.cooldown.to_string(),
         runtime: limits.runtime.to_string(),
-        locks: runbook.locks.clone(),
+        locks: runbook.all_locks(),
         preconditions: runbook
             .preconditions
             .iter()
             .map(|p| format!("{}: {} of {}", p.id, p.expect, p.probe.says()))
             .collect(),
-        steps: steps.collect(),
+        steps: runbook.steps.iter().map(step).collect(),
         verification: proof.as_ref().map(verification),
         escalation: runbook
             .escalation
@@ -130,6 +151,47 @@ fn resolve(runbook: &Runbook) -> Resolved {
             .map(|r| format!("{}: {}: {}", r.after, r.channel, r.message))
             .collect(),
     }
+}
+
+fn step(step: &Step) -> ResolvedStep {
+    let (action, undo) = (step.action(), step.undo.as_ref().and_then(|undo| undo.action()));
+    ResolvedStep {
+        id: step.id.clone(),
+        does: action.map(|a| a.say()).unwrap_or_default(),
+        bounds: action.map(|a| a.details()).unwrap_or_default(),
+        targets: step.targets.as_ref().map(targets),
+        timeout: step.timeout.to_string(),
+        retries: step.retry.as_ref().map_or(0, |r| r.times),
+        retry: step.retry.as_ref().map(retry),
+        idempotent: step.may_repeat(),
+        undo: undo.map(|a| a.say()),
+        undo_bounds: undo.map(|a| a.details()).unwrap_or_default(),
+        undo_when_unknown: step.undo_when_unknown,
+        irreversible: step.irreversible.clone(),
+    }
+}
+
+fn targets(targets: &Targets) -> ResolvedTargets {
+    ResolvedTargets {
+        list: targets.list.clone(),
+        lock: targets.lock.clone(),
+        canary: targets.canary,
+        at_once: targets.at_once,
+        stop_percent: targets.stop_percent,
+        check: targets.check.as_ref().map(|check| check.says()),
+    }
+}
+
+fn retry(retry: &Retry) -> String {
+    let mut text = format!("{} retries, {} before the first", retry.times, retry.delay);
+    if retry.factor > 1 {
+        text += &format!(", each pause {} times the one before, at most {}", retry.factor, retry.max_delay);
+    }
+    if !retry.on.is_empty() {
+        let on: Vec<String> = retry.on.iter().map(out::word).collect();
+        text += &format!(", only on {}", on.join(", "));
+    }
+    text
 }
 
 fn verification(v: &Verification) -> String {
@@ -189,17 +251,36 @@ fn runbook_rows(runbook: &Resolved) -> Vec<(&'static str, String)> {
     ];
     rows.extend(runbook.when.iter().map(|when| ("when", when.clone())));
     rows.extend(runbook.preconditions.iter().map(|p| ("only if", p.clone())));
-    for step in &runbook.steps {
-        let mut text = format!("{}: {} (at most {}", step.id, step.does, step.timeout);
-        if step.retries > 0 {
-            text += &format!(", {} retries", step.retries);
-        }
-        text += if step.idempotent { ", may be repeated)" } else { ")" };
-        rows.push(("step", text));
-        rows.extend(step.undo.iter().map(|undo| ("  undo", undo.clone())));
-        rows.extend(step.irreversible.iter().map(|why| ("  final", why.clone())));
-    }
+    rows.extend(runbook.steps.iter().flat_map(step_rows));
     rows.extend(runbook.verification.iter().map(|v| ("verified by", v.clone())));
     rows.extend(runbook.escalation.iter().map(|rung| ("else", rung.clone())));
     rows
+}
+
+fn step_rows(step: &ResolvedStep) -> Vec<(&'static str, String)> {
+    let mut text = format!("{}: {} (at most {}", step.id, step.does, step.timeout);
+    text += if step.idempotent { ", may be repeated)" } else { ")" };
+    let mut rows = vec![("step", text)];
+    rows.extend(step.bounds.iter().map(|bound| ("  bound", bound.clone())));
+    if let Some(targets) = &step.targets {
+        rows.push(("  targets", targets.list.join(", ")));
+        rows.push(("  order", order(targets)));
+        rows.push(("  lock", format!("{} for each of them", targets.lock)));
+        rows.extend(targets.check.iter().map(|check| ("  check", format!("of each: {check}"))));
+    }
+    rows.extend(step.retry.iter().map(|retry| ("  again", retry.clone())));
+    let unknown = if step.undo_when_unknown { ", also when nobody knows whether it was done" } else { "" };
+    rows.extend(step.undo.iter().map(|undo| ("  undo", format!("{undo}{unknown}"))));
+    rows.extend(step.undo_bounds.iter().map(|bound| ("    bound", bound.clone())));
+    rows.extend(step.irreversible.iter().map(|why| ("  final", why.clone())));
+    rows
+}
+
+fn order(targets: &ResolvedTargets) -> String {
+    let (canary, at_once, percent) = (targets.canary, targets.at_once, targets.stop_percent);
+    let stop = match percent {
+        0 => "when one has failed".to_owned(),
+        percent => format!("when more than {percent} percent have failed"),
+    };
+    format!("the first {canary} one after another (canary), then {at_once} at once, stopped {stop}")
 }

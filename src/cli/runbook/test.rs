@@ -11,7 +11,7 @@ use crate::base::ids::{Fingerprint, Receipt};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
 use crate::event::degradation::{DegradationSeen, Severity, Source};
-use crate::event::plan::{ActionPlan, Plan};
+use crate::event::plan::{ActionPlan, Plan, StepPlan, WaitPlan};
 use crate::runbook::{Catalog, Content, ContentFolder, Entry, Kind, PlanFor, Runbook, Verdict, checks};
 
 /// Arguments.
@@ -38,6 +38,8 @@ struct Report {
     runbook: String,
     matches: bool,
     why: String,
+    blast_radius: String,
+    limits: String,
     plan: Option<Plan>,
     relies_on: Vec<String>,
     trouble: Option<String>,
@@ -138,7 +140,24 @@ fn attempt(catalog: &Catalog, entry: &Entry, seen: &DegradationSeen) -> Report {
         Ok(resolved) => (Some(resolved.plan), resolved.relies_on, None),
         Err(error) => (None, Vec::new(), Some(error.to_string())),
     };
-    Report { v: 1, runbook: entry.id.clone(), matches: matched, why, plan, relies_on, trouble }
+    let runbook = entry.runbook();
+    let limits = runbook.map(|runbook| {
+        let limits = runbook.limits();
+        let (attempts, window, cooldown, runtime) =
+            (limits.attempts, limits.window, limits.cooldown, limits.runtime);
+        format!("{attempts} attempts in {window}, {cooldown} between them, {runtime} each")
+    });
+    Report {
+        v: 1,
+        runbook: entry.id.clone(),
+        matches: matched,
+        why,
+        blast_radius: runbook.map(|runbook| out::word(&runbook.blast_radius)).unwrap_or_default(),
+        limits: limits.unwrap_or_default(),
+        plan,
+        relies_on,
+        trouble,
+    }
 }
 
 fn print(report: &Report) -> Result<(), Failure> {
@@ -148,23 +167,28 @@ fn print(report: &Report) -> Result<(), Failure> {
         out::say(format!("it cannot be resolved: {}", out::line(trouble)))?;
     }
     let Some(plan) = &report.plan else { return Ok(()) };
-    out::say(format!("\nlocks     {}", plan.locks.join(", ")))?;
+    out::say(format!("\nradius    {}", report.blast_radius))?;
+    out::say(format!("limits    {}", report.limits))?;
+    out::say(format!("locks     {}", plan.locks.join(", ")))?;
     for precondition in &plan.preconditions {
-        let look = json(&precondition.probe)?;
+        let look = out::line(&precondition.probe.look.say());
         out::say(format!("only if   {}: {} of {look}", precondition.id, precondition.expect))?;
     }
-    for step in &plan.steps {
-        out::say(format!("step      {}: {} (at most {})", step.id, action(&step.action)?, step.timeout))?;
-        if let Some(undo) = &step.undo {
-            out::say(format!("  undo    {}", action(undo)?))?;
-        }
+    for group in &plan.groups {
+        let (id, targets) = (&group.id, out::line(&group.targets.join(", ")));
+        let (canary, at_once, percent) = (group.canary, group.at_once, group.stop_percent);
+        out::say(format!(
+            "targets   {id}: {targets}: {canary} one after another (canary), then {at_once} at once, \
+             stopped above {percent} percent failed"
+        ))?;
     }
+    plan.steps.iter().try_for_each(step)?;
     let verification = &plan.verification;
     out::say(format!(
         "verified  {} good looks within {} by {}",
         verification.successes,
         verification.within,
-        json(&verification.probe)?
+        out::line(&verification.probe.look.say())
     ))?;
     for rung in &plan.escalation {
         out::say(format!("else      after {}: {}: {}", rung.after, rung.channel, out::line(&rung.message)))?;
@@ -175,10 +199,31 @@ fn print(report: &Report) -> Result<(), Failure> {
     out::say("\nnothing was run")
 }
 
+fn step(step: &StepPlan) -> Result<(), Failure> {
+    let mut bounds = format!("at most {}", step.timeout);
+    if step.retries > 0 {
+        bounds += &format!(", {} retries, {} before the first", step.retries, step.retry_delay);
+    }
+    bounds += if step.idempotent { ", may be repeated" } else { "" };
+    out::say(format!("step      {}: {} ({bounds})", step.id, action(&step.action)?))?;
+    if let Some(undo) = &step.undo {
+        out::say(format!("  undo    {}", action(undo)?))?;
+    }
+    match &step.irreversible {
+        Some(why) => out::say(format!("  final   {}", out::line(why))),
+        None => Ok(()),
+    }
+}
+
 fn action(action: &ActionPlan) -> Result<String, Failure> {
     Ok(match action {
         ActionPlan::Run(run) => format!("run {} in {}", json(&run.argv)?, run.cwd),
         ActionPlan::Service(s) => format!("{} {} = {}", out::word(&s.verb), s.service, json(&s.start.argv)?),
+        ActionPlan::Wait(WaitPlan::For(span)) => format!("wait {span}"),
+        ActionPlan::Wait(WaitPlan::Until { probe, successes, every, within }) => {
+            let look = out::line(&probe.look.say());
+            format!("wait for {successes} good looks in a row, every {every}, within {within}, at {look}")
+        }
         other => format!("{}: {}", out::line(&other.say()), json(other)?),
     })
 }

@@ -7,7 +7,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::runbook::folder;
 use crate::cli::runbook::recorded::Recorded;
 use crate::event::plan::SentinelPlan;
-use crate::runbook::{Content, ContentFolder, Kind, checks};
+use crate::runbook::{Content, ContentFolder, Kind, PlanFor, checks};
 
 /// How it looks and what it reports.
 pub fn sentinel(global: &Global, said: &str) -> Result<SentinelPlan, Failure> {
@@ -18,7 +18,7 @@ pub fn sentinel(global: &Global, said: &str) -> Result<SentinelPlan, Failure> {
         Failure::new(Exit::Findings, format!("there is no sentinel `{id}` in {}", root.display()))
             .hint("`remediator sentinel list` shows those at work; write one with `remediator sentinel new`")
     })?;
-    catalog.sentinel_plan(entry).map_err(|error| {
+    catalog.sentinel_plan_for(entry, PlanFor::DryRun).map_err(|error| {
         Failure::new(Exit::Findings, format!("sentinel {id} cannot look: {error}"))
             .hint("`remediator sentinel lint` says what is wrong with its text")
     })

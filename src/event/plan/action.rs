@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{FilePlan, HttpPlan, NotifyPlan, SignalPlan, WaitPlan};
+use super::{FilePlan, HttpPlan, NotifyPlan, ProcessLook, SignalPlan, WaitPlan};
 use crate::base::digest::FileDigest;
 use crate::base::time::Span;
 
@@ -46,6 +46,18 @@ impl ActionPlan {
             Self::File(plan) => {
                 plan.work.natural_undo().map(|work| Self::File(FilePlan { work, ..plan.clone() }))
             }
+            _ => None,
+        }
+    }
+
+    /// The lock of the service that it acts on: whoever acts on one holds this, whatever its runbook declares.
+    pub fn lock(&self) -> Option<String> {
+        match self {
+            Self::Service(service) => Some(format!("service/{}", service.service)),
+            Self::Signal(signal) => match &signal.to {
+                ProcessLook::Service(service) => Some(format!("service/{service}")),
+                ProcessLook::PidFile(_) | ProcessLook::Name(_) => None,
+            },
             _ => None,
         }
     }

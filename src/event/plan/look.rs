@@ -58,6 +58,83 @@ impl LookPlan {
             _ => false,
         }
     }
+
+    /// One line for people: what is looked at, then its bounds.
+    pub fn say(&self) -> String {
+        match self {
+            Self::Process(of) => of.say(),
+            Self::Http(http) => {
+                let body = http.expect_body.as_ref().map(|text| format!(" with `{text}`"));
+                format!("{} answering {:?}{}", http.url, http.expect_status, body.unwrap_or_default())
+            }
+            Self::Tcp(tcp) => {
+                let expect = tcp.expect.as_ref().map(|text| format!(" and saying `{}`", text.escape_debug()));
+                format!("{}:{} taking connections{}", tcp.host, tcp.port, expect.unwrap_or_default())
+            }
+            Self::File(file) => file.say(),
+            Self::Disk(disk) => {
+                let bounds = [
+                    disk.min_free_bytes.map(|bytes| format!("{bytes} bytes")),
+                    disk.min_free_percent.map(|percent| format!("{percent} % of its bytes")),
+                    disk.min_free_inodes_percent.map(|percent| format!("{percent} % of its inodes")),
+                ];
+                format!("the disk of {} with {} free", disk.path, joined(bounds))
+            }
+            Self::Memory(MemoryLook::System { min_available_bytes, min_available_percent }) => {
+                let bounds = [
+                    min_available_bytes.map(|bytes| format!("{bytes} bytes")),
+                    min_available_percent.map(|percent| format!("{percent} %")),
+                ];
+                format!("the machine's memory with {} available", joined(bounds))
+            }
+            Self::Memory(MemoryLook::Process { of, max_rss_bytes }) => {
+                format!("the memory of {} and its children: at most {max_rss_bytes} bytes", of.say())
+            }
+            Self::Fd(fd) => {
+                let bounds = [
+                    fd.max_open.map(|open| open.to_string()),
+                    fd.max_percent.map(|percent| format!("{percent} % of its limit")),
+                ];
+                format!("open files of {}: at most {}", fd.of.say(), joined(bounds))
+            }
+            Self::Run(run) => format!("what {} says", run.argv.join(" ")),
+            Self::Heartbeat(beat) => format!("a heartbeat {} in the last {}", beat.name, beat.max_age),
+            Self::Log(log) => {
+                let (LogWords::Contains(words) | LogWords::Matches(words)) = &log.words;
+                let (count, path, within) = (log.count, &log.path, log.within);
+                format!("fewer than {count} lines with `{}` in {path} within {within}", words.escape_debug())
+            }
+            Self::Setpoint(setpoint) => {
+                let bound = |bound: Option<i64>| bound.map_or("any".to_owned(), |bound| bound.to_string());
+                let (low, high) = (bound(setpoint.low), bound(setpoint.high));
+                format!("{} from {low} to {high}, measured by {}", setpoint.value, setpoint.of.say())
+            }
+            Self::Service(service) => {
+                format!("{}, while service {}'s own process runs", service.of.say(), service.service)
+            }
+        }
+    }
+}
+
+impl FileLook {
+    fn say(&self) -> String {
+        let bytes = |words: &str, bound: Option<u64>| bound.map(|bytes| format!("{words} {bytes} bytes"));
+        let growth = self.growth.as_ref();
+        let bounds = [
+            Some(format!("the file {} {}", self.path, if self.exists { "there" } else { "not there" })),
+            bytes("at least", self.min_size_bytes),
+            bytes("at most", self.max_size_bytes),
+            self.max_age.map(|age| format!("written in the last {age}")),
+            growth.and_then(|growth| bytes("growing at least", growth.min_bytes)),
+            growth.and_then(|growth| bytes("growing at most", growth.max_bytes)),
+            growth.map(|growth| format!("in {}", growth.over)),
+        ];
+        joined(bounds)
+    }
+}
+
+fn joined<const N: usize>(bounds: [Option<String>; N]) -> String {
+    bounds.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Which process.

@@ -9,7 +9,8 @@ const HELP: &str = "see docs/adding.md, Expressions: no floats, one macro level 
 /// The check.
 pub fn check(lint: &mut Lint) {
     let Some(runbook) = lint.runbook() else { return };
-    if let Some(Err(error)) = runbook.matcher.when.as_deref().map(|when| expr::check(when, WHEN_NAMES)) {
+    if let Some(Err(error)) = runbook.matcher.when.as_deref().map(|when| expr::check(when, WHEN_NAMES, None))
+    {
         lint.report("matcher.when", error.to_string(), HELP);
     }
     if runbook.preconditions.len() > PRECONDITIONS_MAX {
@@ -18,7 +19,8 @@ pub fn check(lint: &mut Lint) {
         lint.report("preconditions", message, "keep those that decide whether it may act");
     }
     for (index, condition) in runbook.preconditions.iter().enumerate() {
-        if let Err(error) = expr::check(&condition.expect, EXPECT_NAMES) {
+        let values = condition.probe.measures();
+        if let Err(error) = expr::check(&condition.expect, EXPECT_NAMES, values) {
             lint.report(&format!("preconditions[{index}].expect"), error.to_string(), HELP);
         }
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Lint;
 use crate::base::limits::{ARG_BYTES_MAX, ARGV_MAX, RLIMIT_MAX};
+use crate::base::text::clip;
 use crate::event::plan::Rlimits;
+use crate::runbook::placeholder::NAMES;
 
 /// The check.
 pub fn check(lint: &mut Lint) {
@@ -52,6 +54,14 @@ fn program(lint: &mut Lint, path: &str, argv: &[String]) {
             "write it out, such as /usr/bin/cp, or ${home}/bin/tool (only ${home} may stand there)",
         );
     }
+    if argv[0].chars().any(char::is_whitespace) {
+        lint.report(&format!("{at}[0]"), "the program's path holds blanks", NO_SHELL);
+    }
+    let found = argv.iter().enumerate().skip(1).find(|(_, element)| is_shells(element));
+    if let Some((index, element)) = found.filter(|_| !is_interpreter(argv)) {
+        let message = format!("`{}` means something to a shell only", clip(element, 40));
+        lint.report(&format!("{at}[{index}]"), message, NO_SHELL);
+    }
     for (index, element) in argv.iter().enumerate() {
         if element.len() > ARG_BYTES_MAX {
             lint.report(
@@ -61,6 +71,28 @@ fn program(lint: &mut Lint, path: &str, argv: &[String]) {
             );
         }
     }
+}
+
+const NO_SHELL: &str = "no shell reads this: each argument is its own element, such as [/bin/cp, a, b], and a value is \
+                        ${target}; for a pipe name the shell: [/bin/sh, -c, \"a | b\"]";
+
+/// Words with which people speak to a shell.
+fn is_shells(element: &str) -> bool {
+    const OPERATORS: [&str; 9] = ["|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1"];
+    let bare = |name: &&str| element.split(&format!("${name}")).skip(1).any(ends_a_word);
+    OPERATORS.contains(&element) || element.contains("$(") || NAMES.iter().any(bare)
+}
+
+fn ends_a_word(rest: &str) -> bool {
+    !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Programs to which such words mean something.
+fn is_interpreter(argv: &[String]) -> bool {
+    const THEIRS: [&str; 12] =
+        ["sh", "bash", "dash", "ash", "zsh", "ksh", "awk", "gawk", "mawk", "perl", "ruby", "env"];
+    let name = argv[0].rsplit('/').next().unwrap_or_default();
+    THEIRS.contains(&name) || name.starts_with("python") || argv.iter().any(|a| a == "-c" || a == "-e")
 }
 
 fn environment(lint: &mut Lint, path: &str, env: &BTreeMap<String, String>, pass: &[String]) {

@@ -5,6 +5,10 @@ use crate::base::redact;
 
 /// The check.
 pub fn check(lint: &mut Lint) {
+    if lint.runbook().is_some_and(|runbook| !runbook.credentials.is_empty()) {
+        let help = "leave it out; let the program read a file that only the daemon's user may read";
+        lint.report("credentials", "credentials cannot be given to steps yet: it would never run", help);
+    }
     let mut found = Vec::new();
     for (index, line) in lint.source.text.lines().enumerate() {
         // Addresses are for people to judge: an escalation may name one.
@@ -16,7 +20,8 @@ pub fn check(lint: &mut Lint) {
         );
     }
     for (line, name) in found {
-        let help = "name a credential under `credentials`, or a file that holds it (a name ending in _FILE)";
+        let help =
+            "name a file that holds it and that only the daemon's user may read (a name ending in _FILE)";
         let mut problem =
             lint.source.problem((line, 1), "secrets", format!("this looks like a secret ({name})"));
         // The excerpt would print the secret once more.

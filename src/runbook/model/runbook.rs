@@ -39,7 +39,7 @@ pub struct Runbook {
     /// The largest model that it may ask. Default tier1.
     #[serde(default)]
     pub model_tier: ModelTier,
-    /// Names of the credentials that its steps may get. While one is missing it is loaded, not runnable.
+    /// Reserved: no credential is handed to a step yet, so a runbook that names one is refused.
     #[serde(default)]
     pub credentials: Vec<String>,
     /// How often and how long it may run. Must be written when a step cannot be repeated or taken back.
@@ -48,7 +48,8 @@ pub struct Runbook {
     /// Where it can run. Default linux.
     #[serde(default = "default_platforms")]
     pub platforms: Vec<Platform>,
-    /// Locks held while it runs; placeholders are resolved. Default `["${subsystem}/${target}"]`.
+    /// Locks held while it runs; placeholders are resolved. Default `["${subsystem}/${target}"]`. Besides them a step
+    /// that acts on a service (`service`, `signal` to a service) holds `service/ID`.
     #[serde(default = "default_locks")]
     pub locks: Vec<String>,
     /// Quarantined later than others and loudly, because going without it is worse. Needs blast_radius machine.
@@ -75,6 +76,22 @@ impl Runbook {
     /// Its limits, or the default ones.
     pub fn limits(&self) -> Limits {
         self.limits.clone().unwrap_or_default()
+    }
+    /// Every lock that it holds, placeholders unresolved: those it declares, then those of its steps' services.
+    pub fn all_locks(&self) -> Vec<String> {
+        let of_step = |step: &Step| {
+            let undo = step.undo.as_ref().and_then(|undo| undo.action());
+            let actions = step.action().into_iter().chain(undo);
+            actions.filter_map(|action| action.spelling().lock()).collect::<Vec<_>>()
+        };
+        let mut locks: Vec<String> = Vec::new();
+        for lock in self.locks.iter().cloned().chain(self.steps.iter().flat_map(of_step)) {
+            let lock = lock.replace("${subsystem}", &self.matcher.subsystem);
+            if !locks.contains(&lock) {
+                locks.push(lock);
+            }
+        }
+        locks
     }
     /// Whether every step can be repeated safely or taken back: what the solo policy asks for.
     pub fn is_reversible(&self) -> bool {

@@ -41,7 +41,7 @@ macro_rules! step_kinds {
             pub irreversible: Option<String>,
         }
 
-        /// What takes a step back: exactly one thing to do.
+        /// What takes a step back: exactly one thing to do, in the time that its step has.
         #[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub struct Undo {
@@ -129,6 +129,11 @@ impl Action<'_> {
     /// One line for people, placeholders unresolved.
     pub fn say(&self) -> String {
         format!("{} {}", self.word(), self.spelling().say())
+    }
+
+    /// What else it says and is bounded by, one fact a line, placeholders unresolved.
+    pub fn details(&self) -> Vec<String> {
+        self.spelling().details()
     }
 }
 

@@ -51,6 +51,9 @@ impl Spelling for DiskProbe {
             min_free_inodes_percent: self.min_free_inodes_percent,
         }))
     }
+    fn measures(&self) -> Option<&'static [&'static str]> {
+        Some(&["total_bytes", "free_bytes", "free_percent", "free_inodes", "free_inodes_percent"])
+    }
     fn says(&self) -> String {
         let mut bounds = Vec::new();
         bounds.extend(self.min_free_bytes.map(|bytes| format!("{bytes} bytes")));

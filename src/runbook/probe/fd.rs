@@ -39,6 +39,9 @@ impl Spelling for FdProbe {
         let of = self.of.resolved(with)?;
         Ok(LookPlan::Fd(FdLook { of, max_percent: self.percent(), max_open: self.max_open }))
     }
+    fn measures(&self) -> Option<&'static [&'static str]> {
+        Some(&["open_files", "limit_files", "used_percent"])
+    }
     fn says(&self) -> String {
         let mut bounds = Vec::new();
         bounds.extend(self.max_open.map(|open| open.to_string()));

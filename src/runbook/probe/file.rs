@@ -98,6 +98,9 @@ impl Spelling for FileProbe {
             growth,
         })))
     }
+    fn measures(&self) -> Option<&'static [&'static str]> {
+        Some(&["exists", "size_bytes", "age_ms", "growth_bytes"])
+    }
     fn says(&self) -> String {
         let mut words = format!("the file {} {}", self.path, if self.exists { "there" } else { "not there" });
         for (name, bound) in [("at least", self.min_size_bytes), ("at most", self.max_size_bytes)] {

@@ -40,6 +40,9 @@ impl Spelling for HeartbeatProbe {
     fn plan(&self, _: &mut dyn Resolve) -> Result<LookPlan, PlanError> {
         Ok(LookPlan::Heartbeat(HeartbeatLook { name: self.name.clone(), max_age: self.max_age }))
     }
+    fn measures(&self) -> Option<&'static [&'static str]> {
+        Some(&["age_ms", "beats"])
+    }
     fn says(&self) -> String {
         format!("a heartbeat {} in the last {}", self.name, self.max_age)
     }

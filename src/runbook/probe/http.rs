@@ -57,6 +57,9 @@ impl Spelling for HttpProbe {
             expect_body: self.expect_body.clone(),
         }))
     }
+    fn measures(&self) -> Option<&'static [&'static str]> {
+        Some(&["status", "latency_ms", "body_bytes"])
+    }
     fn says(&self) -> String {
         let body = self.expect_body.as_ref().map(|text| format!(" with `{text}`")).unwrap_or_default();
         format!("{} answering {:?}{body}", self.url, self.expect_status)

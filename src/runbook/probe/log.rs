@@ -95,6 +95,9 @@ impl Spelling for LogProbe {
         let path = with.text(&self.path, Place::Path)?;
         Ok(LookPlan::Log(LogLook { path, words, count: self.count, within: self.within }))
     }
+    fn measures(&self) -> Option<&'static [&'static str]> {
+        Some(&["matching_lines", "new_lines"])
+    }
     fn says(&self) -> String {
         let words = self.contains.as_deref().or(self.matches.as_deref()).unwrap_or_default();
         let words = words.escape_debug();

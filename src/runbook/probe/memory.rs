@@ -53,6 +53,12 @@ impl Spelling for MemoryProbe {
             },
         }))
     }
+    fn measures(&self) -> Option<&'static [&'static str]> {
+        Some(match self.of {
+            Some(_) => &["rss_bytes", "processes"],
+            None => &["total_bytes", "available_bytes", "available_percent"],
+        })
+    }
     fn says(&self) -> String {
         let mut bounds = Vec::new();
         bounds.extend(self.max_rss_bytes.map(|bytes| format!("at most {bytes} bytes resident")));

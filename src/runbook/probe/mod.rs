@@ -41,6 +41,8 @@ pub trait Spelling {
     fn problems(&self) -> Vec<Wrong>;
     /// The look that it means.
     fn plan(&self, with: &mut dyn Resolve) -> Result<LookPlan, PlanError>;
+    /// Names of all values that it can measure; none when only a run can tell.
+    fn measures(&self) -> Option<&'static [&'static str]>;
     /// The same for people: `… 127.0.0.1:80 taking connections`.
     fn says(&self) -> String;
 }
@@ -177,6 +179,11 @@ impl Probe {
     /// The probe inside a set-point.
     pub fn inner(&self) -> Option<&Self> {
         self.setpoint.as_ref().map(|setpoint| &*setpoint.of)
+    }
+
+    /// Names of all values that it can measure; none when only a run, or another file, can tell.
+    pub fn measures(&self) -> Option<&'static [&'static str]> {
+        self.look()?.spelling()?.measures()
     }
 
     /// For people.

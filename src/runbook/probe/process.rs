@@ -61,6 +61,9 @@ impl Spelling for ProcessProbe {
     fn plan(&self, with: &mut dyn Resolve) -> Result<LookPlan, PlanError> {
         self.resolved(with).map(LookPlan::Process)
     }
+    fn measures(&self) -> Option<&'static [&'static str]> {
+        Some(&["running", "stopped", "zombies"])
+    }
     fn says(&self) -> String {
         match self {
             Self::Service(id) => format!("the process of service {id}"),

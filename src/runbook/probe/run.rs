@@ -22,6 +22,9 @@ impl Spelling for Run {
     fn plan(&self, with: &mut dyn Resolve) -> Result<LookPlan, PlanError> {
         with.program(self).map(|run| LookPlan::Run(Box::new(run)))
     }
+    fn measures(&self) -> Option<&'static [&'static str]> {
+        None
+    }
     fn says(&self) -> String {
         format!("what {} says", serde_json::to_string(&self.argv).unwrap_or_default())
     }

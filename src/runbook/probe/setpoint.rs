@@ -4,9 +4,11 @@ use serde::Deserialize;
 
 use super::{Filled, Probe, Resolve, Spelling, Wrong};
 use crate::base::limits::{INTEGER_MAX, VALUE_NAME_BYTES_MAX};
+use crate::base::text::clip;
 use crate::event::plan::{LookPlan, SetpointLook};
 use crate::event::verification::is_value_name;
 use crate::runbook::planning::PlanError;
+use crate::runbook::problem::likely;
 
 /// Which value, and its band. Whole numbers; the unit is in the value's name (`latency_ms`, `free_bytes`).
 #[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
@@ -35,6 +37,12 @@ impl Spelling for SetpointProbe {
             let what = format!("not the name of a value: a to z, 0 to 9, _, at most {VALUE_NAME_BYTES_MAX}");
             wrong.push(Wrong::new("value", what, "such as latency_ms: docs/sentinels.md lists them"));
         }
+        if let Some(known) = self.of.measures().filter(|known| !known.contains(&self.value.as_str())) {
+            let near = likely(&self.value, known.iter().copied());
+            let words = near.map_or_else(|| known.join(", "), |near| format!("did you mean `{near}`?"));
+            let what = format!("the probe does not measure `{}` ({words})", clip(&self.value, 40));
+            wrong.push(Wrong::new("value", what, "docs/sentinels.md lists what each probe measures"));
+        }
         if self.low.is_none() && self.high.is_none() {
             wrong.push(Wrong::new("", "a set-point needs a band", "write `low`, `high` or both"));
         }
@@ -62,6 +70,9 @@ impl Spelling for SetpointProbe {
         let of = Box::new(with.look(&self.of)?.look);
         let (value, low, high) = (self.value.clone(), self.low, self.high);
         Ok(LookPlan::Setpoint(SetpointLook { of, value, low, high }))
+    }
+    fn measures(&self) -> Option<&'static [&'static str]> {
+        self.of.measures()
     }
     fn says(&self) -> String {
         let bound = |bound: Option<i64>| bound.map_or("any".to_owned(), |bound| bound.to_string());

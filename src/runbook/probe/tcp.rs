@@ -55,6 +55,9 @@ impl Spelling for TcpProbe {
             expect: self.expect.clone(),
         }))
     }
+    fn measures(&self) -> Option<&'static [&'static str]> {
+        Some(&["latency_ms", "answer_bytes"])
+    }
     fn says(&self) -> String {
         let expect = self.expect.as_ref().map(|text| format!(" and saying `{}`", text.escape_debug()));
         format!("{}:{} taking connections{}", self.host, self.port, expect.unwrap_or_default())

@@ -201,6 +201,21 @@ impl Spelling for FileStep {
         format!("{work} below {}", self.root)
     }
 
+    fn details(&self) -> Vec<String> {
+        let mut details = Vec::new();
+        if let Some(Work::Prune(prune)) = self.work() {
+            details.extend(
+                prune.older_than.map(|age| format!("only what was last written longer ago than {age}")),
+            );
+            details.extend(
+                prune.keep_bytes.map(|keep| format!("only until {keep} bytes of that name are left")),
+            );
+            details.push(format!("at most {} files are removed", self.max_files));
+        }
+        details.push(format!("at most {} bytes are written or removed", self.max_bytes));
+        details
+    }
+
     fn has_natural_undo(&self) -> bool {
         matches!(self.work(), Some(Work::Move(_) | Work::Restore(_)))
     }

@@ -132,6 +132,22 @@ impl Spelling for HttpStep {
     fn say(&self) -> String {
         format!("{} {}", self.method.word(), self.url)
     }
+
+    fn details(&self) -> Vec<String> {
+        let mut details: Vec<String> =
+            self.headers.iter().map(|(name, value)| format!("header {name}: {value}")).collect();
+        details.extend(self.body.as_ref().map(|body| match body {
+            HttpBody::Text(text) => format!("body {text}"),
+            HttpBody::Json(value) => format!("body {value}"),
+        }));
+        let codes: Vec<String> = self.expect_status.iter().map(u16::to_string).collect();
+        details.push(format!("taken when answered with {}", codes.join(", ")));
+        details.push(format!(
+            "keeps {} bytes of the answer, follows {} redirects",
+            self.max_body, self.redirects
+        ));
+        details
+    }
 }
 
 impl HttpStep {

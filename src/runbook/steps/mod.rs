@@ -68,6 +68,14 @@ pub(super) trait Spelling {
     fn resolve(&self, resolver: &mut Resolver<'_>, what: &str) -> Result<ActionPlan, PlanError>;
     /// What follows its word, in one line for people.
     fn say(&self) -> String;
+    /// What else it says and is bounded by, one fact a line: whoever approves it sees all of it.
+    fn details(&self) -> Vec<String> {
+        Vec::new()
+    }
+    /// The lock of the service that it acts on, placeholders unresolved; see `ActionPlan::lock`.
+    fn lock(&self) -> Option<String> {
+        None
+    }
     /// A look that it takes, and the key it stands under.
     fn probe(&self) -> Option<(&'static str, &Probe)> {
         None

@@ -56,4 +56,21 @@ impl Spelling for Run {
     fn say(&self) -> String {
         serde_json::to_string(&self.argv).unwrap_or_default()
     }
+
+    fn details(&self) -> Vec<String> {
+        let mut details = vec![format!("in {}", self.cwd)];
+        details.extend(self.env.iter().map(|(name, value)| format!("with {name}={value}")));
+        if !self.env_pass.is_empty() {
+            details.push(format!("with the daemon's own {}", self.env_pass.join(", ")));
+        }
+        if self.ok_exit != zero() {
+            let codes: Vec<String> = self.ok_exit.iter().map(i32::to_string).collect();
+            details.push(format!("exit codes {} mean success", codes.join(", ")));
+        }
+        if self.rlimits != Rlimits::default() {
+            let limits = serde_json::to_string(&self.rlimits).unwrap_or_default();
+            details.push(format!("bounds of the kernel {limits}"));
+        }
+        details
+    }
 }

@@ -50,4 +50,8 @@ impl Spelling for ServiceStep {
         };
         format!("{verb} {service}")
     }
+
+    fn lock(&self) -> Option<String> {
+        Some(format!("service/{}", self.parts().1))
+    }
 }

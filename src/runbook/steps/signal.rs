@@ -74,4 +74,15 @@ impl Spelling for SignalStep {
         let (word, text) = self.named();
         format!("{} to {word} {text}", self.send.word())
     }
+
+    fn lock(&self) -> Option<String> {
+        match &self.to {
+            ProcessProbe::Service(service) => Some(format!("service/{service}")),
+            ProcessProbe::PidFile(_) | ProcessProbe::Name(_) => None,
+        }
+    }
+
+    fn details(&self) -> Vec<String> {
+        vec![format!("nobody is signalled when more than {} are there", self.at_most)]
+    }
 }

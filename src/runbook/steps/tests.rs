@@ -248,3 +248,27 @@ fn an_empty_list_of_targets_is_refused_and_each_stands_only_where_there_are_seve
         assert!(found.iter().any(|p| p.to_string().contains(words)), "{to}: {found:#?}");
     }
 }
+
+#[test]
+fn who_acts_on_a_service_holds_its_lock_whatever_the_runbook_declares() {
+    let locks = |steps: &str| {
+        let catalog = catalog(steps);
+        let entry = catalog.get(Kind::Runbook, "fix").expect("there");
+        let shown = entry.runbook().expect("a runbook").all_locks();
+        let plan = catalog.plan(entry, &seen("web", &[]), PlanFor::DryRun).expect("a plan").plan;
+        (plan.locks, shown)
+    };
+    for step in [
+        "service: {restart: web}, idempotent: true",
+        "signal: {send: HUP, to: {service: web}}, idempotent: true",
+        "wait: {for: 1s}, undo: {service: {start: web}}",
+    ] {
+        let (held, shown) = locks(&format!("  - {{id: it, timeout: 9s, {step}}}\nlocks: [volume/x]\n"));
+        assert_eq!(held, ["service/web", "volume/x"], "{step}");
+        assert_eq!(shown, ["volume/x", "service/web"], "{step}");
+        let (held, _) = locks(&format!("  - {{id: it, timeout: 9s, {step}}}\n"));
+        assert_eq!(held, ["service/web"], "not twice: {step}");
+    }
+    let own = "  - {id: it, timeout: 9s, service: {restart: \"${target}\"}, idempotent: true}\n";
+    assert_eq!(locks(own).1, ["service/${target}"], "not twice");
+}

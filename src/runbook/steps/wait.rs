@@ -64,6 +64,12 @@ impl Until {
         }
     }
 
+    /// For people.
+    pub fn says(&self) -> String {
+        let (looks, every, within) = (self.successes, self.every, self.within);
+        format!("{looks} good looks in a row, every {every}, within {within}, at {}", self.probe.says())
+    }
+
     /// What will be done.
     pub(in crate::runbook) fn resolve(
         &self,
@@ -107,6 +113,13 @@ impl Spelling for WaitStep {
         match self {
             Self::For(span) => format!("for {span}"),
             Self::Until(until) => format!("until healthy, at most {}", until.within),
+        }
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::For(_) => Vec::new(),
+            Self::Until(until) => vec![until.says()],
         }
     }
 
