@@ -134,7 +134,6 @@ fn heartbeat(look: &LookPlan) -> Option<&HeartbeatLook> {
         LookPlan::Heartbeat(look) => Some(look),
         LookPlan::Setpoint(setpoint) => heartbeat(&setpoint.of),
         LookPlan::Service(service) => heartbeat(&service.of),
-        LookPlan::Service(service) => heartbeat(&service.of),
         _ => None,
     }
 }
