@@ -266,9 +266,10 @@ fn offline_node(home: &Home) -> Result<String, String> {
     Ok(offline.genesis().node.to_string())
 }
 
-/// Every lock in the folder can be had.
+/// Every lock of a resource in the folder can be had; the one of the node belongs to the daemon that runs.
 pub fn locks_free(folder: &Path) -> Result<(), String> {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.path().extension().is_none_or(|end| end != "node")) {
         let file = std::fs::File::open(entry.path()).map_err(|e| e.to_string())?;
         until(&format!("{} is free", entry.path().display()), Duration::from_secs(10), || {
             rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()
