@@ -5,6 +5,7 @@ import http.server, os, sqlite3, sys, threading, time
 
 folder, port = sys.argv[1], int(sys.argv[2])
 held, state = [], {"wedged": False, "stuck": False}
+sending = threading.Lock()
 
 
 def at(name):
@@ -17,7 +18,8 @@ def go_wrong(how):
     elif how == "wedge":
         state["wedged"] = True
     elif how == "stick":
-        state["stuck"] = True
+        with sending:
+            state["stuck"] = True
     elif how == "leak":
         held.extend(open("/dev/null") for _ in range(52))
     elif how == "grow":
@@ -41,9 +43,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
 def deliver():
     database = sqlite3.connect(at("outbox.db"), timeout=5)
     while True:
-        if not state["stuck"]:
-            database.execute("UPDATE outbox SET sent_at = ? WHERE sent_at IS NULL", (time.time(),))
-            database.commit()
+        with sending:
+            if not state["stuck"]:
+                database.execute("UPDATE outbox SET sent_at = ? WHERE sent_at IS NULL", (time.time(),))
+                database.commit()
         time.sleep(0.05)
 
 
@@ -62,6 +65,11 @@ if os.path.exists(at("outbox.db")):
 while True:
     for how in ("die", "wedge", "stick", "leak", "grow"):
         if os.path.exists(at(how)):
-            os.remove(at(how))
+            # Whoever wrote `stick` waits for it to go before a message is put in; the others may be killed meanwhile,
+            # and must not go wrong again at their next start.
+            if how != "stick":
+                os.remove(at(how))
             go_wrong(how)
+            if how == "stick":
+                os.remove(at(how))
     time.sleep(0.02)
