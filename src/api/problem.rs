@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::audit;
+use crate::base::limits::{MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX};
+use crate::base::text::shown;
 use crate::remediator::Rejection;
 
 /// The body of an error.
@@ -231,7 +233,7 @@ impl Problem {
             kind: format!("urn:remediator:problem:{code}"),
             title: title.into(),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: shown(&detail.into(), MESSAGE_BYTES_MAX),
             code: code.into(),
             hint: hint.into(),
             field: None,
@@ -252,7 +254,7 @@ impl Problem {
     }
     /// About a member of the body.
     pub(super) fn field(mut self: Box<Self>, field: &str) -> Box<Self> {
-        self.field = Some(field.into());
+        self.field = Some(shown(field, SHOWN_BYTES_MAX));
         self
     }
 }
@@ -338,5 +340,19 @@ impl IntoResponse for Box<Problem> {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_request_fill_no_page_and_move_no_cursor() {
+        let sly = "\u{1b}[2J\u{202E}".repeat(9_000);
+        let problem = Problem::new(BAD_REPORT, format!("unknown field `{sly}`")).field(&sly);
+        for text in [Some(&problem.detail), problem.field.as_ref()].into_iter().flatten() {
+            assert!(text.len() <= MESSAGE_BYTES_MAX && !text.contains(['\u{1b}', '\u{202E}']), "{text:?}");
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::{Digest as _, Sha256};
 
+use super::text::shown;
+
 /// BLAKE3 `derive_key` context of the entry chain (docs/journal-format.md, "prev").
 pub const CHAIN_CONTEXT: &str = "remediator 2026 journal entry v1";
 
@@ -29,7 +31,7 @@ macro_rules! digest_type {
             pub const fn from_bytes(bytes: [u8; 32]) -> Self { Self(bytes) }
             /// Parses the written form: the prefix and 64 lower-case hex digits.
             pub fn parse(text: &str) -> Result<Self, DigestError> {
-                let fail = || DigestError { expected: $expected, got: text.chars().take(80).collect() };
+                let fail = || DigestError { expected: $expected, got: shown(text, 80) };
                 let hex_part = text.strip_prefix($prefix).ok_or_else(fail)?;
                 if hex_part.len() != 64 || hex_part.bytes().any(|b| b.is_ascii_uppercase()) {
                     return Err(fail());

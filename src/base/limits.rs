@@ -26,6 +26,14 @@ pub const TEXT_INLINE_BYTES_MAX: usize = 2 * 1024;
 pub const STEP_OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 /// RM-2: a summary is one line that fits a pager.
 pub const SUMMARY_BYTES_MAX: usize = 512;
+/// Somebody else's words within one of our messages: what a parser says, an unknown key.
+pub const SHOWN_BYTES_MAX: usize = 512;
+/// One message with its place and its cause: a page, not a file.
+pub const MESSAGE_BYTES_MAX: usize = 1024;
+/// Problems that are listed of one file: nobody mends more than these before looking again.
+pub const PROBLEMS_MAX: usize = 100;
+/// Of a line that is shown with its problem.
+pub const EXCERPT_BYTES_MAX: usize = 4 * 1024;
 /// RM-2: detail is a paragraph, not a log file.
 pub const DETAIL_BYTES_MAX: usize = 8 * 1024;
 /// Attributes of one degradation.
@@ -93,6 +101,8 @@ pub const PLAN_BYTES_MAX: usize = 48 * 1024;
 pub const CONTENT_BYTES_MAX: usize = 1024 * 1024;
 /// Content files in one folder.
 pub const CONTENT_FILES_MAX: usize = 10_000;
+/// All files of a content folder: they are held in memory, and a manifest of them is a blob.
+pub const CONTENT_FOLDER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// A CEL expression.
 pub const EXPR_BYTES_MAX: usize = 1024;
 /// A list that a CEL macro may run over.

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
+use super::limits::SHOWN_BYTES_MAX;
 use super::sshsig::SshPublicKey;
+use super::text::shown;
 
 /// One line: a principal's key with its roles and validity.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +33,13 @@ pub struct SignersError {
     pub line: usize,
     /// What is wrong and what to write.
     pub problem: String,
+}
+
+impl SignersError {
+    /// The problem may hold words of the file.
+    fn new(line: usize, problem: &str) -> Self {
+        Self { line, problem: shown(problem, SHOWN_BYTES_MAX) }
+    }
 }
 
 /// The file, read.
@@ -63,7 +72,7 @@ impl AllowedSigners {
             if content.is_empty() || content.starts_with('#') {
                 continue;
             }
-            let grant = parse_line(content, line).map_err(|problem| SignersError { line, problem })?;
+            let grant = parse_line(content, line).map_err(|problem| SignersError::new(line, &problem))?;
             let (owner, first) =
                 owners.entry(grant.key.clone()).or_insert_with(|| (grant.principal.clone(), line));
             if *owner != grant.principal {
@@ -71,7 +80,7 @@ impl AllowedSigners {
                     "the key of `{owner}` (line {first}) stands here under `{}` too; one key belongs to one principal",
                     grant.principal
                 );
-                return Err(SignersError { line, problem });
+                return Err(SignersError::new(line, &problem));
             }
             grants.push(grant);
         }
@@ -148,7 +157,7 @@ fn is_key_type(word: &str) -> bool {
 }
 
 fn parse_principal(word: &str) -> Result<String, String> {
-    let mut names: Vec<&str> = word.trim_matches('"').split(',').collect();
+    let mut names: Vec<&str> = dequoted(word).unwrap_or(word).split(',').collect();
     names.dedup();
     match names[..] {
         [name] if is_principal(name) => Ok(name.to_owned()),
@@ -191,22 +200,47 @@ fn split_options(word: &str) -> Vec<&str> {
 
 fn apply_option(grant: &mut Grant, option: &str) -> Result<(), String> {
     let (name, value) = option.split_once('=').unwrap_or((option, ""));
-    let value = value.trim_matches('"');
-    match name.to_ascii_lowercase().as_str() {
-        "namespaces" => {
-            if value.is_empty() || value.contains(['*', '?', '!', ' ']) {
-                return Err(format!("namespaces=\"{value}\": list each role by its name, without patterns"));
-            }
-            grant.namespaces.extend(value.split(',').map(str::to_owned));
-        }
-        "valid-after" => grant.valid_after_us = Some(parse_time(value)?),
-        "valid-before" => grant.valid_before_us = Some(parse_time(value)?),
+    let name = name.to_ascii_lowercase();
+    let value = || {
+        dequoted(value)
+            .ok_or_else(|| format!("has {name}={value}: write its value between two double quotes"))
+    };
+    let twice = match name.as_str() {
+        "namespaces" => !grant.namespaces.is_empty(),
+        "valid-after" => grant.valid_after_us.is_some(),
+        "valid-before" => grant.valid_before_us.is_some(),
+        _ => false,
+    };
+    if twice {
+        return Err(format!("says {name} twice"));
+    }
+    match name.as_str() {
+        "namespaces" => grant.namespaces = parse_namespaces(value()?)?,
+        "valid-after" => grant.valid_after_us = Some(parse_time(value()?)?),
+        "valid-before" => grant.valid_before_us = Some(parse_time(value()?)?),
         "cert-authority" => return Err("cert-authority is not accepted; list each person's key".into()),
         other => {
             return Err(format!("has the unknown option `{other}` (namespaces, valid-after, valid-before)"));
         }
     }
     Ok(())
+}
+
+/// What stands between two double quotes, when nothing else is there.
+fn dequoted(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    (!inner.contains(['"', '\\'])).then_some(inner)
+}
+
+fn parse_namespaces(value: &str) -> Result<Vec<String>, String> {
+    let plain =
+        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && !b"*?!".contains(&b));
+    match value.split(',').all(plain) {
+        true => Ok(value.split(',').map(str::to_owned).collect()),
+        false => {
+            Err(format!("namespaces=\"{value}\": list each role by its name, without patterns or blanks"))
+        }
+    }
 }
 
 /// `YYYYMMDDZ` or `YYYYMMDDHHMM[SS]Z`. Without Z OpenSSH reads local time, which is another one elsewhere.
@@ -268,14 +302,31 @@ mod tests {
             (format!("ann verify-required {KEY}"), 1, "unknown option"),
             (format!("ann namespaces=\"a {KEY}"), 1, "unclosed"),
             (format!("ann namespaces=\"a\",valid-before=\"20260101\" {KEY}"), 1, "Z"),
+            (format!("ann namespaces=\"a\"$,valid-after=\"20260101Z\" {KEY}"), 1, "two double quotes"),
+            (format!("ann namespaces=\"a\"b\"c\" {KEY}"), 1, "two double quotes"),
+            (format!("ann namespaces=a {KEY}"), 1, "two double quotes"),
+            (format!("ann namespaces=\"a\\b\" {KEY}"), 1, "two double quotes"),
+            (format!("ann namespaces=\"a,,b\" {KEY}"), 1, "list each role"),
+            (format!("ann namespaces=\"a\",namespaces=\"b\" {KEY}"), 1, "twice"),
+            (
+                format!("ann namespaces=\"a\" valid-after=\"20260101Z\",valid-after=\"20270101Z\" {KEY}"),
+                1,
+                "twice",
+            ),
+            (format!("ann\" namespaces=\"a\" x\" {KEY}"), 1, "not a principal"),
             ("ann namespaces=\"a\" ssh-rsa AAAA".into(), 1, "only ssh-ed25519"),
             ("# x\nann".into(), 2, "no key"),
+            (format!("{} namespaces=\"a\" {KEY}", "a,\u{1b}[2Jb".repeat(9_000)), 1, "several principals"),
             (KEY.into(), 1, "no principal"),
         ];
         for (text, line, part) in cases {
             let error = AllowedSigners::parse(&text).expect_err(&text);
             assert_eq!(error.line, line, "{text}");
             assert!(error.problem.contains(part), "{text}: {error}");
+            assert!(
+                error.problem.len() <= SHOWN_BYTES_MAX && !error.problem.contains(char::is_control),
+                "{error:?}"
+            );
         }
     }
 }

@@ -55,12 +55,17 @@ pub enum SshKeyError {
     Make(String),
 }
 
+/// What a signature or key says of itself, or the library of it: words from outside.
+fn short(said: &dyn fmt::Display) -> String {
+    super::text::shown(&said.to_string(), super::limits::NAME_BYTES_MAX)
+}
+
 impl SshPublicKey {
     /// Reads `ssh-ed25519 BASE64 [comment]`.
     pub fn parse(text: &str) -> Result<Self, SshKeyError> {
-        let key = ssh_key::PublicKey::from_openssh(text.trim())
-            .map_err(|e| SshKeyError::Unreadable(e.to_string()))?;
-        Self::from_key_data(key.key_data()).ok_or_else(|| SshKeyError::KeyType(key.algorithm().to_string()))
+        let key =
+            ssh_key::PublicKey::from_openssh(text.trim()).map_err(|e| SshKeyError::Unreadable(short(&e)))?;
+        Self::from_key_data(key.key_data()).ok_or_else(|| SshKeyError::KeyType(short(&key.algorithm())))
     }
     fn from_key_data(data: &ssh_key::public::KeyData) -> Option<Self> {
         data.ed25519().map(|key| Self(key.0))
@@ -92,9 +97,9 @@ pub struct SshPrivateKey(PrivateKey);
 impl SshPrivateKey {
     /// Reads an OpenSSH private key file's text.
     pub fn parse(text: &str) -> Result<Self, SshKeyError> {
-        let key = PrivateKey::from_openssh(text).map_err(|e| SshKeyError::Unreadable(e.to_string()))?;
+        let key = PrivateKey::from_openssh(text).map_err(|e| SshKeyError::Unreadable(short(&e)))?;
         if key.algorithm() != ssh_key::Algorithm::Ed25519 {
-            return Err(SshKeyError::KeyType(key.algorithm().to_string()));
+            return Err(SshKeyError::KeyType(short(&key.algorithm())));
         }
         if key.is_encrypted() { Err(SshKeyError::Encrypted) } else { Ok(Self(key)) }
     }
@@ -127,19 +132,19 @@ impl SshPrivateKey {
 /// Checks an armored signature of `message` for `namespace` and says which key made it.
 /// Whether that key may is for the caller to ask.
 pub fn verify(armored: &[u8], namespace: &str, message: &[u8]) -> Result<SshPublicKey, SshSigError> {
-    let signature = SshSig::from_pem(armored).map_err(|e| SshSigError::Armor(e.to_string()))?;
+    let signature = SshSig::from_pem(armored).map_err(|e| SshSigError::Armor(short(&e)))?;
     let Some(key) = SshPublicKey::from_key_data(signature.public_key()) else {
-        return Err(SshSigError::KeyType(signature.algorithm().to_string()));
+        return Err(SshSigError::KeyType(short(&signature.algorithm())));
     };
     if signature.namespace() != namespace {
-        let (got, needed) = (signature.namespace().to_owned(), namespace.to_owned());
+        let (got, needed) = (short(&signature.namespace()), namespace.to_owned());
         return Err(SshSigError::Namespace { got, needed });
     }
     if signature.hash_alg() != HashAlg::Sha512 {
         return Err(SshSigError::Hash(signature.hash_alg().to_string()));
     }
     let signed = SshSig::signed_data(namespace, HashAlg::Sha512, message);
-    let signed = signed.map_err(|e| SshSigError::Armor(e.to_string()))?;
+    let signed = signed.map_err(|e| SshSigError::Armor(short(&e)))?;
     let strict =
         VerifyingKey::from_bytes(&key.0).ok().zip(Signature::from_slice(signature.signature_bytes()).ok());
     match strict {
@@ -165,6 +170,15 @@ mod tests {
         ));
         assert!(matches!(verify(b"nonsense", "x", b""), Err(SshSigError::Armor(_))));
         assert_eq!(SshPublicKey::parse(&public.to_string()), Ok(public));
+    }
+
+    #[test]
+    fn what_a_signature_says_of_itself_is_told_short_and_harmless() {
+        let key = SshPrivateKey::generate("test").expect("key");
+        let sly = format!("runbook@remediator\u{1b}[2J{}", "x".repeat(9_000));
+        let sig = key.sign(&sly, b"steps").expect("sign");
+        let why = verify(sig.as_bytes(), "runbook@remediator", b"steps").expect_err("refused").to_string();
+        assert!(why.len() < 512 && !why.contains(char::is_control), "{why:?}");
     }
 
     #[test]

@@ -28,6 +28,17 @@ pub fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' && c != '\n' { '\u{FFFD}' } else { c }).collect()
 }
 
+/// Somebody else's words within one of our messages: cleaned, without invisible characters, and cut to so many bytes.
+pub fn shown(text: &str, bytes_max: usize) -> String {
+    const CUT: &str = "…";
+    let mut out = clean(text).replace(is_invisible, "\u{FFFD}");
+    if out.len() > bytes_max {
+        out.truncate(clip(&out, bytes_max.saturating_sub(CUT.len())).len());
+        out.push_str(CUT);
+    }
+    out
+}
+
 /// Characters that show nothing themselves and change how what stands around them is shown: names with them can look
 /// like other names.
 pub fn is_invisible(c: char) -> bool {
@@ -69,6 +80,15 @@ mod tests {
     #[test]
     fn control_characters_are_replaced_and_layout_is_kept() {
         assert_eq!(clean("a\tb\nc\u{1b}[31m\r\u{9b}x\u{7f}"), "a\tb\nc\u{FFFD}[31m\u{FFFD}\u{FFFD}x\u{FFFD}");
+    }
+
+    #[test]
+    fn what_others_say_is_shown_short_and_harmless() {
+        assert_eq!(shown("a\u{1b}[2J\u{202E}b\n", 99), "a\u{FFFD}[2J\u{FFFD}b\n");
+        assert_eq!(shown("abcdef", 6), "abcdef");
+        assert_eq!(shown("abcdefg", 6), "abc…");
+        assert_eq!(shown(&"é".repeat(9_000), 512).len(), 511);
+        assert_eq!(shown(&"\u{1b}".repeat(9_000), 512).len(), 510);
     }
 
     #[test]

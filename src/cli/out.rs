@@ -21,9 +21,27 @@ pub fn json_of(value: &impl serde::Serialize) -> Result<(), Failure> {
     json(&text.map_err(|e| Failure::new(Exit::Unavailable, "cannot write JSON").because(e))?)
 }
 
-/// One line for people. Outside text in it was cleaned with [`line`].
+/// One line for people. Outside text in it was cleaned with [`line`]; where somebody forgot, it moves no cursor.
 pub fn say(text: impl Display) -> Result<(), Failure> {
-    written(writeln!(anstream::stdout(), "{text}"))
+    written(writeln!(anstream::stdout(), "{}", harmless(&text.to_string())))
+}
+
+/// Control characters replaced, but for layout and what changes a colour.
+fn harmless(text: &str) -> String {
+    let colour = |rest: &str| {
+        let end = rest.strip_prefix('[')?.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+        rest[1..].get(end..)?.starts_with('m').then_some(end + 2)
+    };
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some(at) = rest.find('\u{1b}') {
+        out.push_str(&clean(&rest[..at]));
+        let behind = &rest[at + 1..];
+        let length = colour(behind).unwrap_or(0);
+        out.push(if length > 0 { '\u{1b}' } else { '\u{FFFD}' });
+        out.push_str(&behind[..length]);
+        rest = &behind[length..];
+    }
+    out + &clean(rest)
 }
 
 /// A reader that went away (`| head`) is no failure of ours.
@@ -144,6 +162,15 @@ mod tests {
         assert_eq!(line("a\u{1b}[2J\nb\rc"), "a\u{FFFD}[2J b\u{FFFD}c");
         assert_eq!(cut("abcdef", 4), "abc…");
         assert_eq!(cut("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn whatever_is_said_keeps_its_colours_and_moves_no_cursor() {
+        assert_eq!(harmless("\u{1b}[32mlive\u{1b}[0m\tb\nc"), "\u{1b}[32mlive\u{1b}[0m\tb\nc");
+        assert_eq!(
+            harmless("a\u{1b}[2Jb\u{1b}]0;x\u{7}c\u{9b}31m\u{1b}[1;\u{1b}"),
+            "a\u{FFFD}[2Jb\u{FFFD}]0;x\u{FFFD}c\u{FFFD}31m\u{FFFD}[1;\u{FFFD}"
+        );
     }
 
     #[test]

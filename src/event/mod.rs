@@ -24,6 +24,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{BootId, IncidentId, NodeId, Seq};
+use crate::base::limits::{NAME_BYTES_MAX, SHOWN_BYTES_MAX};
+use crate::base::text::shown;
 use crate::base::time::Stamp;
 
 pub use schema::Entry;
@@ -32,7 +34,10 @@ pub use schema::Entry;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The kind is not one of ours: a newer version wrote it.
-    #[error("entry kind `{kind}` version {kv} is not known to this version: written by a newer one")]
+    #[error(
+        "entry kind `{}` version {kv} is not known to this version: written by a newer one",
+        shown(kind, NAME_BYTES_MAX)
+    )]
     Unknown {
         /// The kind as written.
         kind: String,
@@ -40,7 +45,7 @@ pub enum Error {
         kv: u32,
     },
     /// The kind is ours but its data is not what that version holds.
-    #[error("data of `{kind}` version {kv} cannot be read: {source}")]
+    #[error("data of `{}` version {kv} cannot be read: {}", shown(kind, NAME_BYTES_MAX), shown(&source.to_string(), SHOWN_BYTES_MAX))]
     Data {
         /// The kind as written.
         kind: String,
@@ -232,4 +237,19 @@ pub struct Record {
     pub cause: Option<Cause>,
     /// What happened.
     pub event: Event,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_unreadable_payload_says_is_told_short_and_harmless() {
+        let sly = format!("\u{1b}[2J{}", "x".repeat(60_000));
+        let quoted = serde_json::to_string(&sly).expect("JSON");
+        for (kind, data) in [(sly.as_str(), "{}"), ("control.paused", &format!("{{{quoted}:1}}"))] {
+            let said = Event::parse(kind, 1, data).expect_err("refused").to_string();
+            assert!(said.len() < 1_024 && !said.contains(char::is_control), "{said:?}");
+        }
+    }
 }

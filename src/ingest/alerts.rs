@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::mapping::field;
 use super::{Item, Mapping, MappingFile, ResolvedFile, Unmapped, Unreadable, bounded};
 use crate::base::digest::Blake3;
+use crate::base::limits::DETAIL_BYTES_MAX;
 use crate::base::text::clip;
 
 /// What a request holds.
@@ -74,7 +75,7 @@ fn read_one(mapping: &Mapping, body: &Value, group: &str, alert: &Value) -> Item
     let status = word("status");
     if !matches!(status, "firing" | "resolved") {
         let why = "`/status` is neither `firing` nor `resolved`".to_owned();
-        return Err(Unmapped { why, said: alert.to_string() });
+        return Err(Unmapped { why, said: clip(&alert.to_string(), DETAIL_BYTES_MAX).to_owned() });
     }
     let labels = alert.get("labels").map(Value::to_string).unwrap_or_default();
     let fingerprint = match word("fingerprint") {
@@ -143,6 +144,9 @@ mod tests {
         assert_eq!(wrong(serde_json::json!([])), "/version");
         let long = serde_json::json!({"version": "9".repeat(100_000)});
         assert!(read_alerts(&mapping, &long, Some("4")).expect_err("refused").problem.len() < 200);
+        let sly = serde_json::json!({"version": "4", "alerts": [{"status": "x".repeat(100_000)}]});
+        let items = read_alerts(&mapping, &sly, Some("4")).expect("read").items;
+        assert!(items[0].as_ref().is_err_and(|unmapped| unmapped.said.len() <= DETAIL_BYTES_MAX));
         assert_eq!(wrong(serde_json::json!({"version": "4", "alerts": {}})), "/alerts");
         let many: Vec<Value> = vec![7.into(); crate::base::limits::INGEST_ITEMS_MAX + 1];
         assert_eq!(wrong(serde_json::json!({"version": "4", "alerts": many})), "");

@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::base::limits::INGEST_ITEMS_MAX;
+use crate::base::limits::{INGEST_ITEMS_MAX, MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX};
+use crate::base::text::shown;
 use crate::event::degradation::{DegradationReport, Source};
 
 pub use alerts::{Alerts, read_alerts};
@@ -86,7 +87,8 @@ pub struct Unreadable {
 
 impl Unreadable {
     fn new(at: &str, problem: impl Into<String>) -> Self {
-        Self { at: at.to_owned(), problem: problem.into() }
+        let problem = shown(&problem.into(), MESSAGE_BYTES_MAX);
+        Self { at: shown(at, SHOWN_BYTES_MAX), problem }
     }
 }
 

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::overrides;
+use crate::base::limits::{MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX};
+use crate::base::text::shown;
 use crate::base::time::Span;
 use crate::event::content::ConfigLoaded;
 use crate::ingest::{IngestFile, Mappings};
@@ -99,7 +101,7 @@ pub enum ConfigError {
     #[error("{0}")]
     Problem(Box<Problem>),
     /// A value is not usable.
-    #[error("`{key}` in {FILE}: {problem}")]
+    #[error("`{}` in {FILE}: {}", shown(key, SHOWN_BYTES_MAX), shown(problem, MESSAGE_BYTES_MAX))]
     Value {
         /// Which key.
         key: &'static str,
@@ -115,7 +117,7 @@ pub enum ConfigError {
         problem: String,
     },
     /// A value under a name that people chose is not usable.
-    #[error("`{key}` in {FILE}: {problem}")]
+    #[error("`{}` in {FILE}: {}", shown(key, SHOWN_BYTES_MAX), shown(problem, MESSAGE_BYTES_MAX))]
     Named {
         /// Which key.
         key: String,
@@ -253,6 +255,9 @@ mod tests {
         assert!(channels("announce: [pager]\n").contains("no channel `pager`"));
         assert!(channels("announce: []\n").contains("names nobody"));
         assert!(channels("outcomes: [log]\n").contains("`outcomes`"));
+        let hostile = format!("listen: \"{}\\e[2J\"\n", "x".repeat(100_000));
+        let hostile = check(&hostile).expect_err("no address").to_string();
+        assert!(hostile.len() < 2_048 && !hostile.contains(char::is_control), "{hostile:?}");
         let file = parse("# nothing\n").expect("comments only");
         assert_eq!(resolve(home, file, Some("127.0.0.1:1")).expect("defaults").listen.port(), 1);
     }

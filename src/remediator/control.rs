@@ -5,8 +5,8 @@ use serde::Deserialize;
 use super::handle::Rejection;
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::{IncidentId, NodeId};
-use crate::base::limits::{GRANT_SUBSYSTEMS_MAX, INTEGER_MAX, NAME_BYTES_MAX};
-use crate::base::text::clip;
+use crate::base::limits::{GRANT_SUBSYSTEMS_MAX, INTEGER_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
+use crate::base::text::{clip, shown};
 use crate::event::control::{KeyRotationOrdered, Resumed, SignedStatement};
 use crate::event::lock::LockBreakOrdered;
 use crate::event::sentinel::SentinelGranted;
@@ -45,7 +45,7 @@ struct Granted {
 }
 
 fn refused(code: &'static str, reason: impl Into<String>) -> Rejection {
-    Rejection::Refused { code, reason: reason.into() }
+    Rejection::Refused { code, reason: shown(&reason.into(), MESSAGE_BYTES_MAX) }
 }
 
 /// What a statement can ask for.
@@ -90,6 +90,19 @@ pub(super) fn checked(
     node: NodeId,
     trust: Option<&Trust>,
 ) -> Result<Input, Rejection> {
+    let now_us = crate::journal::SystemClock.now().time_us;
+    judge_statement(control, bytes, signature, (node, now_us), trust)
+}
+
+/// The same at any time, for whoever tests what statements can say.
+#[doc(hidden)]
+pub fn judge_statement(
+    control: Control,
+    bytes: &[u8],
+    signature: &str,
+    (node, now_us): (NodeId, i64),
+    trust: Option<&Trust>,
+) -> Result<Input, Rejection> {
     let statement: Statement = serde_json::from_slice(bytes)
         .map_err(|e| refused("STATEMENT_UNREADABLE", format!("the statement cannot be read: {e}")))?;
     if statement.v != 1 || statement.action != control.word() {
@@ -100,7 +113,6 @@ pub(super) fn checked(
         return Err(refused("STATEMENT_OTHER_NODE", format!("the statement is for node {}", statement.node)));
     }
     check_bounds(&statement)?;
-    let now_us = crate::journal::SystemClock.now().time_us;
     check_age(&statement.issued_at, now_us)?;
     let trust = trust.ok_or_else(|| refused("TRUST_UNREADABLE", "no trust is in force"))?;
     let signed = trust
@@ -270,6 +282,11 @@ mod tests {
         let elsewhere =
             good.replace(&bench.node.to_string(), &NodeId::fresh().expect("randomness").to_string());
         assert_eq!(bench.judge(&elsewhere, &elsewhere), Some("STATEMENT_OTHER_NODE"));
+        let sly = good.replace("\"v\":1", &format!("\"\\u001b[2J{}\":1", "x".repeat(9_000)));
+        let refused =
+            checked(Control::Resume, sly.as_bytes(), "", bench.node, Some(&bench.trust)).map(|_| ());
+        let Err(Rejection::Refused { reason, .. }) = refused else { panic!("{refused:?}") };
+        assert!(reason.len() <= MESSAGE_BYTES_MAX && !reason.contains(char::is_control), "{reason:?}");
         let no_role = self::bench(Role::Runbook);
         let good = no_role.statement("resume", 0);
         assert_eq!(no_role.judge(&good, &good), Some("SIGNATURE_WRONG"));

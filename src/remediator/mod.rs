@@ -31,7 +31,7 @@ pub use crate::sentinel::{BeatRefused, Heard, Live};
 pub use bootstrap::{Face, Options, serve};
 pub use channels::channels;
 pub use content::{Adopted, ContentError, load_from_disk, read_trust_folder};
-pub use control::Control;
+pub use control::{Control, judge_statement};
 pub use error::Error;
 pub use handle::{Accepted, ChannelTested, Handle, Rejection};
 pub use keys::{journal_key_path, read_journal_key, write_journal_key};

@@ -16,7 +16,8 @@ use cel::objects::{Key, Map};
 use cel::{Context, Env, ExecutionError, Program, Value};
 
 use crate::base::deep_stack::{self, DeepStackError};
-use crate::base::limits::{EXPR_BYTES_MAX, EXPR_LIST_MAX};
+use crate::base::limits::{EXPR_BYTES_MAX, EXPR_LIST_MAX, SHOWN_BYTES_MAX};
+use crate::base::text::shown;
 
 /// Names that a `when` may speak of.
 pub const WHEN_NAMES: &[&str] = &["event", "count"];
@@ -96,7 +97,7 @@ fn one(source: &str, vars: &serde_json::Value, context: &Context) -> Result<bool
     match program.program.execute(context) {
         Ok(Value::Bool(answer)) => Ok(answer),
         Ok(other) => Err(ExprError::NotBool(type_word(&other))),
-        Err(error) => Err(ExprError::NoAnswer(error_text(&error))),
+        Err(error) => Err(no_answer(&error_text(&error))),
     }
 }
 
@@ -133,9 +134,8 @@ fn compile(source: &str) -> Result<Compiled, ExprError> {
     }
     let program = Program::compile(source).map_err(|errors| {
         let first = errors.errors.first();
-        ExprError::Syntax(
-            first.map_or_else(|| "empty".into(), |e| e.msg.lines().next().unwrap_or("").to_owned()),
-        )
+        let said = first.map_or("empty", |e| e.msg.lines().next().unwrap_or(""));
+        ExprError::Syntax(shown(said, SHOWN_BYTES_MAX))
     })?;
     let mut walk = Walk { ranges: Vec::new() };
     walk.expr(program.expression(), Inside::Nothing)?;
@@ -229,7 +229,11 @@ impl Walk {
 }
 
 fn forbid<T>(problem: &str) -> Result<T, ExprError> {
-    Err(ExprError::Forbidden(problem.to_owned()))
+    Err(ExprError::Forbidden(shown(problem, SHOWN_BYTES_MAX)))
+}
+
+fn no_answer(why: &str) -> ExprError {
+    ExprError::NoAnswer(shown(why, SHOWN_BYTES_MAX))
 }
 
 /// `a.b.c` as its names.
@@ -256,7 +260,7 @@ fn check_range(path: &[String], vars: &serde_json::Value) -> Result<(), ExprErro
             items.len()
         )),
         Some(_) => forbid(&format!("`{}` is no list: macros run over lists only", path.join("."))),
-        None => Err(ExprError::NoAnswer(format!("`{}` is not there", path.join(".")))),
+        None => Err(no_answer(&format!("`{}` is not there", path.join(".")))),
     }
 }
 
@@ -456,6 +460,19 @@ mod tests {
             let _ = eval(&source);
         }
         assert_eq!(eval("true"), Ok(true));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_control_characters() {
+        for source in [
+            "0 &\u{1}& 1",
+            "event.`\u{1b}[2J` == 1",
+            "names.all(n, n.`\u{1b}` == 1)",
+            "`a\u{9b}`.all(n, true)",
+        ] {
+            let why = eval(source).expect_err(source).to_string();
+            assert!(!why.contains(char::is_control), "{why:?}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::limits::NAME_BYTES_MAX;
+use crate::base::text::shown;
 use crate::event::degradation::DegradationSeen;
 
 /// Names that may stand between `${` and `}`; attributes are `attributes.NAME`.
@@ -61,7 +63,7 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, PlaceholderError> {
             "home" => Part::Home,
             name @ ("target" | "subsystem" | "code" | EACH) => Part::Event(name),
             name if is_attribute(name) => Part::Event(name),
-            name => return Err(PlaceholderError::UnknownName(crate::base::text::clip(name, 64).to_owned())),
+            name => return Err(PlaceholderError::UnknownName(shown(name, NAME_BYTES_MAX))),
         });
         rest = &tail[end + 1..];
     }
@@ -106,7 +108,7 @@ pub fn check(text: &str, allowed: Allowed) -> Result<(), PlaceholderError> {
             Allowed::HomeOnly => "there is no degradation here; only ${home} may be used",
             Allowed::Nothing => "no placeholder may stand here",
         };
-        return Err(PlaceholderError::NoValue { name: name.to_owned(), why });
+        return Err(PlaceholderError::NoValue { name: shown(name, NAME_BYTES_MAX), why });
     }
     Ok(())
 }
@@ -185,7 +187,7 @@ impl<'a> Values<'a> {
     }
 
     fn value(&self, name: &str) -> Result<&str, PlaceholderError> {
-        let none = |why| PlaceholderError::NoValue { name: name.to_owned(), why };
+        let none = |why| PlaceholderError::NoValue { name: shown(name, NAME_BYTES_MAX), why };
         if name == EACH {
             return self.each.as_deref().ok_or_else(|| none("only a step with `targets` has it"));
         }
@@ -217,7 +219,7 @@ impl<'a> Values<'a> {
                 Part::Event(name) => {
                     let value = self.value(name)?;
                     if let Some(problem) = place.unfit(value, out.is_empty()) {
-                        let (name, place) = (name.to_owned(), place.word());
+                        let (name, place) = (shown(name, NAME_BYTES_MAX), place.word());
                         return Err(PlaceholderError::Unfit { name, place, problem });
                     }
                     out.push_str(value);
@@ -246,6 +248,13 @@ mod tests {
         assert_eq!(fill("--mode=${attributes.opt}").as_deref(), Ok("--mode=--force"));
         assert_eq!(fill("${nope}"), Err(PlaceholderError::UnknownName("nope".into())));
         assert_eq!(fill("${target"), Err(PlaceholderError::Unclosed));
+        let hostile =
+            fill(&format!("${{a\u{1b}[2J{}}}", "x".repeat(9_000))).expect_err("unknown").to_string();
+        assert!(hostile.len() < 512 && !hostile.contains(char::is_control), "{hostile:?}");
+        assert!(
+            fill(&format!("${{attributes.{}}}", "x".repeat(9_000))).expect_err("none").to_string().len()
+                < 512
+        );
         // A value that looks like a placeholder stays text.
         let sly = seen("${home}", &[]);
         assert_eq!(Values::of_event("/h", &sly).fill("${target}", Place::Message).as_deref(), Ok("${home}"));

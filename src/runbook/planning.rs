@@ -4,7 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::limits::{ARG_BYTES_MAX, GROUP_TARGETS_MAX, PLAN_BYTES_MAX};
+use crate::base::limits::{
+    ARG_BYTES_MAX, GROUP_TARGETS_MAX, NAME_BYTES_MAX, PLAN_BYTES_MAX, SHOWN_BYTES_MAX,
+};
+use crate::base::text::shown;
 use crate::base::time::Span;
 use crate::event::content::Standing;
 use crate::event::degradation::DegradationSeen;
@@ -25,7 +28,7 @@ use super::probe::Resolve;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// A placeholder has no value, or one that does not fit.
-    #[error("{what}: {source}")]
+    #[error("{}: {source}", place(what))]
     Placeholder {
         /// Where in the runbook.
         what: String,
@@ -33,7 +36,11 @@ pub enum PlanError {
         source: PlaceholderError,
     },
     /// It names a service that does not exist.
-    #[error("{what}: there is no service `{service}` (services are content files of the kind service)")]
+    #[error(
+        "{}: there is no service `{}` (services are content files of the kind service)",
+        place(what),
+        place(service)
+    )]
     NoService {
         /// Where in the runbook.
         what: String,
@@ -41,7 +48,7 @@ pub enum PlanError {
         service: String,
     },
     /// It names a service that may not be used.
-    #[error("{what}: the service `{service}` is not live: {reason}")]
+    #[error("{}: the service `{}` is not live: {reason}", place(what), place(service))]
     ServiceNotLive {
         /// Where in the runbook.
         what: String,
@@ -51,7 +58,7 @@ pub enum PlanError {
         reason: String,
     },
     /// Its targets are none, too many, or not different ones.
-    #[error("{what}: {problem}; an empty list never means all")]
+    #[error("{}: {}; an empty list never means all", place(what), shown(problem, SHOWN_BYTES_MAX))]
     Targets {
         /// Where in the runbook.
         what: String,
@@ -59,7 +66,7 @@ pub enum PlanError {
         problem: String,
     },
     /// What comes out is too large for an entry.
-    #[error("{what}: {size} bytes, at most {max}")]
+    #[error("{}: {size} bytes, at most {max}", place(what))]
     TooLarge {
         /// What.
         what: String,
@@ -69,8 +76,13 @@ pub enum PlanError {
         max: usize,
     },
     /// The entry is no runbook, or its text was refused.
-    #[error("{0} is not a runbook that can be planned: see `remediator runbook lint`")]
+    #[error("{} is not a runbook that can be planned: see `remediator runbook lint`", place(.0))]
     NotARunbook(String),
+}
+
+/// Where something is wrong may be named after what an event says.
+fn place(text: &str) -> String {
+    shown(text, NAME_BYTES_MAX)
 }
 
 /// What a plan is for: a service that is not live stops a live attempt, and is only noted in a dry run.

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
+use crate::base::limits::MESSAGE_BYTES_MAX;
 use crate::base::signers::is_principal;
+use crate::base::text::shown;
 
 use super::checks::signed_text;
 use super::content::ContentFolder;
@@ -97,10 +99,13 @@ pub struct Wrong {
     pub mend: String,
 }
 
+/// A problem with its excerpt and help, or what somebody else's parser said.
+const WRONG_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
+
 impl Wrong {
     /// A problem with its mend.
     pub fn new(problem: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { problem: problem.into(), mend: mend.into() }
+        Self { problem: shown(&problem.into(), WRONG_BYTES_MAX), mend: mend.into() }
     }
 }
 

@@ -107,6 +107,28 @@ fn each_missing_or_wrong_proof_makes_it_observe_only() {
 }
 
 #[test]
+fn a_half_written_file_signature_or_approval_is_never_live_and_hides_nothing() {
+    let folder = Folder::new();
+    let signature = "runbooks/web/fix.yaml.sig";
+    let approval = "proposals/web/approvals/bob.json";
+    for (path, step) in [(FIX, 13), (signature, 17), (approval, 29), ("proposals/web/proposal.yaml", 23)] {
+        let whole = folder.files[path].clone();
+        let ends = (0..whole.len()).step_by(step);
+        // The armor of a signature ends before its last line feed.
+        let last = whole.len() - if path == signature { 2 } else { 1 };
+        for end in ends.chain([last]) {
+            let mut torn = Folder::new_with_keys_of(&folder);
+            torn.files.insert(path.to_owned(), whole[..end].to_vec());
+            let catalog = torn.load();
+            assert!(catalog.verified("fix").is_none(), "{path} cut at {end}");
+            if path == FIX || path == signature {
+                assert_eq!(catalog.services().count(), 1, "{path} cut at {end}");
+            }
+        }
+    }
+}
+
+#[test]
 fn revoking_a_file_a_key_a_proposal_or_an_approval_ends_it() {
     let folder = Folder::new();
     let digest = |path: &str| FileDigest::of(&folder.files[path]).to_string();

@@ -1,6 +1,9 @@
 //! The HTTP face over a real port, and the views behind it, on a journal in memory.
 
 mod channels;
+#[path = "../fuzz/src/lib.rs"]
+mod checks;
+mod corpora;
 mod document;
 mod fake;
 mod ingest;

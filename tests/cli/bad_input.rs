@@ -1,6 +1,7 @@
 //! What hostile, careless and unlucky people hand in: each is refused with what is wrong, where, and what mends it,
 //! ends as documented, and costs nothing that was there before.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -128,6 +129,70 @@ fn a_broken_file_is_refused_with_its_place_and_the_others_stay_live() {
     sandbox.serve();
     let status = sandbox.run(&["status", "--output", "json"]).ends(0).json();
     assert!(status["catalog"].to_string().contains("bad/"), "{status}");
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+}
+
+#[test]
+fn hostile_names_and_things_that_are_no_files_hide_nothing_and_hold_nobody_up() {
+    let mut sandbox = Sandbox::with_home();
+    let runbooks = sandbox.home().join("runbooks");
+    let good = read(&sandbox, DEAD);
+    let long = "x".repeat(250);
+    for name in [
+        b"a\nlive  runbook/b.yaml".as_slice(),
+        b"\x1b[2J\x1b]0;evil\x07.yaml",
+        "web\u{202E}lmay.yaml".as_bytes(),
+        b"\xff\xfe.yaml",
+        b"$(touch mark);`touch mark`.yaml",
+        long.as_bytes(),
+    ] {
+        let name = std::ffi::OsStr::from_bytes(name);
+        for folder in [runbooks.clone(), sandbox.home().join("proposals")] {
+            let path = folder.join(name);
+            std::fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a folder");
+            std::fs::write(path, &good).expect("written");
+        }
+    }
+    for (name, to) in
+        [("zero.yaml", "/dev/zero"), ("secret.yaml", "/etc/shadow"), ("loop", "."), ("gone.yaml", "gone")]
+    {
+        std::os::unix::fs::symlink(to, runbooks.join(name)).expect("linked");
+    }
+    sandbox.shell("mkfifo home/runbooks/pipe.yaml home/proposals/trust/pipe").ends(0);
+    // Only root may make a device; a link to one stands there in any case.
+    sandbox.shell("mknod home/runbooks/device.yaml c 1 5 2>/dev/null; true").ends(0);
+    sandbox.serve();
+    let list = sandbox.run(&["runbook", "list"]).ends(1);
+    says(&list, &["pipe.yaml", "zero.yaml", "no regular file", "its name", "live"]);
+    assert_eq!(standing(&sandbox, "runbook/demo-web-dead").0, "live");
+    let lint = sandbox.run(&["runbook", "lint"]).ends(1);
+    let status = sandbox.run(&["status"]).ends(0);
+    let all = sandbox.run(&["audit", "tail", "--after", "-1"]).ends(0);
+    let log = std::fs::read_to_string(sandbox.path().join("daemon.log")).expect("a log");
+    for text in [&list.stdout, &list.stderr, &lint.stdout, &lint.stderr, &status.stdout, &all.stdout, &log] {
+        assert!(!text.contains(['\u{1b}', '\u{7}', '\u{202E}']), "{text:?}");
+        assert!(!text.contains("\nlive  runbook/b.yaml"), "a name made a line of its own: {text}");
+    }
+    assert!(!sandbox.path().join("mark").exists() && !sandbox.home().join("mark").exists());
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+}
+
+#[test]
+fn a_half_written_runbook_stands_aside_until_it_is_whole_again() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let live = || sandbox.run(&["status", "--output", "json"]).json()["catalog"]["live"].as_u64();
+    let before = live();
+    assert!(before > Some(1), "{before:?}");
+    let whole = read(&sandbox, DEAD);
+    let fewer = before.map(|n| n - 1);
+    for half in [&whole[..whole.len() / 2], &whole[..whole.len() - 1], ""] {
+        write(&sandbox, DEAD, half);
+        assert!(eventually(Duration::from_secs(20), || live() == fewer), "{half}: {:?}", live());
+        sandbox.run(&["runbook", "list"]).ends(1);
+        write(&sandbox, DEAD, &whole);
+        assert!(eventually(Duration::from_secs(20), || live() == before), "{half}: {:?}", live());
+    }
     sandbox.run(&["audit", "verify", "--full"]).ends(0);
 }
 

@@ -815,4 +815,47 @@ pub const GUARDS: &[Guard] = &[
         ),
         &["--lib", "coordination::node::tests::a_node_is_served_once_and_again_when_that_one_has_ended"],
     ),
+    guard(
+        "signature",
+        "a value of allowed_signers stands between two double quotes and nothing else does",
+        ("src/base/signers.rs", "(!inner.contains(['\"', '\\\\'])).then_some(inner)", "Some(inner)"),
+        &["--lib", "base::signers::tests::each_surprise_is_refused_with_its_line"],
+    ),
+    guard(
+        "provenance",
+        "what turns or breaks a line where it is shown is not in a signed file",
+        ("src/runbook/checks/bytes.rs", "c != '\\t' || shows_otherwise(c)", "c != '\\t'"),
+        &["--lib", "runbook::checks::tests::bytes_that_editors_hide_are_refused"],
+    ),
+    guard(
+        "provenance",
+        "the loader reads regular files only, whatever stood there a moment ago",
+        ("src/runbook/loader.rs", "if !file.metadata()?.is_file() {", "if false {"),
+        &[
+            "--lib",
+            "runbook::loader::tests::a_pipe_or_link_in_the_place_of_a_listed_file_is_neither_waited_for_nor_followed",
+        ],
+    ),
+    guard(
+        "provenance",
+        "a name that could look like another is no name of a content file",
+        ("src/runbook/loader.rs", "name.to_str().filter(plain)", "name.to_str().filter(|_| plain(&\"\"))"),
+        &["--lib", "runbook::loader::tests::hostile_names_are_listed_harmlessly_and_never_read"],
+    ),
+    guard(
+        "limit",
+        "a content folder is read up to a bound",
+        (
+            "src/runbook/loader.rs",
+            "self.bytes_left.checked_sub(bytes.len());",
+            "Some(self.bytes_left.saturating_sub(bytes.len()));",
+        ),
+        &["--lib", "runbook::loader::tests::a_folder_without_end_is_refused"],
+    ),
+    guard(
+        "limit",
+        "words from outside in a message are cut",
+        ("src/base/text.rs", "if out.len() > bytes_max {", "if false {"),
+        &["--lib", "base::text::tests::what_others_say_is_shown_short_and_harmless"],
+    ),
 ];

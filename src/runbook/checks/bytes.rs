@@ -3,6 +3,11 @@
 use crate::base::limits::CONTENT_BYTES_MAX;
 use crate::runbook::problem::{Problem, Source};
 
+/// Turns the direction of what follows, breaks a line for some readers, or hides: a reviewer would approve what is not there.
+fn shows_otherwise(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' | '\u{FEFF}')
+}
+
 /// The text of a file that may be signed.
 pub fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problem> {
     let whole = |message: String, help: &str| {
@@ -24,11 +29,15 @@ pub fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         whole(format!("is not UTF-8 (first wrong byte: {})", error.valid_up_to()), "save it as UTF-8")
     })?;
-    let wrong = text.char_indices().find(|(_, c)| c.is_control() && *c != '\n' && *c != '\t');
+    let odd = |c: char| c.is_control() && c != '\n' && c != '\t' || shows_otherwise(c);
+    let wrong = text.char_indices().find(|(_, c)| odd(*c));
     if let Some((at, c)) = wrong {
         let (message, help) = match c {
             '\r' => ("holds a carriage return (CRLF)", "convert it to LF line ends, then sign again"),
             '\0' => ("holds a NUL byte", "remove it"),
+            c if shows_otherwise(c) => {
+                ("holds a character that turns or breaks the line only where it is shown", "remove it")
+            }
             _ => ("holds a control character", "remove it"),
         };
         let line = text[..at].matches('\n').count() as u64 + 1;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Lint;
+use crate::base::text::is_invisible;
 use crate::runbook::model::is_id;
 
 const RULE: &str = "lower-case letters, digits and dashes, beginning with a letter, 2 to 63 characters";
@@ -16,11 +17,13 @@ pub fn check(lint: &mut Lint) {
         let message = format!("`{}` is not the id of a proposal", clip(lint.content.proposal()));
         lint.report("proposal", message, RULE);
     }
+    // Titles are what people choose by: one that moves a cursor could look like another.
+    let odd = |c: char| c.is_control() || is_invisible(c);
     let title = lint.content.title();
-    if title.trim().is_empty() || title.chars().count() > 200 || title.contains('\n') {
+    if title.trim().is_empty() || title.chars().count() > 200 || title.chars().any(odd) {
         lint.report(
             "title",
-            "the title is empty, too long or has several lines",
+            "the title is empty, too long, has several lines or characters that show nothing",
             "one line, at most 200 characters",
         );
     }

@@ -26,6 +26,7 @@ pub use matcher::is_subsystem;
 use super::model::{Action, Content, Kind, Probe, Run, Runbook, Sentinel, Service, Step};
 use super::problem::{Problem, Source, likely};
 use super::yaml::{self, Positions};
+use crate::base::limits::PROBLEMS_MAX;
 
 pub use escalation::unknown_channels;
 
@@ -83,6 +84,9 @@ impl<'a> Lint<'a> {
     }
     /// Reports a problem at a value's path with what mends it.
     pub(super) fn report(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        if self.found.len() >= PROBLEMS_MAX {
+            return;
+        }
         let problem = self.source.problem(self.positions.of(path), self.check, message.into());
         self.found.push(problem.with_help(help));
     }

@@ -146,7 +146,10 @@ fn a_secret_is_not_printed_again() {
 
 #[test]
 fn bytes_that_editors_hide_are_refused() {
-    let cases: [(Vec<u8>, &str, u64); 5] = [
+    let cases: [(Vec<u8>, &str, u64); 8] = [
+        (GOOD.replacen("/usr/bin/cp", "/usr/bin/\u{202E}pc", 1).into_bytes(), "turns or breaks", 15),
+        (GOOD.replacen("yaml-language", "x\u{2028}steps: []", 1).into_bytes(), "turns or breaks", 1),
+        (GOOD.replacen("Put", "P\u{FEFF}ut", 1).into_bytes(), "turns or breaks", 5),
         (GOOD.replace("\nkind", "\r\nkind").into_bytes(), "CRLF", 2),
         ([b"\xEF\xBB\xBF", GOOD.as_bytes()].concat(), "byte order mark", 0),
         (GOOD.replacen("Put", "P\0t", 1).into_bytes(), "NUL", 5),
@@ -157,6 +160,27 @@ fn bytes_that_editors_hide_are_refused() {
         let problem = read("f", &bytes).expect_err(part).problems.remove(0);
         assert!(problem.message.contains(part) && problem.line == line, "{problem}");
     }
+}
+
+#[test]
+fn an_escape_brings_nothing_in_that_may_not_stand_there_itself() {
+    for title in ["\\e[2J", "a\\rb", "a\\nb", "\\u202Etfel", "we\\u200Bb"] {
+        let found = problems(&GOOD.replace("Put the last good copy back", &format!("\"{title}\"")));
+        assert!(found.iter().any(|p| p.check == "ids" && p.line == 5), "{title}: {found:?}");
+    }
+    let found = problems(&GOOD.replace("priority: 10", "\"\\e]0;x\\a\": 10"));
+    let said = found.first().expect("an unknown key").to_string();
+    assert!(said.contains("unknown key") && !said.contains('\u{1b}') && !said.contains('\u{7}'), "{said:?}");
+}
+
+#[test]
+fn what_is_wrong_a_thousand_times_is_told_a_hundred_times() {
+    let wrong =
+        "{id: Wrong, service: {restart: \"${target}\"}, timeout: 1s, idempotent: true},".repeat(1_500);
+    let text = GOOD[..GOOD.find("steps:").expect("steps")].to_owned() + &format!("steps: [{wrong}]\n");
+    let text =
+        text + "verification: {probe: {service: \"${target}\"}, settle: 0s, successes: 2, within: 10s}\n";
+    assert_eq!(problems(&text).len(), PROBLEMS_MAX);
 }
 
 #[test]
