@@ -5,6 +5,7 @@ pub mod base;
 pub mod event;
 
 pub mod context;
+pub mod gate;
 pub mod policy;
 pub mod runbook;
 

@@ -118,7 +118,7 @@ impl Entry {
         let problem = self.problems.first().map(|p| {
             let place = if p.line > 0 { format!(":{}:{}", p.line, p.column) } else { String::new() };
             let mend = format!("remediator runbook lint {}", self.path);
-            Wrong::new(format!("{}{place}: {}", p.file, p.message), mend).to_string()
+            Wrong::new("text", format!("{}{place}: {}", p.file, p.message), mend).to_string()
         });
         problem.or_else(|| self.reasons.first().map(Wrong::to_string))
     }
@@ -235,6 +235,7 @@ impl Catalog {
                 Some(keeper) => {
                     let message = format!("the id `{}` belongs to {keeper} already", entry.name());
                     self.refuse_file(&entry.path, message, "give it an id of its own, or remove it");
+                    self.unreadable.entry(entry.path).or_default().extend(entry.problems);
                 }
             }
         }
@@ -295,7 +296,7 @@ impl Catalog {
         if let Some(entry) =
             self.entries.get_mut(&(Kind::Runbook, id)).filter(|e| e.standing == Standing::Live)
         {
-            entry.demote(Standing::Refused, Wrong::new(problem, mend));
+            entry.demote(Standing::Refused, Wrong::new("overlap", problem, mend));
         }
     }
 
@@ -315,7 +316,7 @@ impl Catalog {
         for (id, problem) in blind {
             if let Some(entry) = self.entries.get_mut(&(Kind::Sentinel, id)) {
                 let mend = format!("remediator runbook show {}", entry.name());
-                entry.demote(Standing::ObserveOnly, Wrong::new(problem, mend));
+                entry.demote(Standing::ObserveOnly, Wrong::new("relies_on", problem, mend));
             }
         }
     }

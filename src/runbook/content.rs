@@ -3,8 +3,21 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::text::is_invisible;
+
 /// Folder of the trust files, with its slash.
 pub const TRUST_DIR: &str = "proposals/trust/";
+
+/// Deepest nesting below `runbooks/` or `proposals/`.
+pub const DEPTH_MAX: usize = 8;
+/// Why a name is none of a content file.
+pub const INADMISSIBLE: &str = "its name is not UTF-8, or holds control characters or invisible ones";
+
+/// Whether this may be the name of a content file or of its folder. A name stands in messages, entries and commands to
+/// type: what could make it look like another is no name.
+pub fn is_admissible(name: &str) -> bool {
+    !name.contains(|c: char| c.is_control() || is_invisible(c) || c == char::REPLACEMENT_CHARACTER)
+}
 
 /// Every file below `runbooks/` and `proposals/`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::base::limits::{CONTENT_BYTES_MAX, CONTENT_FILES_MAX, CONTENT_FOLDER_BYTES_MAX, NAME_BYTES_MAX};
-use crate::base::text::{is_invisible, shown};
+use crate::base::text::shown;
 
-use super::content::ContentFolder;
+use super::content::{self, ContentFolder, DEPTH_MAX};
 
 /// A content folder that cannot be read at all.
 #[derive(Debug, thiserror::Error)]
@@ -41,9 +41,6 @@ pub enum LoadError {
         path: PathBuf,
     },
 }
-
-/// Deepest nesting below `runbooks/` or `proposals/`.
-const DEPTH_MAX: usize = 8;
 
 /// Reads the folder. A missing `runbooks/` or `proposals/` is an empty one; a missing folder is an error.
 pub fn read_folder(root: &Path) -> Result<ContentFolder, LoadError> {
@@ -108,12 +105,10 @@ impl<'a> Walk<'a> {
         }
         let left = self.names_left.checked_sub(1);
         self.names_left = left.ok_or_else(|| LoadError::TooMany { path: self.root.to_owned() })?;
-        // A name stands in messages, entries and commands to type: what could make it look like another is no name.
-        let plain = |name: &&str| !name.contains(|c: char| c.is_control() || is_invisible(c));
-        let Some(name) = name.to_str().filter(plain) else {
+        let Some(name) = name.to_str().filter(|name| content::is_admissible(name)) else {
             let name = shown(&name.to_string_lossy(), NAME_BYTES_MAX).replace(['\n', '\t'], "\u{FFFD}");
             let path = format!("{below}/{name}");
-            self.note(path, "its name is not UTF-8, or holds control characters or invisible ones");
+            self.note(path, content::INADMISSIBLE);
             return Ok(());
         };
         let path = format!("{below}/{name}");
@@ -240,7 +235,10 @@ mod tests {
         assert_eq!(files, [&format!("runbooks/{long}"), "runbooks/é $(reboot);`x`.yaml"]);
         assert_eq!(folder.unreadable.len(), 7, "{:?}", folder.unreadable);
         for (path, why) in &folder.unreadable {
-            assert!(!path.contains(|c: char| c.is_control() || is_invisible(c)), "{path:?}");
+            assert!(
+                !path.contains(|c: char| c.is_control() || crate::base::text::is_invisible(c)),
+                "{path:?}"
+            );
             assert!(why.contains("its name"), "{path}: {why}");
         }
     }

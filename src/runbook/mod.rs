@@ -7,6 +7,7 @@ pub mod authoring;
 pub mod catalog;
 pub mod checks;
 pub mod content;
+pub mod difference;
 pub mod expr;
 pub mod glob;
 #[cfg(feature = "server")]
@@ -20,6 +21,7 @@ pub mod probe;
 pub mod problem;
 pub mod proposals;
 mod reach;
+pub mod retired;
 pub mod revoked;
 pub mod schema;
 pub mod shipped;

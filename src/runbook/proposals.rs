@@ -93,6 +93,10 @@ pub struct Approved {
 /// What is wrong, and what mends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
+    /// The check that found it: a stable word.
+    pub check: &'static str,
+    /// Path of the value that is wrong (`steps[0].run`), where it is one.
+    pub at: Option<String>,
     /// For people.
     pub problem: String,
     /// A command to type, or what to do where no single command does it.
@@ -104,8 +108,12 @@ const WRONG_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
 
 impl Wrong {
     /// A problem with its mend.
-    pub fn new(problem: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { problem: shown(&problem.into(), WRONG_BYTES_MAX), mend: mend.into() }
+    pub fn new(check: &'static str, problem: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { check, at: None, problem: shown(&problem.into(), WRONG_BYTES_MAX), mend: mend.into() }
+    }
+    /// The same, at a value.
+    pub fn at(self, path: String) -> Self {
+        Self { at: Some(path), ..self }
     }
 }
 
@@ -141,15 +149,16 @@ fn read_argument(
     now_us: i64,
 ) -> Result<(Proposal, Signed), Wrong> {
     let lint = format!("remediator runbook lint {path}");
-    let proposal = parse_proposal(path, bytes).map_err(|problem| Wrong::new(problem.to_string(), &lint))?;
+    let proposal =
+        parse_proposal(path, bytes).map_err(|problem| Wrong::new("proposal", problem.to_string(), &lint))?;
     if proposal.id != id {
         let problem = format!("{path} calls itself `{}` and stands in the folder of `{id}`", proposal.id);
-        return Err(Wrong::new(problem, lint));
+        return Err(Wrong::new("proposal", problem, lint));
     }
     let digest = FileDigest::of(bytes);
     if trust.revoked().has_file(&digest) {
         let problem = format!("the proposal {path} is revoked");
-        return Err(Wrong::new(problem, format!("write a new proposal instead of {path}")));
+        return Err(Wrong::new("revoked", problem, format!("write a new proposal instead of {path}")));
     }
     if trust.shipped().contains(&digest) {
         return Ok((proposal, Signed { principal: SHIPPED.into(), untimely: None }));
@@ -157,9 +166,10 @@ fn read_argument(
     let sign = format!("remediator runbook sign {path}");
     let armored = folder
         .signature_of(path)
-        .ok_or_else(|| Wrong::new(format!("the proposal {path} is not signed"), &sign))?;
+        .ok_or_else(|| Wrong::new("signature", format!("the proposal {path} is not signed"), &sign))?;
     let signed = trust.verify(Role::Proposal, bytes, armored, now_us);
-    let signed = signed.map_err(|e| Wrong::new(format!("the signature of {path}: {e}"), sign))?;
+    let signed =
+        signed.map_err(|e| Wrong::new("signature", format!("the signature of {path}: {e}"), sign))?;
     Ok((proposal, signed))
 }
 
@@ -208,12 +218,12 @@ fn read_approval(
     (id, proposal): (&str, &[u8]),
     now_us: i64,
 ) -> Result<Approved, Wrong> {
-    let again = format!("remediator runbook approve {id}");
-    let wrong = |problem: String| Wrong::new(format!("the approval {path} {problem}"), &again);
-    let text = signed_text(path, bytes).map_err(|p| Wrong::new(p.to_string(), &again))?;
+    let again = format!("remediator proposal approve {id}");
+    let wrong = |problem: String| Wrong::new("approval", format!("the approval {path} {problem}"), &again);
+    let text = signed_text(path, bytes).map_err(|p| Wrong::new("approval", p.to_string(), &again))?;
     let approval: Approval = serde_json::from_str(text).map_err(|e| wrong(format!("cannot be read: {e}")))?;
     if trust.revoked().has_file(&FileDigest::of(bytes)) {
-        return Err(wrong("is revoked".into()));
+        return Err(Wrong { check: "revoked", ..wrong("is revoked".into()) });
     }
     let armored = folder.signature_of(path).ok_or_else(|| wrong("is not signed".into()))?;
     let signed =
@@ -228,7 +238,7 @@ fn read_approval(
         return Err(wrong(format!("is for the proposal `{}`", approval.proposal.id)));
     }
     if approval.proposal.digest != FileDigest::of(proposal) {
-        return Err(wrong("is for another version of the proposal".into()));
+        return Err(Wrong { check: "drift", ..wrong("is for another version of the proposal".into()) });
     }
     if approval.nonce.len() < 16 || approval.nonce.len() > 128 || approval.reason.trim().is_empty() {
         return Err(wrong("lacks a nonce of 16 to 128 characters, or a reason".into()));
@@ -253,7 +263,7 @@ fn refuse_repeated_nonces(all: &mut BTreeMap<String, Proposed>) {
             let nonce = approved.as_ref().map(|a| a.approval.nonce.clone()).unwrap_or_default();
             if let Some(paths) = users.get(&nonce).filter(|paths| paths.len() > 1) {
                 let problem = format!("the approval {path} has the nonce of another ({})", paths.join(", "));
-                *approved = Err(Wrong::new(problem, format!("remediator runbook approve {id}")));
+                *approved = Err(Wrong::new("approval", problem, format!("remediator proposal approve {id}")));
             }
         }
     }

@@ -66,6 +66,32 @@ pub struct Policy {
     /// One person may both write and approve what is reversible and stays on one machine.
     #[serde(default)]
     pub solo: bool,
+    /// How many people have to approve what reaches far or cannot be taken back.
+    #[serde(default)]
+    pub approvals: Quorum,
+}
+
+impl Policy {
+    /// What holds without a policy file.
+    fn strict() -> Self {
+        Self { v: V1, solo: false, approvals: Quorum::default() }
+    }
+}
+
+/// How many people have to approve, where one might not be enough. Files that came with remediator need one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quorum {
+    /// A runbook of the radius fleet. Default 2.
+    pub fleet: u32,
+    /// A runbook with a step that cannot be taken back. Default 2.
+    pub irreversible: u32,
+}
+
+impl Default for Quorum {
+    fn default() -> Self {
+        Self { fleet: 2, irreversible: 2 }
+    }
 }
 
 /// Whether the sample keys count.
@@ -154,7 +180,7 @@ impl Trust {
     pub fn none() -> Self {
         Self {
             signers: AllowedSigners::default(),
-            policy: Policy { v: V1, solo: false },
+            policy: Policy::strict(),
             revoked: Revoked::default(),
             files: Arc::default(),
             shipped: super::shipped::digests(),
@@ -178,7 +204,7 @@ impl Trust {
         let signers =
             AllowedSigners::parse(signers).map_err(|e| at("allowed_signers", e.line, &e.problem))?;
         let policy = match text("policy.yaml")? {
-            None => Policy { v: V1, solo: false },
+            None => Policy::strict(),
             Some(text) => yaml::typed(Source { file: "proposals/trust/policy.yaml", text })
                 .map_err(|p| TrustError::Unreadable(p.to_string()))?,
         };

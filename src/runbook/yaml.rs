@@ -145,7 +145,31 @@ pub fn typed<T: DeserializeOwned>(source: Source<'_>) -> Result<T, Problem> {
 }
 
 fn from_text<T: DeserializeOwned>(source: Source<'_>) -> Result<T, Problem> {
-    serde_saphyr::from_str_with_options(source.text, options()).map_err(|error| problem(source, &error))
+    let read = serde_saphyr::from_str_with_options(source.text, options());
+    let read = read.map_err(|error| problem(source, &error))?;
+    match tagged(source.text) {
+        Some(at) => Err(source.problem(at, "yaml", "a tag (`!name`) stands here".into()).with_help(TAG)),
+        None => Ok(read),
+    }
+}
+
+const TAG: &str = "leave it out: a value is what it looks like, and quotes make it text";
+
+/// The first value with a tag. The reader knows the standard ones and takes them; others may read them differently.
+fn tagged(text: &str) -> Option<(u64, u64)> {
+    use granit_parser::Event;
+    let events = granit_parser::Parser::new_from_str(text).map_while(Result::ok);
+    events
+        .filter(|(event, _)| {
+            matches!(
+                event,
+                Event::Scalar(.., Some(_))
+                    | Event::SequenceStart(.., Some(_))
+                    | Event::MappingStart(.., Some(_))
+            )
+        })
+        .map(|(_, span)| (span.start.line() as u64, span.start.col() as u64 + 1))
+        .next()
 }
 
 fn options() -> serde_saphyr::Options {
@@ -328,6 +352,9 @@ mod tests {
             "title: &a x\ninner: {title: *a}\n",
             "title: x\ninner: {<<: {title: y}}\n",
             "title: !secret x\n",
+            "title: !!str x\n",
+            "title: x\nlists: !!seq [[a]]\n",
+            "title: x\ninner: !!map {title: y}\n",
             "!x title: x\n",
         ] {
             let problem = refuse(text);

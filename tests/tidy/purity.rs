@@ -38,7 +38,13 @@ const IMPURE: &[(&str, &str)] = &[
 const RESERVED: &[(&str, &[&str], &str)] = &[
     (
         "Command::new",
-        &["src/action/sandbox.rs", "src/runbook/authoring.rs", "src/base/sshsig.rs", "src/cli/"],
+        &[
+            "src/action/sandbox.rs",
+            "src/runbook/authoring.rs",
+            "src/base/sshsig.rs",
+            "src/gate/git.rs",
+            "src/cli/",
+        ],
         "steps start in `sandbox` only",
     ),
     ("cel::", &["src/runbook/expr.rs", "src/runbook/expr/"], "`expr` is the only caller of CEL"),

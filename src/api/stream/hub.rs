@@ -2,6 +2,7 @@
 //! It runs while somebody reads. Not for what a single reader does (`reader`).
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,8 +22,11 @@ const BREATH: Duration = Duration::from_millis(500);
 const PAUSE_PER_READER: Duration = Duration::from_micros(50);
 /// The longest such pause: nobody waits longer for an entry because of others.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
-/// A piece of this size is followed by the next without a pause: there is more.
+/// A piece of this size is followed by the next without a pause.
 const PIECE_FULL_BYTES: usize = 512 * 1024;
+/// Groups of readers that are told of a piece one after another, spread over the pause: a request that comes meanwhile
+/// waits behind one group's writes and not behind everybody's.
+const LANES: usize = 32;
 /// Readers that read from the store at once; others wait for their turn.
 const CATCHING_UP_MAX: usize = 4;
 
@@ -34,7 +38,8 @@ pub struct Hub {
 /// What the thread and the readers share.
 pub(super) struct Shared {
     recent: RwLock<Recent>,
-    state: watch::Sender<State>,
+    lanes: [watch::Sender<State>; LANES],
+    next_lane: AtomicUsize,
     seats: Arc<Semaphore>,
     places: usize,
     running: Mutex<bool>,
@@ -77,7 +82,8 @@ impl Hub {
     fn with(places: usize) -> Self {
         let shared = Shared {
             recent: RwLock::default(),
-            state: watch::Sender::new(State::default()),
+            lanes: std::array::from_fn(|_| watch::Sender::new(State::default())),
+            next_lane: AtomicUsize::new(0),
             seats: Arc::new(Semaphore::new(places)),
             places,
             running: Mutex::new(false),
@@ -106,7 +112,7 @@ impl Hub {
         }
         let head = audit.head()?;
         *self.shared.recent.write().unwrap_or_else(PoisonError::into_inner) = Recent::default();
-        self.shared.state.send_modify(|state| state.published = head.unwrap_or_default());
+        self.shared.tell(|state| state.published = head.unwrap_or_default());
         let (shared, tail) = (Arc::clone(&self.shared), audit.tail(head));
         let started = std::thread::Builder::new().name("stream".into()).spawn(move || shared.follow(tail));
         started
@@ -117,7 +123,7 @@ impl Hub {
 
     /// Ends every stream, so that the server can end.
     pub fn stop(&self) {
-        self.shared.state.send_modify(|state| state.stopping = true);
+        self.shared.tell(|state| state.stopping = true);
     }
 
     /// Streams that are open.
@@ -131,15 +137,22 @@ impl Shared {
         self.places.saturating_sub(self.seats.available_permits())
     }
 
+    /// Of what a reader waits for; each takes the next lane.
     pub fn watch(&self) -> watch::Receiver<State> {
-        self.state.subscribe()
+        let lane = self.next_lane.fetch_add(1, Ordering::Relaxed) % LANES;
+        self.lanes[lane].subscribe()
+    }
+
+    /// Everybody, at once.
+    fn tell(&self, change: impl Fn(&mut State)) {
+        self.lanes.iter().for_each(|lane| lane.send_modify(&change));
     }
 
     fn follow(&self, mut tail: Box<dyn Tail>) {
         loop {
             {
                 let mut running = lock(&self.running);
-                if self.readers() == 0 || self.state.borrow().stopping {
+                if self.readers() == 0 || self.lanes[0].borrow().stopping {
                     *running = false;
                     return;
                 }
@@ -154,7 +167,7 @@ impl Shared {
             }
         }
         *lock(&self.running) = false;
-        self.state.send_modify(|state| state.broken += 1);
+        self.tell(|state| state.broken += 1);
     }
 
     fn publish(&self, lines: Vec<(Seq, String)>) {
@@ -169,10 +182,14 @@ impl Shared {
                 recent.bytes -= oldest;
             }
         }
-        self.state.send_modify(|state| state.published = last);
-        if bytes < PIECE_FULL_BYTES {
-            let readers = u32::try_from(self.readers()).unwrap_or(u32::MAX);
-            std::thread::sleep(PAUSE_PER_READER.saturating_mul(readers).min(PAUSE_MAX));
+        let readers = u32::try_from(self.readers()).unwrap_or(u32::MAX);
+        let pause = PAUSE_PER_READER.saturating_mul(readers).min(PAUSE_MAX);
+        for lane in &self.lanes {
+            lane.send_modify(|state| state.published = last);
+            // A piece that is full is followed by the next at once: there is more.
+            if bytes < PIECE_FULL_BYTES && lane.receiver_count() > 0 {
+                std::thread::sleep(pause / LANES as u32);
+            }
         }
     }
 

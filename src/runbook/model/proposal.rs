@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{BlastRadius, StepKind, V1};
+use super::{BlastRadius, Limits, ModelTier, StepKind, V1};
 
 /// The argument for content files; approvals are about one of these and the files it is for.
 #[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
@@ -42,4 +42,14 @@ pub struct May {
     pub targets: Vec<String>,
     /// The largest thing that may be affected.
     pub blast_radius: BlastRadius,
+    /// Credentials, by name. Default: none.
+    #[serde(default)]
+    pub credentials: Vec<String>,
+    /// The largest model that may be asked. Default tier1.
+    #[serde(default)]
+    pub model_tier: ModelTier,
+    /// At most so many attempts and so long a runtime, at least so long a window and cooldown. Default: whatever the
+    /// runbook says, which its approvers see.
+    #[serde(default)]
+    pub limits: Option<Limits>,
 }

@@ -1,0 +1,179 @@
+//! A change under judgement: one content folder of a repository as it was at the base and as it will be, and what lies in
+//! between. Not for judging it (`judge`, `checks`) nor for talking to git (`git`).
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::base::digest::FileDigest;
+use crate::base::limits::{CONTENT_BYTES_MAX, CONTENT_FILES_MAX, CONTENT_FOLDER_BYTES_MAX};
+use crate::runbook::ContentFolder;
+use crate::runbook::content::{self, TRUST_DIR};
+
+use super::git::{Git, GitError, Held, Listing};
+
+/// One side of the change, or both, hold more than a content folder may.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// git could not say.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// More than anybody means to keep there.
+    #[error(
+        "{0} holds more than a content folder may: {CONTENT_FILES_MAX} files, {CONTENT_FOLDER_BYTES_MAX} bytes"
+    )]
+    TooMuch(String),
+}
+
+/// A content folder before and after.
+#[derive(Debug)]
+pub struct Change<'a> {
+    git: &'a Git,
+    /// The commit that it is judged from; none before the first one.
+    base: Option<String>,
+    /// Path of the content folder from the top of the repository, with its slash; empty for the top itself.
+    root: String,
+    /// What the base holds.
+    pub before: ContentFolder,
+    /// What is about to be committed.
+    pub after: ContentFolder,
+    /// Paths (from the content folder) whose bytes or mode differ, or that only one side has.
+    pub touched: BTreeSet<String>,
+    /// Modes of the files after, where they are not that of a plain file.
+    pub modes: BTreeMap<String, String>,
+    objects: BTreeMap<String, Held>,
+    earlier: OnceCell<BTreeMap<FileDigest, u64>>,
+}
+
+/// The mode of a plain file.
+pub const PLAIN: &str = "100644";
+
+/// The content folders that two listings hold: the top, and every folder with trust files of its own.
+pub fn roots(before: &Listing, after: &Listing) -> BTreeSet<String> {
+    let own = format!("/{TRUST_DIR}allowed_signers");
+    let paths = before.keys().chain(after.keys());
+    let nested = paths.filter_map(|path| path.strip_suffix(&own)).map(|root| format!("{root}/"));
+    nested.chain([String::new()]).collect()
+}
+
+impl<'a> Change<'a> {
+    /// What lies between two listings in one content folder; none when nothing does.
+    pub fn between(
+        git: &'a Git,
+        base: Option<&str>,
+        root: &str,
+        (before, after): (&Listing, &Listing),
+    ) -> Result<Option<Self>, ChangeError> {
+        let (old, new) = (below(before, root), below(after, root));
+        let differs = |path: &&String| old.get(*path) != new.get(*path);
+        let touched: BTreeSet<String> = old.keys().chain(new.keys()).filter(differs).cloned().collect();
+        if touched.is_empty() {
+            return Ok(None);
+        }
+        let wanted = old.values().chain(new.values()).filter(|held| is_file(held));
+        let objects: BTreeSet<&str> = wanted.map(|held| held.object.as_str()).collect();
+        let too_much =
+            || ChangeError::TooMuch(if root.is_empty() { "the repository" } else { root }.to_owned());
+        if old.len().max(new.len()) > CONTENT_FILES_MAX {
+            return Err(too_much());
+        }
+        let bytes = git.blobs(&objects, CONTENT_BYTES_MAX)?;
+        let total: usize = bytes.values().map(|read| read.as_ref().map_or(0, Vec::len)).sum();
+        // Both sides are held at once.
+        if total > 2 * CONTENT_FOLDER_BYTES_MAX {
+            return Err(too_much());
+        }
+        let odd = new.iter().filter(|(_, held)| held.mode != PLAIN);
+        Ok(Some(Self {
+            git,
+            base: base.map(str::to_owned),
+            root: root.to_owned(),
+            modes: odd.map(|(path, held)| (path.clone(), held.mode.clone())).collect(),
+            before: folder(&old, &bytes),
+            after: folder(&new, &bytes),
+            touched,
+            objects: new,
+            earlier: OnceCell::new(),
+        }))
+    }
+
+    /// A path from the content folder as the repository names it.
+    pub fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.root)
+    }
+
+    /// Content files whose bytes stood at their path before, at the base or ever: they were adopted then, so that what
+    /// ends with the first adoption does not end them.
+    pub fn adopted(&self) -> Result<BTreeMap<FileDigest, u64>, GitError> {
+        if let Some(known) = self.earlier.get() {
+            return Ok(known.clone());
+        }
+        let mut adopted: BTreeMap<FileDigest, u64> =
+            self.before.content_files().map(|(_, bytes)| (FileDigest::of(bytes), 0)).collect();
+        if let Some(base) = &self.base {
+            for (path, bytes) in self.after.content_files().filter(|(path, _)| self.touched.contains(*path)) {
+                let object = self.objects.get(path).map(|held| held.object.as_str()).unwrap_or_default();
+                if self.git.ever(base, &self.path(path))?.contains(object) {
+                    adopted.insert(FileDigest::of(bytes), 0);
+                }
+            }
+        }
+        Ok(self.earlier.get_or_init(|| adopted).clone())
+    }
+}
+
+/// What lies below the two folders of a content folder, by its path from there. Hidden names are nobody's.
+fn below(listing: &Listing, root: &str) -> BTreeMap<String, Held> {
+    let mut found = BTreeMap::new();
+    for top in ["runbooks/", "proposals/"] {
+        let start = format!("{root}{top}");
+        let inside = listing.range(start.clone()..).take_while(|(path, _)| path.starts_with(&start));
+        for (path, held) in inside {
+            let path = &path[root.len()..];
+            if !path.split('/').any(|name| name.starts_with('.')) {
+                found.insert(path.to_owned(), held.clone());
+            }
+        }
+    }
+    // A link or submodule in the place of a folder hides everything that should lie below it.
+    for top in ["runbooks", "proposals"] {
+        if let Some(held) = listing.get(&format!("{root}{top}")) {
+            found.insert(top.to_owned(), held.clone());
+        }
+    }
+    found
+}
+
+fn is_file(held: &Held) -> bool {
+    held.mode.starts_with("100")
+}
+
+/// As the loader would read it from a disk where it was checked out.
+fn folder(
+    listing: &BTreeMap<String, Held>,
+    bytes: &BTreeMap<String, Result<Vec<u8>, usize>>,
+) -> ContentFolder {
+    let mut folder = ContentFolder::default();
+    for (path, held) in listing {
+        let refused = match held.mode.as_str() {
+            _ if !content::is_admissible(path) => Some(content::INADMISSIBLE.to_owned()),
+            _ if path.matches('/').count() > content::DEPTH_MAX + 1 => {
+                Some("it is nested too deeply".to_owned())
+            }
+            "120000" => Some("it is a symbolic link; links are not followed".to_owned()),
+            "160000" => Some("it is a submodule: its files are not part of this repository".to_owned()),
+            _ => None,
+        };
+        match (refused, bytes.get(&held.object)) {
+            (Some(why), _) => drop(folder.unreadable.insert(path.clone(), why)),
+            (None, Some(Ok(bytes))) => drop(folder.files.insert(path.clone(), bytes.clone())),
+            (None, Some(Err(size))) => {
+                let why = format!("it has {size} bytes; {CONTENT_BYTES_MAX} are allowed");
+                folder.unreadable.insert(path.clone(), why);
+            }
+            (None, None) => {
+                drop(folder.unreadable.insert(path.clone(), "git does not hold its bytes".to_owned()))
+            }
+        }
+    }
+    folder
+}

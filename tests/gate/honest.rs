@@ -1,0 +1,140 @@
+//! What must never be blocked.
+
+use remediator::runbook::Role;
+
+use super::repo::{PROPOSAL, RUNBOOK, Repo, SERVICE};
+
+#[test]
+fn the_first_trust_is_a_bootstrap_and_says_so() {
+    let repo = Repo::empty();
+    repo.write_trust(&repo.allowed(), "v: 1\n");
+    let said = repo.judge_all();
+    said.passes();
+    assert_eq!(said.report["bootstrap"], true, "{said:#?}");
+    assert!(said.report["verdict"].as_str().unwrap().starts_with("bootstrap"));
+}
+
+#[test]
+fn an_honest_first_runbook_passes() {
+    let repo = Repo::with_trust();
+    repo.honest();
+    let said = repo.judge_all();
+    said.passes();
+    assert_eq!(said.report["files"], 2, "{said:#?}");
+}
+
+#[test]
+fn an_honest_edit_that_was_approved_again_passes() {
+    let repo = Repo::new();
+    repo.edit(RUNBOOK, "attempts: 3", "attempts: 2");
+    repo.sign("ann", Role::Runbook, RUNBOOK);
+    repo.approve("bob", "web", &[RUNBOOK, SERVICE]);
+    repo.judge_all().passes();
+}
+
+#[test]
+fn a_change_that_touches_no_content_file_passes() {
+    let repo = Repo::new();
+    repo.write("README.md", "# More\n");
+    repo.write("src/runbooks/note.txt", "not ours\n");
+    let said = repo.judge_all();
+    said.passes();
+    assert!(said.report["verdict"].as_str().unwrap().contains("no runbook"), "{said:#?}");
+    // A comment in a file beside them is nobody's business either.
+    repo.write("runbooks/web/README.md", "how it came about\n");
+    repo.judge_all().passes();
+}
+
+#[test]
+fn a_revert_to_an_approved_version_passes_though_its_approval_is_old() {
+    let repo = Repo::with_trust();
+    repo.honest();
+    repo.approve_with("bob", "bob", "web", &[RUNBOOK, SERVICE], "2020-01-01T00:00:00Z");
+    // Too late for a first adoption …
+    repo.judge_all().blocks("adopt_before");
+    repo.git(&["commit", "-q", "--no-verify", "-m", "fix"]);
+    repo.edit(RUNBOOK, "attempts: 3", "attempts: 2");
+    repo.sign("ann", Role::Runbook, RUNBOOK);
+    repo.approve("bob", "web", &[RUNBOOK, SERVICE]);
+    repo.judge_all().passes();
+    let second = repo.commit("fewer attempts");
+    // … but this one was here before.
+    repo.git(&["revert", "--no-commit", &second]);
+    repo.judge(&[]).passes();
+}
+
+#[test]
+fn a_runbook_removed_with_its_note_passes_and_without_is_blocked() {
+    let repo = Repo::new();
+    let digest = repo.digest(RUNBOOK);
+    repo.git(&["rm", "-q", RUNBOOK, &format!("{RUNBOOK}.sig")]);
+    repo.judge(&[]).blocks("retirement");
+    repo.write(
+        "proposals/web/retired/fix.yaml",
+        format!("v: 1\nrunbook: fix\ndigest: {digest}\nreason: ' '\n"),
+    );
+    repo.judge_all().blocks("retirement");
+    repo.write(
+        "proposals/web/retired/fix.yaml",
+        format!("v: 1\nrunbook: fix\ndigest: sha256:{}\nreason: the service is gone\n", "0".repeat(64)),
+    );
+    repo.judge_all().blocks("retirement");
+    repo.write(
+        "proposals/web/retired/fix.yaml",
+        format!("v: 1\nrunbook: fix\ndigest: {digest}\nreason: the service is gone\n"),
+    );
+    repo.judge_all().passes();
+}
+
+#[test]
+fn a_file_that_moves_with_its_id_is_the_same_runbook() {
+    let repo = Repo::new();
+    let to = "runbooks/site/fix.yaml";
+    std::fs::create_dir_all(repo.path("runbooks/site")).unwrap();
+    repo.git(&["mv", RUNBOOK, to]);
+    repo.git(&["mv", &format!("{RUNBOOK}.sig"), &format!("{to}.sig")]);
+    repo.judge(&[]).passes();
+}
+
+#[test]
+fn a_trust_change_signed_by_who_may_passes() {
+    let repo = Repo::new();
+    let eve = repo.line("eve", "eve", &[Role::Approval]);
+    repo.write("proposals/trust/allowed_signers", format!("{}{eve}\n", repo.allowed()));
+    repo.sign("bob", Role::Trust, "proposals/trust/allowed_signers");
+    repo.judge_all().passes();
+}
+
+#[test]
+fn a_revocation_passes_though_it_ends_what_was_live() {
+    let repo = Repo::new();
+    repo.write("proposals/trust/revoked", format!("{}  # it did harm\n", repo.digest(RUNBOOK)));
+    repo.sign("bob", Role::Trust, "proposals/trust/revoked");
+    repo.judge_all().passes();
+}
+
+#[test]
+fn what_was_wrong_before_is_told_and_blocks_nobody_else() {
+    let repo = Repo::new();
+    repo.edit(RUNBOOK, "attempts: 3", "attempts: 9");
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-q", "--no-verify", "-m", "past the gate"]);
+    repo.edit(PROPOSAL, "web dies", "web dies");
+    repo.write("runbooks/web/other.md", "x\n");
+    let said = repo.judge_all();
+    said.passes();
+    let notes = said.report["findings"].as_array().unwrap();
+    assert!(
+        notes.iter().any(|finding| finding["level"] == "note" && finding["file"] == RUNBOOK),
+        "{said:#?}"
+    );
+}
+
+#[test]
+fn a_draft_of_a_proposal_may_wait_for_its_signature() {
+    let repo = Repo::new();
+    repo.write("proposals/next/proposal.yaml", super::repo::PROPOSAL_TEXT.replace("id: web", "id: next"));
+    repo.judge_all().passes();
+    repo.write("proposals/next/proposal.yaml", "v: 1\nid: next\n");
+    repo.judge_all().blocks("proposal");
+}
