@@ -111,6 +111,11 @@ pub struct Client {
 impl Client {
     /// For the daemon of a home.
     pub fn new(home: &Home) -> Result<Self, Failure> {
+        Self::at(home, &address(home)?)
+    }
+
+    /// For the daemon of a home that is known to listen there.
+    pub fn at(home: &Home, address: &str) -> Result<Self, Failure> {
         let broken = |what: &str| Failure::new(Exit::Unavailable, format!("cannot {what}"));
         let http = http(CONNECT, ANSWER)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -119,7 +124,7 @@ impl Client {
             .map_err(|e| broken("start the HTTP client").because(e))?;
         let token = std::fs::read_to_string(home.token()).ok().map(|t| t.trim().to_owned());
         let folder = folder_id(&home.state());
-        Ok(Self { address: address(home)?, token, folder, http, runtime })
+        Ok(Self { address: address.to_owned(), token, folder, http, runtime })
     }
 
     /// Where the daemon is thought to listen.

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod checks;
 pub mod content;
 pub mod difference;
+pub mod evidence;
 pub mod expr;
 pub mod glob;
 #[cfg(feature = "server")]

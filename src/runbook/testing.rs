@@ -93,7 +93,7 @@ impl Folder {
         let bob = line("bob", &[Role::Approval, Role::Control, Role::Trust]);
         let eve = signers::line("eve", &["git"], &folder.keys["eve"].public().expect("public"));
         folder.write("proposals/trust/allowed_signers", &format!("{ann}\n{bob}\n{eve}\n"));
-        folder.write("proposals/trust/policy.yaml", "v: 1\nsolo: false\n");
+        folder.write("proposals/trust/policy.yaml", "v: 1\nsolo: false\nlive_evidence: none\n");
         folder.write("proposals/trust/revoked", "");
         folder
     }
@@ -102,7 +102,7 @@ impl Folder {
         let all: Vec<&str> = Role::ALL.iter().map(|role| role.namespace()).collect();
         let line = signers::line("ann", &all, &self.public("ann"));
         self.write("proposals/trust/allowed_signers", &format!("{line}\n"));
-        self.write("proposals/trust/policy.yaml", &format!("v: 1\nsolo: {solo}\n"));
+        self.write("proposals/trust/policy.yaml", &format!("v: 1\nsolo: {solo}\nlive_evidence: none\n"));
     }
     /// Somebody's public key.
     pub fn public(&self, who: &str) -> SshPublicKey {

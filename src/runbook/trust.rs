@@ -69,12 +69,30 @@ pub struct Policy {
     /// How many people have to approve what reaches far or cannot be taken back.
     #[serde(default)]
     pub approvals: Quorum,
+    /// What has to show that a runbook works before it goes live. Default: a rehearsal or dry runs.
+    #[serde(default)]
+    pub live_evidence: LiveEvidence,
+}
+
+/// What has to show that a runbook works before it goes live (RM-30).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveEvidence {
+    /// A rehearsal or dry runs.
+    #[default]
+    Either,
+    /// Dry runs that a journal recorded: five over seven days, one of them in the last 48 hours.
+    DryRuns,
+    /// A signed rehearsal of these very bytes, not older than 30 days.
+    Rehearsal,
+    /// Nothing.
+    None,
 }
 
 impl Policy {
     /// What holds without a policy file.
     fn strict() -> Self {
-        Self { v: V1, solo: false, approvals: Quorum::default() }
+        Self { v: V1, solo: false, approvals: Quorum::default(), live_evidence: LiveEvidence::default() }
     }
 }
 

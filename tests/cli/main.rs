@@ -10,6 +10,7 @@ mod keeping;
 mod operator;
 mod packaging;
 mod reading;
+mod rehearsal;
 mod runbook;
 mod sandbox;
 mod sentinel;

@@ -61,7 +61,7 @@ fn a_self_approval_under_whatever_name() {
     // Ann has two keys, as the base says: the second one is still ann.
     let repo = Repo::empty();
     let second = repo.line("ann", "eve", &[Role::Approval]);
-    repo.write_trust(&format!("{}{second}\n", repo.allowed()), "v: 1\n");
+    repo.write_trust(&format!("{}{second}\n", repo.allowed()), super::repo::POLICY);
     repo.git(&["add", "."]);
     repo.commit("trust");
     repo.honest();
@@ -278,7 +278,7 @@ fn sample_keys_count_nowhere_else() {
     let all = "approval@remediator,control@remediator,trust@remediator";
     let trust = line("ann", "sample_author.pub", "runbook@remediator,proposal@remediator")
         + &line("bob", "sample_approver.pub", all);
-    repo.write_trust(&trust, "v: 1\n");
+    repo.write_trust(&trust, super::repo::POLICY);
     repo.judge_all().blocks("trust");
     repo.git(&["add", "-A"]);
     assert_eq!(repo.judge(&["--sample-keys"]).code, 0);
@@ -370,7 +370,7 @@ fn secrets_and_names_that_hide() {
 #[test]
 fn trust_and_runbooks_in_one_first_change() {
     let repo = Repo::empty();
-    repo.write_trust(&repo.allowed(), "v: 1\n");
+    repo.write_trust(&repo.allowed(), super::repo::POLICY);
     repo.honest();
     let said = repo.judge_all();
     said.blocks("bootstrap");

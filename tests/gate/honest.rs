@@ -1,13 +1,15 @@
 //! What must never be blocked.
 
 use remediator::runbook::Role;
+use remediator::runbook::evidence::{Evidence, Seen};
+use remediator::runbook::model::V1;
 
 use super::repo::{PROPOSAL, RUNBOOK, Repo, SERVICE};
 
 #[test]
 fn the_first_trust_is_a_bootstrap_and_says_so() {
     let repo = Repo::empty();
-    repo.write_trust(&repo.allowed(), "v: 1\n");
+    repo.write_trust(&repo.allowed(), super::repo::POLICY);
     let said = repo.judge_all();
     said.passes();
     assert_eq!(said.report["bootstrap"], true, "{said:#?}");
@@ -137,4 +139,48 @@ fn a_draft_of_a_proposal_may_wait_for_its_signature() {
     repo.judge_all().passes();
     repo.write("proposals/next/proposal.yaml", "v: 1\nid: next\n");
     repo.judge_all().blocks("proposal");
+}
+
+/// A rehearsal of what lies here, signed by ann.
+fn rehearsed(repo: &Repo, days_ago: i64) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as i64;
+    let evidence = Evidence {
+        v: V1,
+        runbook: repo.digest(RUNBOOK),
+        relies_on: [("service/web".to_owned(), repo.digest(SERVICE))].into(),
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        at_us: now - days_ago * 86_400_000_000,
+        seen: Seen::Rehearsal { healed_ms: 1_000, head: "x".to_owned() },
+    };
+    let path = "proposals/web/evidence/fix.json";
+    repo.write(path, serde_json::to_string_pretty(&evidence).unwrap());
+    repo.sign("ann", Role::Runbook, path);
+}
+
+#[test]
+fn a_runbook_with_the_evidence_that_the_policy_asks_for_passes_and_without_is_blocked() {
+    let repo = Repo::empty();
+    // Without a word the policy asks for one of both kinds.
+    repo.write_trust(&repo.allowed(), "v: 1\n");
+    repo.git(&["add", "."]);
+    repo.commit("trust");
+    repo.honest();
+    repo.judge_all().blocks("evidence");
+    rehearsed(&repo, 31);
+    repo.judge_all().blocks("evidence");
+    rehearsed(&repo, 1);
+    repo.judge_all().passes();
+    repo.commit("fix");
+    // The service that it was rehearsed with is another one now.
+    repo.edit(SERVICE, "expect_body: ok", "expect_body: o");
+    repo.edit(RUNBOOK, "attempts: 3", "attempts: 2");
+    for path in [SERVICE, RUNBOOK] {
+        repo.sign("ann", Role::Runbook, path);
+    }
+    repo.approve("bob", "web", &[RUNBOOK, SERVICE]);
+    repo.judge_all().blocks("evidence");
+    rehearsed(&repo, 1);
+    repo.judge_all().passes();
+    repo.edit("proposals/web/evidence/fix.json", "1000", "1");
+    repo.judge_all().blocks("evidence");
 }

@@ -62,7 +62,7 @@ impl Repo {
     /// With trust committed, and nothing else.
     pub fn with_trust() -> Self {
         let repo = Self::empty();
-        repo.write_trust(&repo.allowed(), "v: 1\n");
+        repo.write_trust(&repo.allowed(), POLICY);
         repo.git(&["add", "."]);
         repo.commit("trust");
         repo
@@ -268,3 +268,6 @@ steps:
     idempotent: true
 verification: {probe: {service: web}}
 ";
+
+/// Approvals are what most tests are about; evidence has one of its own.
+pub const POLICY: &str = "v: 1\nlive_evidence: none\n";

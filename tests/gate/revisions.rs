@@ -109,7 +109,7 @@ fn each_commit_of_a_rebase_is_judged_by_the_one_before() {
 fn before_the_first_commit() {
     let repo = Repo::empty();
     repo.judge(&[]).passes();
-    repo.write_trust(&repo.allowed(), "v: 1\n");
+    repo.write_trust(&repo.allowed(), super::repo::POLICY);
     repo.judge_all().passes();
     // A HEAD that is damaged is no repository without history.
     std::fs::write(repo.path(".git/HEAD"), format!("{}\n", "1".repeat(40))).unwrap();

@@ -924,4 +924,34 @@ pub const GUARDS: &[Guard] = &[
         ("src/gate/mod.rs", "_ => ExitCode::from(69),", "_ => ExitCode::SUCCESS,"),
         &["--test", "gate", "revisions::before_the_first_commit"],
     ),
+    guard(
+        "approval",
+        "nothing goes live that nobody has seen at work, where the policy asks for it",
+        (
+            "src/runbook/verified/mod.rs",
+            "let unseen = self.unseen(&case, author.as_deref());",
+            "let unseen = self.unseen(&case, author.as_deref()).filter(|wrong| wrong.problem.is_empty());",
+        ),
+        &[
+            "--test",
+            "gate",
+            "honest::a_runbook_with_the_evidence_that_the_policy_asks_for_passes_and_without_is_blocked",
+        ],
+    ),
+    guard(
+        "expiry",
+        "a rehearsal grows old",
+        (
+            "src/runbook/evidence.rs",
+            "if now_us - self.at_us > REHEARSAL_US_MAX => {",
+            "if now_us == self.at_us => {",
+        ),
+        &["--lib", "runbook::evidence::tests::a_rehearsal_counts_for_its_bytes_its_version_and_thirty_days"],
+    ),
+    guard(
+        "provenance",
+        "standard tags are refused, which others read differently",
+        ("src/runbook/yaml.rs", "match tagged(source.text) {", "match tagged(\"\") {"),
+        &["--lib", "runbook::yaml::tests::anchors_aliases_merges_tags_and_bombs_are_refused"],
+    ),
 ];

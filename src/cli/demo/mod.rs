@@ -1,7 +1,7 @@
 //! `remediator demo`: a real service, really broken, healed and proved, with nothing installed. Starts the daemon
 //! as a child process and talks to it only over HTTP, like anybody else; its exit status tells whether all held.
 
-mod daemon;
+pub(super) mod daemon;
 mod feed;
 mod folder;
 mod rounds;

@@ -65,7 +65,10 @@ pub fn allowed_signers(principal: &str, key: &SshPublicKey) -> String {
 pub fn policy(solo: bool) -> String {
     format!(
         "# v is the format. solo: one person may both write and approve what stays on one machine and can be\n\
-         # repeated or taken back; such approvals are shown as self-approved.\nv: 1\nsolo: {solo}\n"
+         # repeated or taken back; such approvals are shown as self-approved. live_evidence: what has to show that a\n\
+         # runbook works before it goes live: either (a rehearsal or dry runs), rehearsal, dry_runs, none.\n\
+         # approvals: how many people what reaches a fleet or cannot be taken back needs; default 2 each.\n\
+         v: 1\nsolo: {solo}\nlive_evidence: none\n"
     )
 }
 

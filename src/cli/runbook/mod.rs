@@ -2,11 +2,13 @@
 
 mod approve;
 mod argument;
+mod evidence;
 pub(super) mod folder;
 pub(super) mod lint;
 mod list;
 mod new;
 pub(super) mod recorded;
+mod rehearse;
 mod show;
 mod sign;
 mod test;
@@ -35,6 +37,8 @@ enum Verb {
     List(list::Args),
     /// Show one content file as it is understood, with who signed and approved it.
     Show(show::Args),
+    /// Write down the recorded dry runs of a runbook, signed: evidence for going live.
+    Evidence(evidence::Args),
     /// Try a draft on a made-up degradation: exactly what would be run. Nothing is run.
     Test(test::Args),
 }
@@ -48,6 +52,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         Verb::Approve(args) => approve::run(args, global),
         Verb::List(args) => list::run(args, global),
         Verb::Show(args) => show::run(args, global),
+        Verb::Evidence(args) => evidence::run(args, global),
         Verb::Test(args) => test::run(args, global),
     }
 }

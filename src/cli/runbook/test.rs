@@ -1,35 +1,48 @@
 //! `runbook test`: a draft on a made-up degradation. Parses, lints, matches, resolves, and prints exactly what would be
-//! run. Nothing is run, signed or written, and the draft needs no signature.
+//! run. Nothing is run, signed or written, and the draft needs no signature; with --rehearse it heals a copy (`rehearse`).
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::folder;
 use super::recorded::Recorded;
+use super::{folder, rehearse};
 use crate::base::ids::{Fingerprint, Receipt};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out};
-use crate::event::degradation::{DegradationSeen, Severity, Source};
+use crate::event::degradation::{DegradationReport, DegradationSeen, Severity, Source};
 use crate::event::plan::{ActionPlan, Plan, StepPlan, WaitPlan};
 use crate::runbook::{Catalog, Content, ContentFolder, Entry, Kind, PlanFor, Runbook, Verdict, checks};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit codes: 0 it matches and resolves, 1 it does not, 2 wrong use.\n\n\
-Example:\n  remediator runbook test restart.yaml --target web --attribute host=a1")]
+Examples:\n  remediator runbook test restart.yaml --target web --attribute host=a1\n  \
+remediator runbook test restart.yaml --rehearse")]
 pub struct Args {
     /// The draft.
     file: PathBuf,
     /// The target of the made-up degradation.
-    #[arg(long)]
-    target: String,
+    #[arg(long, required_unless_present = "rehearse")]
+    target: Option<String>,
     /// Its attributes: NAME=VALUE, as often as needed.
     #[arg(long = "attribute", value_parser = pair)]
     attributes: Vec<(String, String)>,
     /// Its severity.
     #[arg(long, default_value = "error", value_parser = severity)]
     severity: Severity,
+    /// Let it heal a throw-away copy, as its `rehearsal` says, and sign what came of it. Runs the programs of the file.
+    #[arg(long, conflicts_with_all = ["target", "attributes"])]
+    rehearse: bool,
+    /// Leave the copy behind.
+    #[arg(long, requires = "rehearse")]
+    keep: bool,
+    /// Write no evidence.
+    #[arg(long, requires = "rehearse")]
+    no_evidence: bool,
+    /// Your SSH key, for the evidence. Default: the one that `init` would take.
+    #[arg(long, requires = "rehearse")]
+    key: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -80,6 +93,15 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         Failure::new(Exit::Findings, format!("the id `{}` belongs to another file", runbook.id))
             .hint("give the draft an id of its own")
     })?;
+    if args.rehearse {
+        let draft = rehearse::Draft {
+            file: &args.file,
+            catalog: &catalog,
+            entry,
+            runbook: rehearse::of(&args.file, &runbook)?,
+        };
+        return rehearse::run(&draft, args.keep, args.key.as_deref(), args.no_evidence, global);
+    }
     let report = attempt(&catalog, entry, &seen(&runbook, &args));
     let good = report.matches && report.trouble.is_none();
     if global.output == Output::Json {
@@ -110,17 +132,31 @@ fn with_draft(global: &Global, file: &Path, runbook: &Runbook, bytes: Vec<u8>) -
 }
 
 fn seen(runbook: &Runbook, args: &Args) -> DegradationSeen {
-    let (subsystem, code) = (runbook.matcher.subsystem.clone(), runbook.matcher.code.clone());
-    DegradationSeen {
-        receipt: Receipt::fresh(),
-        fingerprint: Fingerprint::of(&subsystem, &code, &args.target),
-        subsystem,
-        code,
-        target: args.target.clone(),
+    seen_of(&DegradationReport {
+        subsystem: runbook.matcher.subsystem.clone(),
+        code: runbook.matcher.code.clone(),
+        target: args.target.clone().unwrap_or_default(),
         severity: args.severity,
         summary: "made up by `runbook test`".to_owned(),
         detail: None,
         attributes: args.attributes.iter().cloned().collect(),
+        observed_at: None,
+        id: None,
+    })
+}
+
+/// A made-up report as the journal would hold it.
+pub(super) fn seen_of(report: &DegradationReport) -> DegradationSeen {
+    DegradationSeen {
+        receipt: Receipt::fresh(),
+        fingerprint: Fingerprint::of(&report.subsystem, &report.code, &report.target),
+        subsystem: report.subsystem.clone(),
+        code: report.code.clone(),
+        target: report.target.clone(),
+        severity: report.severity,
+        summary: report.summary.clone(),
+        detail: None,
+        attributes: report.attributes.clone(),
         observed_at: None,
         source: Source::Person("test".to_owned()),
         sender_id: None,

@@ -13,6 +13,7 @@ mod matcher;
 mod placeholders;
 mod probes;
 mod reach;
+mod rehearsal;
 mod run;
 mod secrets;
 mod sentinel;
@@ -50,6 +51,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("expressions", expressions::check),
     ("locks", locks::check),
     ("escalation", escalation::check),
+    ("rehearsal", rehearsal::check),
     ("sentinel", sentinel::check),
     ("secrets", secrets::check),
 ];

@@ -3,6 +3,7 @@
 //! Not for what a value may be (`checks`) nor for what is done in the end (`event::plan`).
 
 mod proposal;
+mod rehearsal;
 mod runbook;
 mod sentinel;
 mod service;
@@ -11,6 +12,7 @@ mod step;
 pub use super::probe::{HttpProbe, Probe, ProbeLook, ProcessProbe};
 pub use super::steps::{Run, ServiceStep};
 pub use proposal::{May, Proposal};
+pub use rehearsal::{Command, Rehearsal, StandIn};
 pub use runbook::{
     BlastRadius, Limits, Matcher, ModelTier, Platform, Precondition, Runbook, Rung, TrustLevel, Verification,
 };

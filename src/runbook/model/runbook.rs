@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::time::Span;
 use crate::event::degradation::Severity;
 
-use super::{Kind, Probe, Step, V1};
+use super::{Kind, Probe, Rehearsal, Step, V1};
 
 /// A signed procedure that heals one kind of degradation.
 #[derive(Debug, Clone, PartialEq, Deserialize, schemars::JsonSchema)]
@@ -70,6 +70,9 @@ pub struct Runbook {
     /// Who is told when it does not help, and when. Default: at once, on the channel `log`.
     #[serde(default)]
     pub escalation: Vec<Rung>,
+    /// How it is tried on a throw-away copy of the thing: `remediator runbook test FILE --rehearse`.
+    #[serde(default)]
+    pub rehearsal: Option<Rehearsal>,
 }
 
 impl Runbook {

@@ -20,7 +20,7 @@ fn catalog(steps: &str) -> Catalog {
     let may = "run, service, http, signal, wait, file, notify";
     folder.write("proposals/web/proposal.yaml", &PROPOSAL.replace("run, service", may));
     folder.write("runbooks/web/fix.yaml", &runbook(steps));
-    folder.write("proposals/trust/policy.yaml", "v: 1\napprovals: {irreversible: 1}\n");
+    folder.write("proposals/trust/policy.yaml", "v: 1\napprovals: {irreversible: 1}\nlive_evidence: none\n");
     folder.sign("ann", crate::runbook::Role::Proposal, "proposals/web/proposal.yaml");
     folder.sign_all();
     folder.approve("bob", "web", "2026-07-01T00:00:00Z");

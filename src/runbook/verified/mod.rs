@@ -1,8 +1,9 @@
 //! `Verified<T>`: a content file whose signature and approval were checked. It is built here and nowhere else,
-//! so that whoever holds one needs no further proof. What is asked for is one file each: signature, bounds, approval.
+//! so that whoever holds one needs no further proof. What is asked for is one file each: signature, bounds, approval, evidence.
 //! Not for why a whole catalog stands as it does (`catalog`).
 
 mod approval;
+mod evidence;
 mod signature;
 mod within;
 
@@ -152,7 +153,8 @@ impl Court<'_> {
             Ok(approvers) => (approvers, Vec::new()),
             Err(wrongs) => (Vec::new(), wrongs),
         };
-        let reasons: Vec<Wrong> = unsigned.into_iter().chain(unapproved).collect();
+        let unseen = self.unseen(&case, author.as_deref());
+        let reasons: Vec<Wrong> = unsigned.into_iter().chain(unapproved).chain(unseen).collect();
         match author {
             Some(signer) if reasons.is_empty() => {
                 let proposal = content.proposal().to_owned();
