@@ -88,7 +88,7 @@ fn by_another(again: &str) -> String {
 }
 
 /// How many people have to approve, where one is not enough, and why.
-fn needed(content: &Content, policy: &Policy) -> Option<(usize, &'static str)> {
+pub fn needed(content: &Content, policy: &Policy) -> Option<(usize, &'static str)> {
     let Content::Runbook(runbook) = content else { return None };
     let fleet = (runbook.blast_radius == BlastRadius::Fleet)
         .then_some((policy.approvals.fleet, "it may reach a whole fleet"));

@@ -96,7 +96,8 @@ impl Verified<Content> {
     }
 }
 
-pub(super) use within::within;
+pub use approval::needed;
+pub use within::within;
 
 /// What a content file is judged by.
 pub(super) struct Court<'a> {
