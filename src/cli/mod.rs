@@ -26,6 +26,8 @@ mod nearest;
 mod notify;
 mod out;
 mod pause;
+mod proposal;
+mod propose;
 mod reader;
 mod restore;
 mod resume;
@@ -146,6 +148,9 @@ commands! {
     Schema => schema,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,
+    /// Why runbooks may exist: argue, sign, review, approve, revoke.
+    Proposal => proposal,
+    Propose => propose,
     Sentinel => sentinel,
     Backup => backup,
     Restore => restore,

@@ -9,6 +9,7 @@ mod journal;
 mod keeping;
 mod operator;
 mod packaging;
+mod proposals;
 mod reading;
 mod rehearsal;
 mod runbook;

@@ -32,7 +32,7 @@ fn an_edited_runbook_goes_live_again_by_the_mends_that_list_names() {
     sandbox.run(&["runbook", "sign", DEAD]).ends(0);
     let (word, why) = standing(&sandbox, "runbook/demo-web-dead");
     assert_eq!(word, "observe_only");
-    assert!(why.contains("remediator runbook approve demo-web"), "{why}");
+    assert!(why.contains("remediator proposal approve demo-web"), "{why}");
     let waiting = sandbox.run(&["runbook", "approve", "demo-web"]).ends(3);
     assert!(waiting.stderr.contains("--yes"), "{}", waiting.stderr);
     sandbox.run(&["runbook", "approve", "demo-web", "--yes", "--reason", "a longer settle"]).ends(0);
@@ -200,7 +200,12 @@ fn an_approval_that_makes_nothing_live_is_no_success_and_says_who_has_to_approve
     assert_eq!(report["standing"][0]["standing"], "observe_only");
     // And what it says helps.
     bob_joins(&sandbox);
-    sandbox.run(&["runbook", "sign", "proposals/trust/allowed_signers"]).ends(0);
+    let trust = sandbox.home().join("proposals/trust/policy.yaml");
+    let policy = std::fs::read_to_string(&trust).expect("there") + "approvals: {irreversible: 1}\n";
+    std::fs::write(&trust, policy).expect("written");
+    sandbox
+        .run(&["runbook", "sign", "proposals/trust/allowed_signers", "proposals/trust/policy.yaml"])
+        .ends(0);
     sandbox.run(&["runbook", "approve", "once", "--yes", "--key", "bob"]).ends(0);
     assert_eq!(standing(&sandbox, "runbook/once").0, "live");
 }

@@ -16,6 +16,22 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write(path, bytes, 0o600)
 }
 
+/// Puts bytes in the place of a file, or makes it: whole or not at all. What is half written has a hidden name, which
+/// nobody reads.
+pub fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let fail = || format!("cannot write {}", path.display());
+    let name = path.file_name().and_then(|name| name.to_str()).with_context(fail)?;
+    let part = path.with_file_name(format!(".{name}.part"));
+    // What a crash has left is nobody's.
+    match std::fs::remove_file(&part) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error).with_context(fail),
+        _ => {}
+    }
+    write_new(&part, bytes)?;
+    std::fs::rename(&part, path).with_context(fail)?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
 fn write(path: &Path, bytes: &[u8], mode: u32) -> anyhow::Result<()> {
     let attempt = || {
         if let Some(folder) = path.parent() {
@@ -45,6 +61,18 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("revoked");
+        std::fs::write(folder.path().join(".revoked.part"), "half").expect("written");
+        for text in ["one", "two"] {
+            replace(&path, text.as_bytes()).expect("written");
+            assert_eq!(std::fs::read_to_string(&path).expect("readable"), text);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1);
+    }
 
     #[test]
     fn private_is_private_and_nothing_is_overwritten() {

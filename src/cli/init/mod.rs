@@ -6,7 +6,7 @@ mod found;
 pub mod home;
 pub mod person;
 pub mod sample;
-mod texts;
+pub mod texts;
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -187,7 +187,7 @@ fn report(
     let standing = if approved {
         "approved: the runbooks above are live as soon as the daemon runs".to_owned()
     } else {
-        "not approved: runbooks only observe; approve one with: remediator runbook approve ID".to_owned()
+        "not approved: runbooks only observe; approve one with: remediator proposal approve ID".to_owned()
     };
     offered(machine)?;
     out::say(format!(

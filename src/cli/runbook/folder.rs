@@ -9,7 +9,7 @@ use super::recorded::Recorded;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Home, out};
 use crate::runbook::loader;
-use crate::runbook::{Catalog, ContentFolder, LoadContext, Platform};
+use crate::runbook::{Catalog, ContentFolder, LoadContext, Platform, Trust};
 
 /// Where content files are: the folder that `remediator.yaml` of the home names, else the home itself.
 pub fn root(global: &Global) -> Result<PathBuf, Failure> {
@@ -28,6 +28,11 @@ pub fn read(root: &Path) -> Result<ContentFolder, Failure> {
 /// The catalog of a folder, judged by what the journal says.
 pub fn catalog(root: &Path, folder: ContentFolder, recorded: &Recorded) -> Catalog {
     let trust = recorded.trust(&folder);
+    judged(root, folder, recorded, &trust)
+}
+
+/// The same under a trust that may not be in force yet.
+pub fn judged(root: &Path, folder: ContentFolder, recorded: &Recorded, trust: &Trust) -> Catalog {
     let context = LoadContext {
         now_us: out::now_us(),
         adopted: recorded.adopted.clone(),
@@ -36,7 +41,7 @@ pub fn catalog(root: &Path, folder: ContentFolder, recorded: &Recorded) -> Catal
         platform: Platform::Linux,
         credentials: BTreeSet::new(),
     };
-    Catalog::load(Arc::new(folder), &trust, &context)
+    Catalog::load(Arc::new(folder), trust, &context)
 }
 
 /// A path as the content folder names it: relative to it when it lies in it.

@@ -1,4 +1,5 @@
-//! `runbook lint`: the text of content files and proposals. Not for signatures and approvals (`list`).
+//! `runbook lint`: the text of content files and proposals, and what the ones do beyond the others.
+//! Not for signatures and approvals (`list`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,12 +9,13 @@ use serde::Serialize;
 use super::folder;
 use super::recorded::Recorded;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::proposal::against;
 use crate::cli::{Global, Home, Outcome, Output, out};
 use crate::event::content::Standing;
 use crate::runbook::content::TRUST_DIR;
 use crate::runbook::problem::{Problem, Source};
 use crate::runbook::trust::TRUST_FILES;
-use crate::runbook::{ContentFolder, Trust, checks, loader, proposals};
+use crate::runbook::{Content, ContentFolder, Trust, checks, loader, retired};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -55,10 +57,15 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         }
         files += found;
     }
+    told(files, &problems, global)
+}
+
+/// Says what was found.
+pub fn told(files: usize, problems: &[Problem], global: &Global) -> Outcome {
     if global.output == Output::Json {
-        out::json_of(&Report { v: 1, files, problems: &problems })?;
+        out::json_of(&Report { v: 1, files, problems })?;
     } else {
-        for problem in &problems {
+        for problem in problems {
             out::say(format!("{problem}\n"))?;
         }
         let count = problems.len();
@@ -101,6 +108,7 @@ fn below(
     };
     problems.extend(content.unreadable.iter().map(unread));
     let (mut trust, mut files) = (BTreeMap::new(), content.unreadable.len());
+    let around = around(path);
     for (name, bytes) in content.files {
         let last = Path::new(&name).file_name().and_then(|n| n.to_str()).unwrap_or_default();
         if TRUST_FILES.contains(&last) && is_trust(Path::new(&name)) {
@@ -108,7 +116,7 @@ fn below(
             trust.insert(last.to_owned(), bytes);
         } else if last.ends_with(".yaml") || last.ends_with(".yml") {
             files += 1;
-            text(&name, &bytes, channels, problems);
+            text(&name, &bytes, channels, around.as_ref(), problems);
         }
     }
     if let Err(error) = Trust::load(&trust) {
@@ -135,22 +143,45 @@ fn file(
             .because(e)
             .hint("name a file or folder")
     })?;
-    text(&path.to_string_lossy(), &bytes, channels, problems);
+    let around = around(path);
+    text(&path.to_string_lossy(), &bytes, channels, around.as_ref(), problems);
     Ok(1)
 }
 
-fn text(name: &str, bytes: &[u8], channels: Option<&BTreeSet<String>>, problems: &mut Vec<Problem>) {
-    if Path::new(name).ends_with("proposal.yaml") {
-        proposal(name, bytes, problems);
-    } else if let Err(rejected) = checks::read(name, bytes) {
-        problems.extend(rejected.problems);
-    } else {
-        problems.extend(channels.iter().flat_map(|c| checks::unknown_channels(name, bytes, c)));
-    }
+/// The content folder that a path lies in, if it lies in one that can be read.
+fn around(path: &Path) -> Option<ContentFolder> {
+    // A folder belongs to the same one as a file in it.
+    let inside = if path.is_dir() { path.join("x") } else { path.to_owned() };
+    folder::read(&folder::root_of(&inside)?).ok()
 }
 
-fn proposal(name: &str, bytes: &[u8], problems: &mut Vec<Problem>) {
-    problems.extend(proposals::parse_proposal(name, bytes).err());
+fn text(
+    name: &str,
+    bytes: &[u8],
+    channels: Option<&BTreeSet<String>>,
+    around: Option<&ContentFolder>,
+    problems: &mut Vec<Problem>,
+) {
+    if Path::new(name).ends_with("proposal.yaml") {
+        problems.extend(against::argument(name, bytes));
+        let id = Path::new(name).parent().and_then(|folder| folder.file_name()).unwrap_or_default();
+        let of_it = |_: &str, content: &Content| id == content.proposal();
+        problems.extend(around.iter().flat_map(|around| against::hold(around, of_it)));
+    } else if against::is_note(name) {
+        problems.extend(retired::parse(name, bytes).err());
+    } else {
+        match checks::read(name, bytes) {
+            Err(rejected) => problems.extend(rejected.problems),
+            Ok(content) => {
+                problems.extend(channels.iter().flat_map(|c| checks::unknown_channels(name, bytes, c)));
+                // A draft that lies beside a proposal is no file of the folder yet.
+                let absolute = std::path::absolute(name).unwrap_or_default();
+                let is_below = absolute.components().any(|part| part.as_os_str() == "runbooks");
+                let around = around.filter(|_| is_below);
+                problems.extend(around.iter().flat_map(|a| against::hold_one(a, name, bytes, &content)));
+            }
+        }
+    }
 }
 
 /// A whole folder: every file, and what only shows when they stand together (ids, overlaps).
@@ -163,11 +194,13 @@ fn whole(root: &Path, content: ContentFolder, recorded: &Recorded, problems: &mu
         .collect();
     let files = argued.len() + content.content_files().count() + content.unreadable.len();
     for (path, bytes) in &argued {
-        proposal(path, bytes, problems);
+        problems.extend(against::argument(path, bytes));
     }
     // Who was there first is no question of the text, but of the journal.
     let catalog = folder::catalog(root, content, recorded);
     problems.extend(catalog.unreadable().values().flatten().cloned());
+    problems.extend(against::notes(catalog.folder(), |_| true));
+    problems.extend(against::hold(catalog.folder(), |_, _| true));
     for entry in catalog.entries() {
         problems.extend(entry.problems.iter().cloned());
         if entry.standing == Standing::Refused && entry.problems.is_empty() {

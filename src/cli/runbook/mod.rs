@@ -1,7 +1,5 @@
 //! `remediator runbook …`: what authors and approvers do with content files. One file per verb, one line each below.
 
-mod approve;
-mod argument;
 mod evidence;
 pub(super) mod folder;
 pub(super) mod lint;
@@ -9,12 +7,13 @@ mod list;
 mod new;
 pub(super) mod recorded;
 mod rehearse;
-mod show;
-mod sign;
+mod retire;
+pub(super) mod show;
+pub(super) mod sign;
 mod test;
-mod view;
+pub(super) mod view;
 
-use super::{Global, Outcome};
+use super::{Global, Outcome, proposal};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -31,8 +30,8 @@ enum Verb {
     Lint(lint::Args),
     /// Sign a content file, a proposal or a trust file with your SSH key.
     Sign(sign::Args),
-    /// Approve the files of a proposal with your SSH key.
-    Approve(approve::Args),
+    /// The same as `remediator proposal approve`.
+    Approve(proposal::approve::Args),
     /// List content files: what each may do, why, and how to change that.
     List(list::Args),
     /// Show one content file as it is understood, with who signed and approved it.
@@ -41,6 +40,8 @@ enum Verb {
     Evidence(evidence::Args),
     /// Try a draft on a made-up degradation: exactly what would be run. Nothing is run.
     Test(test::Args),
+    /// Take a runbook out of service, and leave a note that says why.
+    Retire(retire::Args),
 }
 
 /// Runs the verb.
@@ -49,10 +50,11 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         Verb::New(args) => new::run(args, global),
         Verb::Lint(args) => lint::run(args, global),
         Verb::Sign(args) => sign::run(args, global),
-        Verb::Approve(args) => approve::run(args, global),
+        Verb::Approve(args) => proposal::approve::run(args, global),
         Verb::List(args) => list::run(args, global),
         Verb::Show(args) => show::run(args, global),
         Verb::Evidence(args) => evidence::run(args, global),
         Verb::Test(args) => test::run(args, global),
+        Verb::Retire(args) => retire::run(args, global),
     }
 }

@@ -62,7 +62,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     for path in [&runbook, &proposal] {
         out::say(format!("  remediator runbook sign {}", path.display()))?;
     }
-    out::say(format!("  remediator runbook approve {} --reason \"…\"", args.id))?;
+    out::say(format!("  remediator proposal approve {} --reason \"…\"", args.id))?;
     Ok(Exit::Ok)
 }
 

@@ -3,15 +3,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::folder;
 use crate::base::digest::{Blake3, FileDigest};
+use crate::base::ids::Seq;
 use crate::cli::{Global, Home, out};
 use crate::event::Event;
+use crate::event::content::{CatalogLoaded, Standing};
 use crate::journal;
 use crate::runbook::trust::TRUST_FILES;
-use crate::runbook::{ContentFolder, Trust};
+use crate::runbook::{Catalog, ContentFolder, Trust};
 
 /// See the module.
 #[derive(Default)]
@@ -20,10 +22,45 @@ pub struct Recorded {
     pub adopted: BTreeMap<FileDigest, u64>,
     /// `kind/id` → seq at which it was live for the first time.
     pub first_live: BTreeMap<String, u64>,
+    /// `kind/id` → where it was live last.
+    pub live: BTreeMap<String, Seen>,
+    /// Digest → the last catalog that held these bytes under some name, live or not.
+    pub held: BTreeMap<FileDigest, Seen>,
     in_force: Option<Trust>,
+    state: PathBuf,
+}
+
+/// A catalog in the journal that held a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The entry that brought it.
+    pub seq: Seq,
+    /// The blob with every byte of it.
+    pub manifest: Blake3,
 }
 
 impl Recorded {
+    /// The catalog of a manifest, if its blob is there and can be read.
+    pub fn catalog(&self, manifest: &Blake3) -> Option<Catalog> {
+        let bytes = journal::read_offline(&self.state).ok()?.blob(manifest).ok()??;
+        Catalog::from_manifest(&bytes).ok()
+    }
+
+    /// A trust file as it is in force; none when there is no journal that says so.
+    pub fn in_force(&self, name: &str) -> Option<&[u8]> {
+        self.in_force.as_ref().map(|trust| trust.files().get(name).map(Vec::as_slice).unwrap_or_default())
+    }
+
+    fn remember(&mut self, seq: Seq, loaded: &CatalogLoaded) {
+        let seen = Seen { seq, manifest: loaded.manifest };
+        for (name, content) in &loaded.contents {
+            self.held.insert(content.digest, seen);
+            if content.standing == Standing::Live {
+                self.live.insert(name.clone(), seen);
+            }
+        }
+    }
+
     /// For the content folder of the home; nothing for any other folder, or when there is no journal to read.
     pub fn of(global: &Global, root: &Path) -> Self {
         let Ok(home) = Home::existing(global) else { return Self::default() };
@@ -86,17 +123,19 @@ fn grants(trust: &Trust) -> BTreeSet<String> {
 
 fn read(state: &Path) -> Result<Recorded, journal::Error> {
     let journal = journal::read_offline(state)?;
-    let mut adopted = BTreeMap::new();
-    let mut first_live = BTreeMap::new();
+    let mut found = Recorded { state: state.to_owned(), ..Recorded::default() };
     let mut trust: BTreeMap<String, Blake3> = journal.genesis().trust_blobs.clone();
     journal.records(None, &mut |record| {
         match record.event {
             Event::ContentAdopted(news) => {
                 for digest in news.digests {
-                    adopted.entry(digest).or_insert(record.seq);
+                    found.adopted.entry(digest).or_insert(record.seq);
                 }
             }
-            Event::CatalogLoaded(news) => news.remember_live(record.seq, &mut first_live),
+            Event::CatalogLoaded(news) => {
+                news.remember_live(record.seq, &mut found.first_live);
+                found.remember(record.seq, &news);
+            }
             Event::TrustChanged(news) => trust = news.blobs,
             _ => {}
         }
@@ -109,5 +148,6 @@ fn read(state: &Path) -> Result<Recorded, journal::Error> {
         }
     }
     // Blobs that are missing make a trust that does not load; then the files on disk are all there is.
-    Ok(Recorded { adopted, first_live, in_force: Trust::load(&files).ok() })
+    found.in_force = Trust::load(&files).ok();
+    Ok(found)
 }

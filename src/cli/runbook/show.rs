@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::recorded::Recorded;
-use super::{argument, folder, view};
+use super::{folder, view};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::{Global, Outcome, Output, out};
+use crate::cli::{Global, Outcome, Output, out, proposal};
 use crate::runbook::model::{Retry, Step, Targets, Verification};
 use crate::runbook::problem::likely;
 use crate::runbook::{Catalog, Entry, Kind, Runbook};
@@ -79,12 +79,14 @@ struct ResolvedTargets {
 
 /// Shows.
 pub fn run(args: Args, global: &Global) -> Outcome {
+    if let Some(id) = args.id.strip_prefix("proposal/") {
+        // What is meant instead is typed here as it is said.
+        let spelt = |hint: String| hint.replace("did you mean `", "did you mean `proposal/");
+        return proposal::show::named(id, global)
+            .map_err(|failure| Failure { hint: failure.hint.map(spelt), ..failure });
+    }
     let root = folder::root(global)?;
     let catalog = folder::catalog(&root, folder::read(&root)?, &Recorded::of(global, &root));
-    if let Some(id) = args.id.strip_prefix("proposal/") {
-        argument::show(&catalog, id, global)?;
-        return Ok(Exit::Ok);
-    }
     let entry = find(&catalog, &args.id)?;
     let text = catalog.folder().get(&entry.path).unwrap_or_default();
     let report = Report {
@@ -121,6 +123,11 @@ pub fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry, Failure> 
             (None, _) => hint.to_owned(),
         })
     })
+}
+
+/// What a runbook would do, a row for each fact.
+pub fn rows(runbook: &Runbook) -> Vec<(&'static str, String)> {
+    runbook_rows(&resolve(runbook))
 }
 
 fn resolve(runbook: &Runbook) -> Resolved {

@@ -45,9 +45,15 @@ struct Report {
 
 /// Signs each file.
 pub fn run(args: Args, global: &Global) -> Outcome {
+    let files: Vec<PathBuf> = args.files.iter().map(|file| folder::locate(global, file)).collect();
+    all(&files, args.key.as_deref(), global)
+}
+
+/// Signs these files, and says so.
+pub fn all(files: &[PathBuf], key: Option<&Path>, global: &Global) -> Outcome {
     let mut signed = Vec::new();
-    for file in &args.files {
-        signed.push(sign(global, &folder::locate(global, file), args.key.as_deref())?);
+    for file in files {
+        signed.push(sign(global, file, key)?);
     }
     if global.output == Output::Json {
         out::json_of(&Report { v: 1, signed })?;

@@ -1,15 +1,17 @@
-//! `runbook approve`: shows every file of a proposal, asks, and writes a signed approval of exactly those bytes.
+//! `proposal approve`: shows every file of a proposal and what changed in it, asks, and writes a signed approval of
+//! exactly those bytes. Not for what the page says (`review`).
 
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::recorded::Recorded;
-use super::{folder, sign, view};
+use super::desk::Desk;
+use super::{counted, review};
 use crate::base::digest::FileDigest;
 use crate::base::time::Span;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::runbook::{sign, view};
 use crate::cli::{Global, Outcome, Output, out};
 use crate::event::content::Standing;
 use crate::runbook::authoring::{self, Approve};
@@ -18,8 +20,8 @@ use crate::runbook::{Catalog, Entry, Kind, Role};
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 approved, 1 not approved or none of it is live, 2 wrong use, 3 waiting for your yes, 4 your key has no \
-such role.\n\nExample:\n  remediator runbook approve process-dead --reason 'tried on staging' --yes"
+    after_help = "Exit codes: 0 approved, 1 not approved or none of it is live, 2 wrong use, 3 waiting for your yes or for another's approval, 4 your key has no \
+such role.\n\nExample:\n  remediator proposal approve process-dead --reason 'tried on staging' --yes"
 )]
 pub struct Args {
     /// The proposal: the name of its folder under proposals/. A runbook's id, or the path of one of its files, does as well.
@@ -50,59 +52,65 @@ struct Report<'a> {
     files: Vec<String>,
     /// What the approval makes of them.
     standing: Vec<view::Line>,
+    /// How many have approved, of how many that have to.
+    quorum: counted::Quorum,
 }
 
 /// Shows, asks, approves.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let root = folder::root(global)?;
-    let recorded = Recorded::of(global, &root);
-    let catalog = folder::catalog(&root, folder::read(&root)?, &recorded);
-    let path = folder::name_in(&root, &folder::locate(global, Path::new(&args.proposal)));
-    let proposal = proposal_of(&catalog, &args.proposal, path.as_deref())?;
-    let entries: Vec<&Entry> =
-        catalog.entries().filter(|e| e.content().is_some_and(|c| c.proposal() == proposal)).collect();
+    let desk = Desk::open(global)?;
+    let proposal = desk.proposal_of(&args.proposal, global)?;
+    let entries = desk.files_of(&proposal);
     if entries.is_empty() {
         let what = format!("no content file belongs to the proposal `{proposal}`");
         return Err(Failure::new(Exit::Findings, what).hint("a file names its proposal: `proposal: ID`"));
     }
-    let key = sign::key_of(catalog.trust(), args.key.as_deref(), Role::Approval)?;
-    let principal = sign::holder_of(catalog.trust(), &key, Role::Approval)?;
+    let key = sign::key_of(desk.catalog.trust(), args.key.as_deref(), Role::Approval)?;
+    let principal = sign::holder_of(desk.catalog.trust(), &key, Role::Approval)?;
     if args.principal.as_ref().is_some_and(|named| *named != principal) {
         let what = format!("the key {} is `{principal}`'s", key.display());
         return Err(Failure::new(Exit::Refused, what).hint("name your own key with --key"));
     }
-    for entry in &entries {
-        anstream::eprintln!(
-            "  {:<30} {}\n  {:<30} {}",
-            entry.name(),
-            out::line(entry.title()),
-            "",
-            entry.digest
-        );
+    let argument = desk.argument(&proposal)?;
+    for line in review::page(&desk, &proposal, &argument, &entries) {
+        anstream::eprintln!("{line}");
     }
-    let argument = argument(&catalog, &proposal)?;
-    anstream::eprintln!("  {:<30} {argument}", format!("proposal/{proposal}"));
-    left_out(&catalog);
+    left_out(&desk.catalog);
     if !args.yes && !confirmed(&proposal, &principal)? {
         return Ok(Exit::Findings);
     }
-    let approval = approve_files(&root, (&proposal, argument), &principal, &key, &entries, &args)?;
+    let approval =
+        approve_files(&desk.root, (&proposal, argument.digest), &principal, &key, &entries, &args)?;
     let files: Vec<String> = entries.iter().map(|e| e.path.clone()).collect();
-    let judged = folder::catalog(&root, folder::read(&root)?, &recorded);
-    let standing: Vec<view::Line> =
-        judged.entries().filter(|e| files.contains(&e.path)).map(view::line).collect();
+    told(&desk.again()?, &proposal, &principal, approval, files, global)
+}
+
+/// Says what the approval makes of the files.
+fn told(
+    desk: &Desk,
+    proposal: &str,
+    principal: &str,
+    approval: PathBuf,
+    files: Vec<String>,
+    global: &Global,
+) -> Outcome {
+    let now = || desk.catalog.entries().filter(|e| files.contains(&e.path));
+    // An approval that brings nothing about is not what anybody meant: a script must not take it for one.
+    let live = now().any(|e| e.standing == Standing::Live);
+    let standing: Vec<view::Line> = now().map(view::line).collect();
+    let quorum = counted::quorum(desk, proposal, &counted::approvals(desk, proposal));
     if global.output == Output::Json {
-        let report = Report { v: 1, proposal: &proposal, principal: &principal, approval, files, standing };
-        out::json_of(&report)?;
+        out::json_of(&Report { v: 1, proposal, principal, approval, files, standing, quorum })?;
     } else {
         out::say(format!("{proposal} approved by {principal}: {}", approval.display()))?;
         standing.iter().try_for_each(what_it_makes)?;
     }
-    // An approval that brings nothing about is not what anybody meant: a script must not take it for one.
-    let live = judged
-        .entries()
-        .any(|e| e.standing == Standing::Live && entries.iter().any(|was| was.path == e.path));
-    Ok(if live { Exit::Ok } else { Exit::Findings })
+    Ok(match live {
+        true => Exit::Ok,
+        // It counts, and others have to approve as well.
+        false if quorum.reached > 0 && quorum.is_short() => Exit::Waiting,
+        false => Exit::Findings,
+    })
 }
 
 /// Files that cannot be read belong to no proposal: whoever approves should know that they are not in it.
@@ -122,33 +130,6 @@ fn what_it_makes(line: &view::Line) -> Result<(), Failure> {
         out::say(format!("    {}\n    mend: {}", out::line(&wrong.problem), wrong.mend))?;
     }
     Ok(())
-}
-
-/// The digest of the argument as it was read with everything else.
-fn argument(catalog: &Catalog, proposal: &str) -> Result<FileDigest, Failure> {
-    let path = format!("proposals/{proposal}/proposal.yaml");
-    catalog.folder().get(&path).map(FileDigest::of).ok_or_else(|| {
-        Failure::new(Exit::Findings, format!("there is no proposal `{proposal}`"))
-            .hint(format!("write {path}, and sign it"))
-    })
-}
-
-fn proposal_of(catalog: &Catalog, name: &str, path: Option<&str>) -> Result<String, Failure> {
-    if catalog.proposals().contains_key(name) {
-        return Ok(name.to_owned());
-    }
-    if let Some(content) = catalog.get(Kind::Runbook, name).and_then(Entry::content) {
-        return Ok(content.proposal().to_owned());
-    }
-    let argued = catalog.proposals().iter().find(|(_, proposed)| path == Some(proposed.path.as_str()));
-    let there = catalog.entries().find(|entry| path == Some(entry.path.as_str()));
-    let there = there.and_then(Entry::content).map(|content| content.proposal());
-    if let Some(id) = argued.map(|(id, _)| id.as_str()).or(there) {
-        return Ok(id.to_owned());
-    }
-    let known: Vec<&str> = catalog.proposals().keys().map(String::as_str).collect();
-    let what = format!("there is no proposal `{}`", out::line(name));
-    Err(Failure::new(Exit::Usage, what).hint(format!("there are: {}", known.join(", "))))
 }
 
 fn confirmed(proposal: &str, principal: &str) -> Result<bool, Failure> {
