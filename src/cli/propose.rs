@@ -71,6 +71,11 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     for line in &report.difference {
         out::say(format!("  {}", out::line(line)))?;
     }
+    if !report.difference.is_empty() && report.proposal.with_added_extension("sig").exists() {
+        out::say(
+            "note: its signature and every approval were of the bytes before; they do not count any more",
+        )?;
+    }
     for line in &report.beyond {
         out::say(format!("note: it does not argue for all of {}", out::line(line)))?;
     }
@@ -118,8 +123,8 @@ fn write(path: &Path, bytes: &[u8], replace: bool) -> Result<Vec<String>, Failur
 /// What comes after a proposal was written.
 pub fn say_next(id: &str) -> Outcome {
     out::say("make its words yours, then:")?;
-    for verb in ["lint", "sign", "approve"] {
-        out::say(format!("  remediator proposal {verb} {id}"))?;
+    for (verb, more) in [("lint", ""), ("sign", " --files"), ("approve", "")] {
+        out::say(format!("  remediator proposal {verb} {id}{more}"))?;
     }
     Ok(Exit::Ok)
 }

@@ -344,7 +344,9 @@ fn a_proposal_is_made_from_what_the_file_does_and_what_the_journal_knows() {
     assert!(there.contains(proposal) && there.contains("--replace"), "{there}");
     assert_eq!(text(&sandbox, proposal), written);
     edit(&sandbox, file, "attempts: 3", "attempts: 4");
+    sandbox.run(&["proposal", "sign", "disk-slow"]).ends(0);
     let replaced = sandbox.run(&["propose", file, "--replace"]).ends(0).stdout;
+    assert!(replaced.contains("note: its signature"), "{replaced}");
     assert!(replaced.contains("may.limits.attempts: 3 → 4"), "{replaced}");
 }
 

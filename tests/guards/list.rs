@@ -374,6 +374,26 @@ pub const GUARDS: &[Guard] = &[
     ),
     guard(
         "signature",
+        "a revocation signs nobody else's change along",
+        ("src/cli/proposal/revoke.rs", "filter(|_| pending.is_empty())", "filter(|_| pending.len() < 1000)"),
+        &[
+            "--test",
+            "cli",
+            "proposals::who_may_not_revoke_is_told_who_may_and_nothing_of_others_is_signed_along",
+        ],
+    ),
+    guard(
+        "approval",
+        "an author is told what goes beyond the proposal",
+        (
+            "src/cli/proposal/against.rs",
+            "within(&proposal, content).into_iter();",
+            "within(&proposal, content).into_iter().take(0);",
+        ),
+        &["--lib", "cli::proposal::against::tests::everything_beyond_the_proposal_is_found_at_its_place"],
+    ),
+    guard(
+        "signature",
         "a backup is what was backed up",
         (
             "src/cli/backup/manifest.rs",

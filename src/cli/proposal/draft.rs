@@ -97,9 +97,10 @@ impl Draft<'_> {
 /// First lines of a proposal.
 pub const HEAD: &str = "# yaml-language-server: $schema=../../schemas/proposal.schema.json\n";
 
-/// A JSON string is a YAML string, whatever stands in it.
+/// A JSON string is a YAML string, whatever stands in it. What would break the line for some readers is not kept.
 pub fn quoted(text: &str) -> String {
-    serde_json::to_string(&out::line(text)).unwrap_or_default()
+    let line = out::line(text).replace(['\u{2028}', '\u{2029}'], "\u{FFFD}");
+    serde_json::to_string(&line).unwrap_or_default()
 }
 
 fn list(texts: &[String]) -> String {
@@ -270,14 +271,14 @@ mod tests {
 
     #[test]
     fn what_a_runbook_does_becomes_what_is_argued_for() {
-        let (_, read) = proposed(RUNBOOK, &["incident 1".to_owned()]);
+        let (_, read) = proposed(RUNBOOK, &["incident 1: on \"a\\b\u{2028}\u{202E}#".to_owned()]);
         assert_eq!(read.title, "Put \"it\" back");
         assert_eq!(read.failure_class, "app reports NOT_THERE on web-*");
         assert_eq!(read.may.steps, [StepKind::Run, StepKind::Service]);
         assert_eq!(read.may.targets, ["web-*", "a", "b", "db"]);
         assert_eq!((read.may.blast_radius, read.may.model_tier), (BlastRadius::Machine, ModelTier::Tier2));
         assert_eq!(read.may.limits.map(|limits| (limits.attempts, limits.runtime.ms())), Some((2, 90_000)));
-        assert_eq!(read.evidence, ["incident 1"]);
+        assert_eq!(read.evidence, ["incident 1: on \"a\\b\u{FFFD}\u{FFFD}#"]);
         assert_eq!(read.risks.len(), 2, "{:?}", read.risks);
         assert!(read.risks[0].contains("`stop`") && read.risks[1].contains("it is deleted"));
         assert!(read.undo.contains("`stop`") && read.undo.contains("start db"), "{}", read.undo);
