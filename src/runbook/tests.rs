@@ -442,7 +442,8 @@ fn the_last_holder_of_trust_or_control_cannot_be_signed_away() {
     assert_eq!(attempt(&line("ann", &[trust, control]), ""), Ok("bob".to_owned()), "another may be the last");
     assert_eq!(attempt(&line("bob", &[control]), ""), refused(Role::Trust));
     assert_eq!(attempt(&line("bob", &[trust]), ""), refused(Role::Control));
-    let over = line("bob", &[trust, control]).replace(" namespaces", " valid-before=20260101Z,namespaces");
+    let over =
+        line("bob", &[trust, control]).replace(" namespaces", " valid-before=\"20260101Z\",namespaces");
     assert_eq!(attempt(&over, ""), refused(Role::Trust), "a key that is over");
     let revoked = before.public("bob").fingerprint();
     assert_eq!(attempt(&line("bob", &[trust, control]), &revoked), refused(Role::Trust), "a revoked key");

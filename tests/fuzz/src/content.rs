@@ -75,6 +75,7 @@ static BENCH: LazyLock<Bench> = LazyLock::new(|| {
     let context = LoadContext {
         now_us: NOW_US,
         adopted: BTreeMap::new(),
+        first_live: BTreeMap::new(),
         home: "/srv/home".into(),
         platform: Platform::Linux,
         credentials: Default::default(),

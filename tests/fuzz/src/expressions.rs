@@ -41,7 +41,7 @@ static VARS: LazyLock<[Value; 2]> = LazyLock::new(|| {
 pub fn check(bytes: &[u8]) {
     let Ok(source) = std::str::from_utf8(bytes) else { return };
     for names in [WHEN_NAMES, EXPECT_NAMES] {
-        if let Err(why) = expr::check(source, names) {
+        if let Err(why) = expr::check(source, names, None) {
             sound(source, &why);
         }
     }
