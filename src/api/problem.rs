@@ -247,6 +247,11 @@ impl Problem {
         self.retry_after_s = Some(seconds);
         self
     }
+    /// With what to do in this case.
+    pub(super) fn hint(mut self: Box<Self>, hint: impl Into<String>) -> Box<Self> {
+        self.hint = shown(&hint.into(), MESSAGE_BYTES_MAX);
+        self
+    }
     /// At a place in the body.
     pub(super) fn at(mut self: Box<Self>, line: usize, column: usize) -> Box<Self> {
         (self.line, self.column) = (Some(line), Some(column));

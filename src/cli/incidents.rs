@@ -1,18 +1,30 @@
 //! `remediator incidents`: the list, newest first.
 
-use super::reader::Reader;
+use super::reader::{Reader, asking};
 use super::{Exit, Global, Outcome, Output, out};
 use crate::audit::{IncidentFilter, IncidentSummary};
 use crate::base::ids::Seq;
+use crate::base::time::{Since, rfc3339};
 use crate::context::IncidentState;
 
 /// List incidents, newest first.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  remediator incidents\n  remediator incidents --state held --output json")]
+#[command(
+    after_help = "Example:\n  remediator incidents\n  remediator incidents --state held --output json\n  remediator incidents --code PROCESS_DEAD --target 'web-*' --since 24h"
+)]
 pub struct Args {
     /// Only those in this state: open, held, remediating, escalated, watching, frozen or closed.
     #[arg(long, value_parser = state)]
     state: Option<IncidentState>,
+    /// Only those with this code; SUBSYSTEM/CODE means the subsystem as well.
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
+    /// Only those of this target; `*` stands for any characters, `?` for one.
+    #[arg(long, value_name = "GLOB")]
+    target: Option<String>,
+    /// Only those opened since then: how long ago (24h, 7d), or a time (2026-01-31T08:00:00Z).
+    #[arg(long, value_name = "WHEN", value_parser = Since::parse)]
+    since: Option<Since>,
     /// At most so many.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
@@ -28,14 +40,23 @@ fn state(word: &str) -> Result<IncidentState, String> {
 
 /// Prints the list.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let mut path = format!("/v1/incidents?limit={}", args.limit);
-    if let Some(state) = args.state {
-        path += &format!("&state={}", out::word(&state));
-    }
-    if let Some(before) = args.before {
-        path += &format!("&before={before}");
-    }
-    let filter = IncidentFilter { state: args.state, before: args.before, limit: args.limit.into() };
+    let filter = IncidentFilter {
+        state: args.state,
+        code: args.code,
+        target: args.target,
+        since_us: args.since.map(|since| since.time_us(out::now_us())),
+        before: args.before,
+        limit: args.limit.into(),
+    };
+    let parameters = [
+        ("limit", Some(filter.limit.to_string())),
+        ("state", filter.state.map(|state| out::word(&state))),
+        ("code", filter.code.clone()),
+        ("target", filter.target.clone()),
+        ("since", filter.since_us.map(rfc3339)),
+        ("before", filter.before.map(|before| before.to_string())),
+    ];
+    let path = asking("/v1/incidents", &parameters);
     let answer = Reader::new(global)?.view(&path, |audit| audit.incidents(&filter))?;
     if global.output == Output::Json {
         out::json(&answer.text)?;
@@ -43,7 +64,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     }
     let list = answer.view;
     if list.incidents.is_empty() {
-        out::say("no incidents")?;
+        let all = IncidentFilter { limit: filter.limit, ..IncidentFilter::default() };
+        let none = if filter == all { "no incidents" } else { "no incidents that fit" };
+        out::say(none)?;
         return Ok(Exit::Ok);
     }
     let header = ["opened", "state", "what", "target", "reports", "runbook", "id"];

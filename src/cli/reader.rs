@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -23,6 +24,18 @@ pub struct Answer<T> {
     pub text: String,
     /// The same, typed.
     pub view: T,
+}
+
+/// A route with those parameters of the query that have a value.
+pub fn asking(route: &str, parameters: &[(&str, Option<String>)]) -> String {
+    let given = parameters.iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    let pairs: Vec<String> = given
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+        .collect();
+    match pairs.is_empty() {
+        true => route.to_owned(),
+        false => format!("{route}?{}", pairs.join("&")),
+    }
 }
 
 impl Reader {

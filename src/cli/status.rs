@@ -58,7 +58,7 @@ impl Beside {
 
 /// The newest incidents that are not closed.
 fn open(reader: &Reader) -> Result<Vec<IncidentSummary>, Failure> {
-    let filter = IncidentFilter { state: None, before: None, limit: LOOKED_AT };
+    let filter = IncidentFilter { limit: LOOKED_AT, ..IncidentFilter::default() };
     let list = reader.view(&format!("/v1/incidents?limit={LOOKED_AT}"), |audit| audit.incidents(&filter))?;
     Ok(list.view.incidents.into_iter().filter(|i| i.closure.is_none()).take(SHOWN_MAX).collect())
 }

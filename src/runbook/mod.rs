@@ -8,7 +8,6 @@ pub mod catalog;
 pub mod checks;
 pub mod content;
 pub mod expr;
-pub mod glob;
 #[cfg(feature = "server")]
 pub mod loader;
 pub mod manifest;

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::digest::FileDigest;
+use crate::base::glob;
 
 use super::content::ContentFolder;
-use super::glob;
 use super::model::{BlastRadius, Content, Proposal};
 use super::proposals::{Approved, Proposed, SHIPPED, Wrong};
 use super::reach::{self, Reach};

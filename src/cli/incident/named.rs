@@ -21,7 +21,7 @@ pub fn incident(reader: &Reader, text: &str) -> Result<IncidentId, Failure> {
         return Err(Failure::new(Exit::Usage, what)
             .hint("`remediator incidents` lists them; the first digits are enough, from four on"));
     }
-    let filter = IncidentFilter { state: None, before: None, limit: LOOKED_AT };
+    let filter = IncidentFilter { limit: LOOKED_AT, ..IncidentFilter::default() };
     let list = reader.view(&format!("/v1/incidents?limit={LOOKED_AT}"), |audit| audit.incidents(&filter))?;
     one_of(&list.view, text)
 }
