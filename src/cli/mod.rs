@@ -38,6 +38,7 @@ mod statement;
 mod status;
 mod target;
 mod uninstall;
+mod variables;
 mod watch;
 
 use std::ffi::OsString;

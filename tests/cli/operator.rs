@@ -221,6 +221,26 @@ fn the_configuration_is_checked_with_its_place_and_shown_with_its_source() {
 }
 
 #[test]
+fn a_variable_that_nothing_reads_is_named_with_the_likely_one() {
+    let sandbox = Sandbox::with_home();
+    let likely = "did you mean `REMEDIATOR_LIMITS_LOCK_TIMEOUT`?";
+    let misspelt =
+        |command: &str| sandbox.shell(&format!("REMEDIATOR_LIMIT_LOCK_TIMEOUT=90s remediator {command}"));
+    let checked = misspelt("config check").ends(0).stdout;
+    assert!(checked.contains(likely), "{checked}");
+    let checked = misspelt("config check --output json").ends(0).json();
+    assert_eq!(checked["warnings"][0]["help"], likely);
+    let doctor = misspelt("doctor --output json").json();
+    let findings = doctor["checks"].as_array().expect("checks").iter();
+    assert!(findings.clone().any(|c| c["state"] == "finding" && c["fix"] == likely), "{doctor}");
+    // It says so before anything else can go wrong.
+    let serve = misspelt("serve --listen nonsense");
+    assert!(serve.code != Some(0) && serve.stderr.contains(likely), "{}", serve.stderr);
+    let right = sandbox.run(&["config", "check", "--output", "json"]).ends(0).json();
+    assert_eq!(right["warnings"], serde_json::json!([]));
+}
+
+#[test]
 fn what_no_runbook_is_for_names_the_nearest_and_the_command_that_writes_one() {
     let mut sandbox = Sandbox::with_home();
     sandbox.serve();
