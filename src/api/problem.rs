@@ -280,6 +280,7 @@ impl From<Rejection> for Box<Problem> {
                 Problem::new(STOPPING, detail).retry_after(retry_after_s)
             }
             Rejection::Sealed(_) => Problem::new(SEALED, detail).retry_after(60),
+            Rejection::Refused { code: "NOT_FOUND", reason } => Problem::new(NOT_FOUND, reason),
             Rejection::Refused { code: code @ "NO_SUCH_CHANNEL", reason } => Problem::new(
                 (
                     StatusCode::NOT_FOUND,

@@ -241,6 +241,33 @@ fn a_variable_that_nothing_reads_is_named_with_the_likely_one() {
 }
 
 #[test]
+fn a_word_that_does_not_fit_says_how_it_stands_and_what_does() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let report =
+        ["emit", "--subsystem", "example", "--code", "DISK_SLOW", "--target", "sda", "--summary", "slow"];
+    let receipt = sandbox.run(&[&report[..], &["--output", "json"]].concat()).ends(0).json();
+    let receipt = receipt["receipt"].as_str().expect("a receipt").to_owned();
+    let about = sandbox.run(&["explain", &receipt, "--output", "json"]).ends(0).json();
+    let id = about["incident"].as_str().expect("an incident").to_owned();
+    let refused = |args: &[&str], says: &[&str]| {
+        let ran = sandbox.run(&[args, &["--reason", "a test"]].concat()).ends(1);
+        assert!(says.iter().all(|words| ran.stderr.contains(words)), "{args:?}: {}", ran.stderr);
+    };
+    refused(&["incident", "thaw", &id], &["only a frozen", "is escalated", "incident close"]);
+    refused(&["incident", "rerun", &id], &["no attempt of it has run", "is escalated", "incident show"]);
+    refused(&["target", "clear", "sda"], &["`sda` is not tainted", "nothing to clear"]);
+    sandbox.run(&["incident", "close", &id, "--reason", "a test"]).ends(0);
+    refused(&["incident", "close", &id], &["is closed", "reported again"]);
+    refused(&["incident", "rerun", &id], &["at rest", "is closed", "reported again"]);
+    refused(&["incident", "thaw", &id], &["only a frozen", "is closed"]);
+    let nothing = "0190a5a0-0000-8000-8000-000000000000";
+    for word in ["close", "rerun", "thaw"] {
+        refused(&["incident", word, nothing], &["is not in this journal", "remediator incidents"]);
+    }
+}
+
+#[test]
 fn what_no_runbook_is_for_names_the_nearest_and_the_command_that_writes_one() {
     let mut sandbox = Sandbox::with_home();
     sandbox.serve();
