@@ -15,6 +15,7 @@ mod exit;
 mod explain;
 mod follow;
 mod home;
+mod hung;
 mod incident;
 mod incidents;
 mod init;

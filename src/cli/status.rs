@@ -3,6 +3,7 @@
 use owo_colors::OwoColorize as _;
 
 use super::exit::Failure;
+use super::hung::{self, Hung};
 use super::reader::Reader;
 use super::{Exit, Global, Outcome, Output, out};
 use crate::audit::{IncidentFilter, IncidentSummary, StatusView};
@@ -20,8 +21,9 @@ pub struct Args {}
 /// Prints the status.
 pub fn run(_: Args, global: &Global) -> Outcome {
     let reader = Reader::new(global)?;
+    let hung = hung::look(&reader);
     let answer = reader.view("/v1/status", |audit| audit.status())?;
-    let beside = Beside::of(&reader, &answer.view);
+    let beside = Beside { hung, ..Beside::of(&reader, &answer.view) };
     if global.output == Output::Json {
         out::json(&beside.added_to(&answer.text)?)?;
         return Ok(Exit::Ok);
@@ -37,21 +39,30 @@ struct Beside {
     paused_by_file: Option<String>,
     /// It was made from an export.
     imported: bool,
+    /// Its daemon does not answer.
+    hung: Option<Hung>,
 }
 
 impl Beside {
     fn of(reader: &Reader, status: &StatusView) -> Self {
         let home = reader.home();
         let file = if status.paused.is_none() { home.paused_by_file() } else { None };
-        Self { paused_by_file: file, imported: home.is_imported() }
+        Self { paused_by_file: file, imported: home.is_imported(), hung: None }
     }
 
     /// The daemon's bytes as they are, where there is nothing to add.
     fn added_to(&self, text: &str) -> Result<String, Failure> {
         let unreadable = |e| Failure::new(Exit::Unavailable, "the status cannot be understood").because(e);
-        let Some(why) = &self.paused_by_file else { return Ok(text.to_owned()) };
+        if self.paused_by_file.is_none() && self.hung.is_none() {
+            return Ok(text.to_owned());
+        }
         let mut status: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
-        status["paused_by_file"] = why.as_str().into();
+        if let Some(why) = &self.paused_by_file {
+            status["paused_by_file"] = why.as_str().into();
+        }
+        if let Some(hung) = &self.hung {
+            status["daemon_hangs"] = format!("{}; {}", hung.what, hung.fix).into();
+        }
         Ok(status.to_string())
     }
 }
@@ -76,6 +87,9 @@ fn incident(incident: &IncidentSummary) -> String {
 fn print(status: &StatusView, beside: &Beside, incidents: &[IncidentSummary]) -> Result<(), Failure> {
     let node = status.node.map(|n| n.to_string()).unwrap_or_default();
     out::say(format!("{} {}  node {node}", out::head("remediator"), out::line(&status.version)))?;
+    if let Some(hung) = &beside.hung {
+        out::say(format!("daemon       {}: {}; {}", out::state("failed"), hung.what, hung.fix))?;
+    }
     match &status.head {
         Some(head) => out::say(format!("journal      seq {}, {}", head.seq, out::when(&head.at)))?,
         None => out::say("journal      empty")?,

@@ -18,6 +18,7 @@ const LISTS: &[(&str, &[&str])] = &[
             "exit",
             "follow",
             "home",
+            "hung",
             "nearest",
             "out",
             "reader",
