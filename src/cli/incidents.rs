@@ -7,6 +7,9 @@ use crate::base::ids::Seq;
 use crate::base::time::{Since, rfc3339};
 use crate::context::IncidentState;
 
+/// A terminal with fewer columns gets a shorter table.
+const NARROW: usize = 120;
+
 /// List incidents, newest first.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -69,26 +72,50 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         out::say(none)?;
         return Ok(Exit::Ok);
     }
-    let header = ["opened", "state", "what", "target", "reports", "runbook", "id"];
-    out::say(out::table(&header, list.incidents.iter().map(row).collect()))?;
+    let narrow = out::columns().is_some_and(|columns| columns < NARROW);
+    match narrow {
+        true => {
+            let header = ["opened", "state", "what", "target", "id"];
+            out::say(out::table(&header, list.incidents.iter().map(short_row).collect()))?;
+        }
+        false => {
+            let header = ["opened", "state", "what", "target", "reports", "runbook", "id"];
+            out::say(out::table(&header, list.incidents.iter().map(row).collect()))?;
+        }
+    }
     if let Some(next) = list.next {
         out::say(out::faint(format!("more with --before {next}")))?;
     }
     Ok(Exit::Ok)
 }
 
-fn row(incident: &IncidentSummary) -> Vec<String> {
+fn word(incident: &IncidentSummary) -> String {
     let word = match &incident.closure {
         Some(closure) => out::word(closure),
         None => out::word(&incident.state),
     };
+    out::state(&word)
+}
+
+/// What a narrow terminal has room for: enough to ask on.
+fn short_row(incident: &IncidentSummary) -> Vec<String> {
+    vec![
+        out::since(&incident.opened_at),
+        word(incident),
+        out::line(&incident.code),
+        out::line(&incident.target),
+        incident.id.to_string().chars().take(8).collect(),
+    ]
+}
+
+fn row(incident: &IncidentSummary) -> Vec<String> {
     vec![
         out::when(&incident.opened_at),
-        out::state(&word),
-        out::cut(&format!("{}/{}", incident.subsystem, incident.code), 40),
-        out::cut(&incident.target, 32),
+        word(incident),
+        out::line(&format!("{}/{}", incident.subsystem, incident.code)),
+        out::line(&incident.target),
         incident.count.to_string(),
-        incident.runbook.as_deref().map(|r| out::cut(r, 32)).unwrap_or_else(|| "-".into()),
+        incident.runbook.as_deref().map(out::line).unwrap_or_else(|| "-".into()),
         incident.id.to_string(),
     ]
 }

@@ -79,9 +79,9 @@ fn incident(incident: &IncidentSummary) -> String {
     let id: String = incident.id.to_string().chars().take(8).collect();
     let state = out::state(&out::word(&incident.state));
     let (subsystem, code, target) =
-        (out::line(&incident.subsystem), out::line(&incident.code), out::cut(&incident.target, 32));
+        (out::line(&incident.subsystem), out::line(&incident.code), out::line(&incident.target));
     let why = out::line(incident.held.as_deref().unwrap_or(&incident.summary));
-    format!("  {id}  {state}  {subsystem}/{code} on {target}: {why}")
+    out::fit(format!("  {id}  {state}  {subsystem}/{code} on {target}: {why}"))
 }
 
 fn print(status: &StatusView, beside: &Beside, incidents: &[IncidentSummary]) -> Result<(), Failure> {
@@ -140,7 +140,7 @@ fn print(status: &StatusView, beside: &Beside, incidents: &[IncidentSummary]) ->
     ))?;
     for content in &c.not_live {
         let (name, standing) = (out::line(&content.content), out::state(&out::word(&content.standing)));
-        out::say(format!("  {name}  {standing}  {}", out::line(&content.reason)))?;
+        out::say(out::fit(format!("  {name}  {standing}  {}", out::line(&content.reason))))?;
     }
     if c.not_listed > 0 {
         out::say(format!("  and {} more file(s): remediator runbook list", c.not_listed))?;
@@ -159,7 +159,8 @@ fn machine(status: &StatusView) -> Result<(), Failure> {
             (None, Some(exit)) => format!("ended, {}", out::line(exit)),
             (None, None) => "not started".into(),
         };
-        out::say(format!("service      {}  {how}, {} start(s)", out::line(name), service.starts))?;
+        let line = format!("service      {}  {how}, {} start(s)", out::line(name), service.starts);
+        out::say(out::fit(line))?;
     }
     for (name, sentinel) in &status.sentinels {
         let how = match (&sentinel.trouble, &sentinel.degraded) {
@@ -167,7 +168,7 @@ fn machine(status: &StatusView) -> Result<(), Failure> {
             (None, Some(_)) => format!("sees that it {}", out::state("failed")),
             (None, None) => "watches".into(),
         };
-        out::say(format!("sentinel     {}  {how}", out::line(name)))?;
+        out::say(out::fit(format!("sentinel     {}  {how}", out::line(name))))?;
     }
     for (target, tainted) in &status.tainted {
         out::say(format!("tainted      {}: {}", out::line(target), out::line(&tainted.reason)))?;

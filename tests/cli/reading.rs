@@ -166,6 +166,41 @@ fn lists_are_narrowed_and_an_empty_one_says_so() {
 }
 
 #[test]
+fn a_narrow_terminal_gets_what_fits_and_a_pipe_everything() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let long = format!("disk-{}", "x".repeat(60));
+    let report =
+        ["emit", "--subsystem", "example", "--code", "DISK_SLOW", "--target", &long, "--summary", "slow"];
+    let receipt = sandbox.run(&[&report[..], &["--output", "json"]].concat()).ends(0).json();
+    let receipt = receipt["receipt"].as_str().expect("a receipt").to_owned();
+    let about = sandbox.run(&["explain", &receipt, "--output", "json"]).ends(0).json();
+    let id = about["incident"].as_str().expect("an incident").to_owned();
+    let narrow = |command: &str| {
+        let script = format!("script -qec 'stty cols 60; remediator {command}' /dev/null");
+        sandbox.shell(&script).stdout.replace('\r', "")
+    };
+    let list = narrow("incidents");
+    assert!(list.contains(&id[..8]) && list.contains("DISK_SLOW") && list.contains('…'), "{list}");
+    assert!(list.lines().all(|line| line.chars().count() <= 60), "{list}");
+    let status = narrow("status");
+    let own = status.lines().find(|line| line.contains(&id[..8])).expect("it is open");
+    assert!(own.chars().count() <= 60 && own.ends_with('…'), "{status}");
+    let files = narrow("runbook list --quiet-exit");
+    let table: Vec<&str> = files.lines().take_while(|line| !line.is_empty()).collect();
+    assert!(table.len() > 3 && table.iter().all(|line| line.chars().count() <= 60), "{files}");
+    let piped = sandbox.run(&["status"]).ends(0).stdout;
+    assert!(piped.lines().any(|line| line.contains(&id[..8]) && line.ends_with("slow")), "{piped}");
+    let piped = sandbox.run(&["incidents"]).ends(0).stdout;
+    assert!(piped.contains(&id) && piped.contains(&long), "a pipe gets everything: {piped}");
+    let explained = sandbox.run(&["explain", &id]).ends(0).stdout;
+    assert!(
+        explained.contains("Limits as they are now") && explained.contains("as things were at"),
+        "{explained}"
+    );
+}
+
+#[test]
 fn damage_is_found_with_its_place_and_an_export_verifies_elsewhere() {
     let sandbox = Sandbox::with_home();
     sandbox.run(&["audit", "export", "out"]).ends(0);

@@ -12,7 +12,8 @@ const LOOKED_AT: usize = 1000;
 
 /// The incident that `text` names.
 pub fn incident(reader: &Reader, text: &str) -> Result<IncidentId, Failure> {
-    let text = text.trim();
+    // A narrow terminal may show it cut.
+    let text = text.trim().trim_end_matches('…');
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
