@@ -77,6 +77,29 @@ fn a_lock_of_another_is_shown_to_who_waits_and_broken_by_a_signature() {
 }
 
 #[test]
+fn an_attempt_that_ran_out_of_time_takes_no_lock_any_more() {
+    let mut sandbox = Sandbox::with_home();
+    let file = sandbox.home().join("remediator.yaml");
+    let text = std::fs::read_to_string(&file).expect("a configuration");
+    let short = text.replace("lock_timeout: 60s", "lock_timeout: 4s");
+    assert_ne!(short, text);
+    std::fs::write(&file, short).expect("written");
+    let holder = hold(&sandbox, 7);
+    sandbox.serve();
+    let waits = || sandbox.run(&["lock", "ls", "--output", "json"]).json()["locks"][0]["state"] == "waiting";
+    assert!(eventually(Duration::from_secs(30), waits));
+    // From the end of the last attempt on none is begun.
+    sandbox.run(&["drain", "--reason", "a test", "--wait", "60s"]).ends(0);
+    let tail = sandbox.run(&["audit", "tail", "--kind", "attempt.ended"]).ends(0).stdout;
+    assert!(tail.contains("while it waited for its lock"), "{tail}");
+    drop(holder);
+    // Its last pause ends within these seconds.
+    let machine = || sandbox.run(&["lock", "ls", "--machine", "--output", "json"]).ends(0).json();
+    let taken = || machine()["locks"].as_array().is_some_and(|locks| !locks.is_empty());
+    assert!(!eventually(Duration::from_secs(5), taken), "{}", machine());
+}
+
+#[test]
 fn a_drain_waits_until_nothing_runs_and_a_signature_ends_it() {
     let mut sandbox = Sandbox::with_home();
     let holder = hold(&sandbox, 1);
