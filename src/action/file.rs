@@ -12,12 +12,12 @@ use rustix::io::Errno;
 use super::pace::Pace;
 use super::root::{Place, Root, failed, problem};
 use super::run::Done;
+use crate::base::glob;
 use crate::base::ids::AttemptId;
 use crate::base::limits::FILE_STEP_NAMES_MAX;
 use crate::base::time::Span;
 use crate::event::plan::{FilePlan, FileWork};
 use crate::event::step::StepOutcome;
-use crate::runbook::glob;
 
 /// Copied at once; between two pieces the time is looked at.
 const PIECE_BYTES: usize = 256 * 1024;

@@ -1,14 +1,19 @@
 //! A route and what the API document says of it, in one place: there is no other way to add a route, so that none is
 //! missing from `/openapi.json`. Not for handlers (`routes`) nor for the document's form (`document`).
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::handler::Handler;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse as _;
 use axum::routing::{MethodRouter, get, post};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::Api;
 use super::problem::{self, Kind};
+use super::query::check_names;
 
 /// How a type's schema is made, without its value.
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -63,6 +68,11 @@ impl Operation {
     pub fn query<T: JsonSchema>(self, name: &'static str, what: &'static str) -> Self {
         let problem = problem::BAD_PARAMETER;
         self.parameter::<T>("query", name, what).problem(&[problem])
+    }
+    /// Every name that its query may have; `node` every one may have (`guard`).
+    fn query_names(&self) -> Vec<&'static str> {
+        let own = self.parameters.iter().filter(|parameter| parameter.place == "query");
+        own.map(|parameter| parameter.name).chain(["node"]).collect()
     }
     /// A header of the request.
     pub fn header<T: JsonSchema>(self, name: &'static str, what: &'static str) -> Self {
@@ -124,6 +134,20 @@ impl Operation {
     }
 }
 
+/// A route that refuses parameters of the query which it does not list.
+fn only_known(handler: MethodRouter<Api>, known: Vec<&'static str>) -> MethodRouter<Api> {
+    let known: Arc<[&'static str]> = known.into();
+    handler.route_layer(from_fn(move |request: Request, next: Next| {
+        let known = Arc::clone(&known);
+        async move {
+            match check_names(request.uri().query(), &known) {
+                Ok(()) => next.run(request).await,
+                Err(problem) => problem.into_response(),
+            }
+        }
+    }))
+}
+
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
@@ -172,6 +196,10 @@ impl Routes {
         handler: MethodRouter<Api>,
         operation: Operation,
     ) -> Self {
+        let handler = match path.starts_with("/v1/") {
+            true => only_known(handler, operation.query_names()),
+            false => handler,
+        };
         self.router = self.router.route(path, handler);
         self.listed.push(Listed { method, path, family: self.family, token: true, operation });
         self

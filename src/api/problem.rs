@@ -247,6 +247,11 @@ impl Problem {
         self.retry_after_s = Some(seconds);
         self
     }
+    /// With what to do in this case.
+    pub(super) fn hint(mut self: Box<Self>, hint: impl Into<String>) -> Box<Self> {
+        self.hint = shown(&hint.into(), MESSAGE_BYTES_MAX);
+        self
+    }
     /// At a place in the body.
     pub(super) fn at(mut self: Box<Self>, line: usize, column: usize) -> Box<Self> {
         (self.line, self.column) = (Some(line), Some(column));
@@ -275,6 +280,7 @@ impl From<Rejection> for Box<Problem> {
                 Problem::new(STOPPING, detail).retry_after(retry_after_s)
             }
             Rejection::Sealed(_) => Problem::new(SEALED, detail).retry_after(60),
+            Rejection::Refused { code: "NOT_FOUND", reason } => Problem::new(NOT_FOUND, reason),
             Rejection::Refused { code: code @ "NO_SUCH_CHANNEL", reason } => Problem::new(
                 (
                     StatusCode::NOT_FOUND,

@@ -3,20 +3,44 @@
 
 use std::borrow::Cow;
 use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use percent_encoding::percent_decode_str;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::problem::{self, Problem};
-use crate::base::ids::Seq;
-use crate::base::limits::INTEGER_MAX;
+use crate::base::ids::{IncidentId, Seq};
+use crate::base::limits::{INTEGER_MAX, SHOWN_BYTES_MAX};
+use crate::base::text::shown;
+use crate::base::time::{Since, Span};
+use crate::event::Event;
 
-/// A parameter of the query, decoded as far as words and numbers need it.
-pub(super) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
-    query.unwrap_or_default().split('&').find_map(|pair| match pair.split_once('=') {
-        Some((key, value)) if key == name => Some(value.replace("%2D", "-").replace('+', " ")),
-        None if pair == name => Some(String::new()),
-        _ => None,
+/// Names and values of a query, decoded; a name alone has the value of nothing.
+fn pairs(query: Option<&str>) -> impl Iterator<Item = (String, String)> {
+    let decoded = |text: &str| {
+        let text = text.replace('+', " ");
+        percent_decode_str(&text).decode_utf8_lossy().into_owned()
+    };
+    query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).map(move |pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decoded(name), decoded(value))
     })
+}
+
+/// A parameter of the query.
+pub(super) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+    pairs(query).find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
+/// A misspelt parameter must not be taken for none: the answer would be another one than was asked for.
+pub(super) fn check_names(query: Option<&str>, known: &[&str]) -> Result<(), Box<Problem>> {
+    let Some((name, _)) = pairs(query).find(|(name, _)| !known.contains(&name.as_str())) else {
+        return Ok(());
+    };
+    let detail = format!("this route takes no parameter `{}`", shown(&name, SHOWN_BYTES_MAX));
+    let all: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    let hint = format!("it takes {}", all.join(", "));
+    Err(Problem::new(problem::BAD_PARAMETER, detail).field(&name).hint(hint))
 }
 
 /// A parameter of the query as `T`.
@@ -40,6 +64,44 @@ pub(super) struct After(pub Option<Seq>);
 /// How many at most; the route has a bound of its own, and more than that is that bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit(pub usize);
+
+/// From which wall time on, Unix µs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Beginning(pub i64);
+
+/// The beginning of a kind, such as `attempt.`, or a whole one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct KindPrefix(pub String);
+
+/// An incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Incident(pub IncidentId);
+
+impl FromStr for Beginning {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let since = Since::parse(text).map_err(
+            |_| "how long ago (30m, 24h, 7d) or an RFC 3339 time (2026-01-31T08:00:00Z; `+` is written %2B)",
+        )?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self(since.time_us(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))))
+    }
+}
+
+impl FromStr for KindPrefix {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Event::KINDS.iter().any(|(kind, _)| kind.starts_with(text));
+        known.then(|| Self(text.to_owned())).ok_or("the beginning of a kind of entries, such as `attempt.`")
+    }
+}
+
+impl FromStr for Incident {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "the id of an incident")
+    }
+}
 
 impl FromStr for Position {
     type Err = &'static str;
@@ -90,6 +152,32 @@ macro_rules! shape {
 shape!(Position, json_schema!({ "type": "integer", "minimum": 0, "maximum": INTEGER_MAX }));
 shape!(After, json_schema!({ "type": "integer", "minimum": -1, "maximum": INTEGER_MAX }));
 shape!(Limit, json_schema!({ "type": "integer", "minimum": 0 }));
+shape!(KindPrefix, json_schema!({ "type": "string", "examples": ["attempt.", "lock.refused"] }));
+
+impl JsonSchema for Beginning {
+    fn schema_name() -> Cow<'static, str> {
+        "Beginning".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let span = generator.subschema_for::<Span>();
+        json_schema!({ "anyOf": [span, { "type": "string", "format": "date-time" }] })
+    }
+}
+
+impl JsonSchema for Incident {
+    fn schema_name() -> Cow<'static, str> {
+        "Incident".into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<IncidentId>()
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -107,6 +195,30 @@ mod tests {
         for bad in ["", "-2", "x"] {
             assert!(bad.parse::<After>().is_err() && bad.parse::<Limit>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn names_and_values_are_decoded_and_unknown_names_are_refused_with_the_known_ones() {
+        let query = Some("target=web%2D%2A&code=a+b&&verbose");
+        assert_eq!(parameter(query, "target").as_deref(), Some("web-*"));
+        assert_eq!(parameter(query, "code").as_deref(), Some("a b"));
+        assert_eq!(parameter(query, "verbose").as_deref(), Some(""));
+        let known = ["target", "code", "verbose"];
+        assert_eq!(check_names(query, &known), Ok(()));
+        assert_eq!(check_names(Some("t%61rget=x"), &known), Ok(()));
+        assert_eq!(check_names(None, &known), Ok(()));
+        let problem = check_names(Some("code=1&tagret=x"), &known).expect_err("misspelt");
+        assert_eq!((problem.status, problem.field.as_deref()), (400, Some("tagret")));
+        assert!(problem.detail.contains("`tagret`"), "{}", problem.detail);
+        assert_eq!(problem.hint, "it takes `target`, `code`, `verbose`");
+    }
+
+    #[test]
+    fn beginnings_kinds_and_incidents_are_read() {
+        assert_eq!("2023-11-14T22:13:20Z".parse(), Ok(Beginning(1_700_000_000_000_000)));
+        assert!("24h".parse::<Beginning>().is_ok() && "soon".parse::<Beginning>().is_err());
+        assert!("attempt.".parse::<KindPrefix>().is_ok() && "atempt.".parse::<KindPrefix>().is_err());
+        assert!("x".parse::<Incident>().is_err());
     }
 
     #[test]

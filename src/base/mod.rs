@@ -1,8 +1,9 @@
-//! The ground everything stands on: ids, time, digests, keys, limits, redaction, outside text.
+//! The ground everything stands on: ids, time, digests, keys, limits, redaction, outside text, globs.
 //! Pure values and small functions; nothing here knows what an incident or a runbook is.
 
 pub mod deep_stack;
 pub mod digest;
+pub mod glob;
 pub mod ids;
 pub mod limits;
 pub mod redact;

@@ -102,6 +102,40 @@ impl schemars::JsonSchema for Span {
     }
 }
 
+/// Where looking back begins, as people write it: so long ago (`24h`), or a moment (`2026-01-31T08:00:00Z`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// So long before now.
+    Ago(Span),
+    /// From this wall time on, Unix µs.
+    At(i64),
+}
+
+/// A beginning that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a beginning: `{0}` (write how long ago, such as 30m, 24h or 7d, or a time such as 2026-01-31T08:00:00Z)"
+)]
+pub struct SinceError(String);
+
+impl Since {
+    /// Parses the written form.
+    pub fn parse(text: &str) -> Result<Self, SinceError> {
+        if let Ok(span) = Span::parse(text) {
+            return Ok(Self::Ago(span));
+        }
+        let at = text.parse::<jiff::Timestamp>().map(|at| Self::At(at.as_microsecond()));
+        at.map_err(|_| SinceError(text.chars().take(40).collect()))
+    }
+    /// Unix µs, seen from `now_us`.
+    pub fn time_us(self, now_us: i64) -> i64 {
+        match self {
+            Self::Ago(span) => now_us.saturating_sub_unsigned(span.ms().saturating_mul(1000)),
+            Self::At(time_us) => time_us,
+        }
+    }
+}
+
 /// RFC 3339 text of a wall time, with microseconds, in UTC.
 pub fn rfc3339(time_us: i64) -> String {
     match jiff::Timestamp::from_microsecond(time_us) {
@@ -123,6 +157,18 @@ mod tests {
         }
         for bad in ["", "30", "s", "-1s", "1.5s", "1 s", "99999999999999999999s", "367d", "5M"] {
             assert!(Span::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_beginning_is_a_span_or_a_moment() {
+        let at = |text| Since::parse(text).map(|since| since.time_us(1_700_000_000_000_000));
+        assert_eq!(at("1h"), Ok(1_699_996_400_000_000));
+        assert_eq!(at("2023-11-14T22:13:20Z"), Ok(1_700_000_000_000_000));
+        assert_eq!(at("2023-11-14T23:13:20+01:00"), Ok(1_700_000_000_000_000));
+        assert_eq!(at(&rfc3339(17)), Ok(17), "what is shown can be written");
+        for bad in ["", "yesterday", "24", "2023-11-14", "2023-11-14T22:13:20", "400d"] {
+            assert!(Since::parse(bad).is_err(), "{bad}");
         }
     }
 

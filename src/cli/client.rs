@@ -1,5 +1,6 @@
 //! The HTTP client of the commands: one short request at a time to the daemon of this home.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use reqwest::header;
@@ -16,6 +17,9 @@ const ANSWER: Duration = Duration::from_secs(35);
 
 /// The longest that a question is waited for which can be answered without the daemon as well.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest that is waited for the sign of life, which rests on no disk and no journal.
+const SIGN: Duration = Duration::from_secs(3);
 
 /// The whole time that a stream may take; what is silent for too long is noticed otherwise.
 const ENDLESS: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -34,8 +38,8 @@ pub enum NoAnswer {
     Silent {
         /// Where.
         address: String,
-        /// What the client says.
-        source: reqwest::Error,
+        /// What the client says; none when it was silent before and was not asked again.
+        source: Option<reqwest::Error>,
     },
     /// The daemon that listens there serves another home; nothing was done.
     OtherHome {
@@ -73,7 +77,11 @@ impl NoAnswer {
                 let what = format!("the daemon at {address} does not answer in time");
                 let hint =
                     format!("look at its log; `curl http://{address}/readyz?verbose` says what it does");
-                Failure::new(Exit::Temporary, what).hint(hint).because(source)
+                let failure = Failure::new(Exit::Temporary, what).hint(hint);
+                match source {
+                    Some(source) => failure.because(source),
+                    None => failure,
+                }
             }
             Self::OtherHome { address } => {
                 Failure::new(Exit::Unavailable, format!("the daemon at {address} is another home's")).hint(
@@ -106,6 +114,8 @@ pub struct Client {
     folder: Option<String>,
     http: reqwest::Client,
     runtime: tokio::runtime::Runtime,
+    /// It is known to hang: it is not waited for again.
+    given_up: Cell<bool>,
 }
 
 impl Client {
@@ -124,7 +134,8 @@ impl Client {
             .map_err(|e| broken("start the HTTP client").because(e))?;
         let token = std::fs::read_to_string(home.token()).ok().map(|t| t.trim().to_owned());
         let folder = folder_id(&home.state());
-        Ok(Self { address: address.to_owned(), token, folder, http, runtime })
+        let given_up = Cell::new(false);
+        Ok(Self { address: address.to_owned(), token, folder, http, runtime, given_up })
     }
 
     /// Where the daemon is thought to listen.
@@ -135,6 +146,19 @@ impl Client {
     /// GET a path.
     pub fn get(&self, path: &str) -> Result<String, NoAnswer> {
         self.send(self.http.get(self.url(path)).timeout(PATIENCE))
+    }
+
+    /// Whether the daemon takes connections and gives no sign of life. Then it is not waited for again.
+    pub fn gives_no_sign(&self) -> bool {
+        if let Err(NoAnswer::Silent { .. }) = self.send(self.http.get(self.url("/livez")).timeout(SIGN)) {
+            self.give_up();
+        }
+        self.given_up.get()
+    }
+
+    /// Somebody else found that it hangs: every request is silence at once.
+    pub fn give_up(&self) {
+        self.given_up.set(true);
     }
 
     /// POST JSON to a path, for commands that have another way when nobody answers.
@@ -190,6 +214,9 @@ impl Client {
     }
 
     fn send(&self, request: reqwest::RequestBuilder) -> Result<String, NoAnswer> {
+        if self.given_up.get() {
+            return Err(NoAnswer::Silent { address: self.address.clone(), source: None });
+        }
         let request = self.authorized(request);
         self.runtime.block_on(async {
             let response = request.send().await.map_err(|source| self.no_answer(source))?;
@@ -232,7 +259,7 @@ impl Client {
     fn no_answer(&self, source: reqwest::Error) -> NoAnswer {
         let address = self.address.clone();
         if source.is_timeout() && !source.is_connect() {
-            return NoAnswer::Silent { address, source };
+            return NoAnswer::Silent { address, source: Some(source) };
         }
         NoAnswer::NoDaemon { address, source }
     }

@@ -46,15 +46,19 @@ fn print(view: &ExplainView) -> Result<(), Failure> {
     for decision in &view.decisions {
         let chosen = decision.chosen.as_deref().map_or("no runbook".into(), out::line);
         let at = out::short(&decision.at);
-        out::say(format!("\n{} {chosen}  (seq {}, {at})", out::head("Decision:"), decision.seq))?;
+        out::say(format!(
+            "\n{} {chosen}  (seq {}, as things were at {at})",
+            out::head("Decision:"),
+            decision.seq
+        ))?;
         incident::candidates(&decision.candidates, decision.more, decision.not_candidates)?;
     }
     if !view.holds.is_empty() {
-        out::say(format!("\n{}", out::head("Held")))?;
+        out::say(format!("\n{}", out::head("Held, each for what held then")))?;
     }
     for hold in &view.holds {
         let (reason, detail) = (out::line(&hold.reason), out::line(&hold.detail));
-        out::say(format!("  seq {}  {reason}: {detail}", hold.seq))?;
+        out::say(format!("  seq {}, {}  {reason}: {detail}", hold.seq, out::short(&hold.at)))?;
     }
     if !view.failures.is_empty() {
         out::say(format!("\n{}", out::head("Steps that failed")))?;
@@ -73,11 +77,12 @@ fn print(view: &ExplainView) -> Result<(), Failure> {
 
 fn limits_and_authority(view: &ExplainView) -> Result<(), Failure> {
     if !view.limits.is_empty() {
-        out::say(format!("\n{}", out::head("Limits")))?;
+        let then = out::faint("what they were at a decision stands with its candidates");
+        out::say(format!("\n{}  {then}", out::head("Limits as they are now")))?;
     }
     for limit in &view.limits {
         let window = limit.window.as_ref().map(|w| format!(" in {}", out::line(w))).unwrap_or_default();
-        out::say(format!("  {}: {} of {}{window}", out::line(&limit.name), limit.used, limit.allowed))?;
+        out::say(format!("  {}: now {} of {}{window}", out::line(&limit.name), limit.used, limit.allowed))?;
     }
     if !view.authority.is_empty() {
         out::say(format!("\n{}", out::head("Authority")))?;

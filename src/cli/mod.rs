@@ -15,6 +15,7 @@ mod exit;
 mod explain;
 mod follow;
 mod home;
+mod hung;
 mod incident;
 mod incidents;
 mod init;
@@ -40,6 +41,7 @@ mod statement;
 mod status;
 mod target;
 mod uninstall;
+mod variables;
 mod watch;
 
 use std::ffi::OsString;

@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use super::Global;
 use super::runbook::folder;
+use crate::base::glob;
 use crate::event::content::Standing;
 use crate::event::degradation::DegradationReport;
-use crate::runbook::{Kind, Runbook, glob};
+use crate::runbook::{Kind, Runbook};
 
 /// A report that nothing matches.
 #[derive(Debug, Serialize)]

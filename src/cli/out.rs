@@ -2,7 +2,7 @@
 //! which knows NO_COLOR and pipes.
 
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use owo_colors::OwoColorize as _;
@@ -100,8 +100,84 @@ pub fn word(value: &impl serde::Serialize) -> String {
     }
 }
 
-/// Columns without borders.
+/// Columns of the terminal that is written to; none for a pipe or a file, which get everything.
+pub fn columns() -> Option<usize> {
+    let stdout = std::io::stdout();
+    let size = if stdout.is_terminal() { rustix::termios::tcgetwinsize(stdout).ok() } else { None };
+    size.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// A line of a list, cut where the terminal ends.
+pub fn fit(text: String) -> String {
+    match columns() {
+        Some(columns) => cut_shown(&text, columns),
+        None => text,
+    }
+}
+
+/// Characters that are seen of a text; what changes a colour is not.
+fn shown_chars(text: &str) -> usize {
+    let mut escaped = false;
+    let seen = |c: char| {
+        let was = escaped;
+        escaped = c == '\u{1b}' || escaped && c != 'm';
+        !was && c != '\u{1b}'
+    };
+    text.chars().map(seen).filter(|seen| *seen).count()
+}
+
+/// Text with colours in it cut to a width.
+fn cut_shown(text: &str, width: usize) -> String {
+    if shown_chars(text) <= width {
+        return text.to_owned();
+    }
+    let (mut out, mut left, mut escaped) = (String::new(), width.saturating_sub(1), false);
+    for c in text.chars() {
+        let seen = !escaped && c != '\u{1b}';
+        escaped = c == '\u{1b}' || escaped && c != 'm';
+        if seen && left == 0 {
+            // A colour that was begun ends here.
+            out.push('…');
+            if text.contains('\u{1b}') {
+                out.push_str("\u{1b}[0m");
+            }
+            break;
+        }
+        left -= usize::from(seen);
+        out.push(c);
+    }
+    out
+}
+
+/// Narrower columns do not say anything any more.
+const COLUMN_MIN: usize = 8;
+
+/// Cells cut so that a table with two blanks between columns has at most `width`: the widest give way first.
+fn fitted(header: &[&str], mut rows: Vec<Vec<String>>, width: usize) -> Vec<Vec<String>> {
+    let of_column = |n: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(n)).map(|cell| shown_chars(cell));
+        cells.chain(header.get(n).map(|name| shown_chars(name))).max().unwrap_or(0)
+    };
+    let mut widths: Vec<usize> = (0..header.len()).map(of_column).collect();
+    let between = 2 * header.len().saturating_sub(1);
+    while widths.iter().sum::<usize>() + between > width {
+        match widths.iter_mut().max() {
+            Some(widest) if *widest > COLUMN_MIN => *widest -= 1,
+            _ => break,
+        }
+    }
+    for (cell, width) in rows.iter_mut().flat_map(|row| row.iter_mut().zip(&widths)) {
+        *cell = cut_shown(cell, *width);
+    }
+    rows
+}
+
+/// Columns without borders. On a terminal that is too narrow long cells are cut.
 pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
+    let rows = match columns() {
+        Some(columns) => fitted(header, rows, columns),
+        None => rows,
+    };
     let mut table = comfy_table::Table::new();
     table.load_preset(comfy_table::presets::NOTHING);
     table.set_header(header.iter().map(faint));
@@ -110,6 +186,14 @@ pub fn table(header: &[&str], rows: Vec<Vec<String>>) -> String {
         column.set_padding((0, 2));
     }
     table.lines().map(|l| l.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// `2m ago` alone, for narrow places.
+pub fn since(rfc3339: &str) -> String {
+    match rfc3339.parse::<jiff::Timestamp>() {
+        Ok(at) => ago(now_us().saturating_sub(at.as_microsecond())),
+        Err(_) => line(rfc3339),
+    }
 }
 
 /// `2m ago` beside an RFC 3339 time.
@@ -171,6 +255,28 @@ mod tests {
             harmless("a\u{1b}[2Jb\u{1b}]0;x\u{7}c\u{9b}31m\u{1b}[1;\u{1b}"),
             "a\u{FFFD}[2Jb\u{FFFD}]0;x\u{FFFD}c\u{FFFD}31m\u{FFFD}[1;\u{FFFD}"
         );
+    }
+
+    #[test]
+    fn cells_give_way_to_a_narrow_terminal_the_widest_first_and_colours_do_not_count() {
+        let red = |word: &str| format!("\u{1b}[31m{word}\u{1b}[39m");
+        assert_eq!(shown_chars(&red("failed")), 6);
+        assert_eq!(cut_shown(&red("failed"), 6), red("failed"));
+        assert_eq!(cut_shown(&red("failed"), 4), "\u{1b}[31mfai…\u{1b}[0m");
+        let row = |words: [&str; 3]| words.map(str::to_owned).to_vec();
+        let long = "x".repeat(50);
+        let rows =
+            vec![row(["held", &long, "0190a5a0-0000"]), vec![red("escalated"), "short".into(), "-".into()]];
+        let header = ["state", "what", "id"];
+        assert_eq!(fitted(&header, rows.clone(), 200), rows, "there is room");
+        let narrow = fitted(&header, rows.clone(), 40);
+        assert_eq!(shown_chars(&narrow[0][1]), 40 - 4 - 9 - 13);
+        assert!(
+            narrow[0][1].ends_with('…') && narrow[0][2] == rows[0][2] && narrow[1] == rows[1],
+            "{narrow:?}"
+        );
+        let tiny = fitted(&header, rows, 10);
+        assert!(tiny.iter().flatten().all(|cell| shown_chars(cell) <= COLUMN_MIN), "{tiny:?}");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Where reading commands read: the daemon when it answers, else the segments. Both give the same bytes.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,6 +16,8 @@ pub struct Reader {
     home: Home,
     client: Client,
     said: Cell<bool>,
+    /// The segments, once they were read: what a command shows is of one moment.
+    folded: OnceCell<Audit>,
 }
 
 /// A view, and its JSON byte for byte.
@@ -25,12 +28,24 @@ pub struct Answer<T> {
     pub view: T,
 }
 
+/// A route with those parameters of the query that have a value.
+pub fn asking(route: &str, parameters: &[(&str, Option<String>)]) -> String {
+    let given = parameters.iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    let pairs: Vec<String> = given
+        .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
+        .collect();
+    match pairs.is_empty() {
+        true => route.to_owned(),
+        false => format!("{route}?{}", pairs.join("&")),
+    }
+}
+
 impl Reader {
     /// For a home.
     pub fn new(global: &Global) -> Result<Self, Failure> {
         let home = Home::existing(global)?;
         let client = Client::new(&home)?;
-        Ok(Self { home, client, said: Cell::new(false) })
+        Ok(Self { home, client, said: Cell::new(false), folded: OnceCell::new() })
     }
 
     /// The same, without a word about where it reads.
@@ -80,7 +95,7 @@ impl Reader {
                 Ok(None)
             }
             Err(NoAnswer::Silent { address, .. }) => {
-                anstream::eprintln!("note: the daemon at {address} hangs; read from the segments");
+                self.note(format!("the daemon at {address} hangs"));
                 Ok(None)
             }
             Err(NoAnswer::Problem(problem)) if problem.status == 503 || problem.status == 401 => {
@@ -111,6 +126,10 @@ impl Reader {
 
     /// The journal without a daemon: folded from the segments, no lock, no sled.
     pub fn offline(&self) -> Result<Audit, Failure> {
-        Ok(Audit::offline(&self.home.state())?)
+        if let Some(audit) = self.folded.get() {
+            return Ok(audit.clone());
+        }
+        let audit = Audit::offline(&self.home.state())?;
+        Ok(self.folded.get_or_init(|| audit).clone())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::init::files;
-use super::{Global, Home, Outcome, out};
+use super::{Global, Home, Outcome, out, variables};
 use crate::api::{self, Bearer, Tokens, tokens};
 use crate::remediator::{self, Options};
 use crate::runbook::Role;
@@ -28,6 +28,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let home = Home::acting(global)?;
     must_be_ours(&home)?;
     start_log()?;
+    for unread in variables::unread() {
+        tracing::warn!("{}; {}", unread.what, unread.fix);
+    }
     let options =
         Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };
     let tokens = tokens(&home)?;

@@ -3,6 +3,7 @@
 use owo_colors::OwoColorize as _;
 
 use super::exit::Failure;
+use super::hung::{self, Hung};
 use super::reader::Reader;
 use super::{Exit, Global, Outcome, Output, out};
 use crate::audit::{IncidentFilter, IncidentSummary, StatusView};
@@ -20,8 +21,9 @@ pub struct Args {}
 /// Prints the status.
 pub fn run(_: Args, global: &Global) -> Outcome {
     let reader = Reader::new(global)?;
+    let hung = hung::look(&reader);
     let answer = reader.view("/v1/status", |audit| audit.status())?;
-    let beside = Beside::of(&reader, &answer.view);
+    let beside = Beside { hung, ..Beside::of(&reader, &answer.view) };
     if global.output == Output::Json {
         out::json(&beside.added_to(&answer.text)?)?;
         return Ok(Exit::Ok);
@@ -37,28 +39,37 @@ struct Beside {
     paused_by_file: Option<String>,
     /// It was made from an export.
     imported: bool,
+    /// Its daemon does not answer.
+    hung: Option<Hung>,
 }
 
 impl Beside {
     fn of(reader: &Reader, status: &StatusView) -> Self {
         let home = reader.home();
         let file = if status.paused.is_none() { home.paused_by_file() } else { None };
-        Self { paused_by_file: file, imported: home.is_imported() }
+        Self { paused_by_file: file, imported: home.is_imported(), hung: None }
     }
 
     /// The daemon's bytes as they are, where there is nothing to add.
     fn added_to(&self, text: &str) -> Result<String, Failure> {
         let unreadable = |e| Failure::new(Exit::Unavailable, "the status cannot be understood").because(e);
-        let Some(why) = &self.paused_by_file else { return Ok(text.to_owned()) };
+        if self.paused_by_file.is_none() && self.hung.is_none() {
+            return Ok(text.to_owned());
+        }
         let mut status: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
-        status["paused_by_file"] = why.as_str().into();
+        if let Some(why) = &self.paused_by_file {
+            status["paused_by_file"] = why.as_str().into();
+        }
+        if let Some(hung) = &self.hung {
+            status["daemon_hangs"] = format!("{}; {}", hung.what, hung.fix).into();
+        }
         Ok(status.to_string())
     }
 }
 
 /// The newest incidents that are not closed.
 fn open(reader: &Reader) -> Result<Vec<IncidentSummary>, Failure> {
-    let filter = IncidentFilter { state: None, before: None, limit: LOOKED_AT };
+    let filter = IncidentFilter { limit: LOOKED_AT, ..IncidentFilter::default() };
     let list = reader.view(&format!("/v1/incidents?limit={LOOKED_AT}"), |audit| audit.incidents(&filter))?;
     Ok(list.view.incidents.into_iter().filter(|i| i.closure.is_none()).take(SHOWN_MAX).collect())
 }
@@ -68,14 +79,17 @@ fn incident(incident: &IncidentSummary) -> String {
     let id: String = incident.id.to_string().chars().take(8).collect();
     let state = out::state(&out::word(&incident.state));
     let (subsystem, code, target) =
-        (out::line(&incident.subsystem), out::line(&incident.code), out::cut(&incident.target, 32));
+        (out::line(&incident.subsystem), out::line(&incident.code), out::line(&incident.target));
     let why = out::line(incident.held.as_deref().unwrap_or(&incident.summary));
-    format!("  {id}  {state}  {subsystem}/{code} on {target}: {why}")
+    out::fit(format!("  {id}  {state}  {subsystem}/{code} on {target}: {why}"))
 }
 
 fn print(status: &StatusView, beside: &Beside, incidents: &[IncidentSummary]) -> Result<(), Failure> {
     let node = status.node.map(|n| n.to_string()).unwrap_or_default();
     out::say(format!("{} {}  node {node}", out::head("remediator"), out::line(&status.version)))?;
+    if let Some(hung) = &beside.hung {
+        out::say(format!("daemon       {}: {}; {}", out::state("failed"), hung.what, hung.fix))?;
+    }
     match &status.head {
         Some(head) => out::say(format!("journal      seq {}, {}", head.seq, out::when(&head.at)))?,
         None => out::say("journal      empty")?,
@@ -126,7 +140,7 @@ fn print(status: &StatusView, beside: &Beside, incidents: &[IncidentSummary]) ->
     ))?;
     for content in &c.not_live {
         let (name, standing) = (out::line(&content.content), out::state(&out::word(&content.standing)));
-        out::say(format!("  {name}  {standing}  {}", out::line(&content.reason)))?;
+        out::say(out::fit(format!("  {name}  {standing}  {}", out::line(&content.reason))))?;
     }
     if c.not_listed > 0 {
         out::say(format!("  and {} more file(s): remediator runbook list", c.not_listed))?;
@@ -145,7 +159,8 @@ fn machine(status: &StatusView) -> Result<(), Failure> {
             (None, Some(exit)) => format!("ended, {}", out::line(exit)),
             (None, None) => "not started".into(),
         };
-        out::say(format!("service      {}  {how}, {} start(s)", out::line(name), service.starts))?;
+        let line = format!("service      {}  {how}, {} start(s)", out::line(name), service.starts);
+        out::say(out::fit(line))?;
     }
     for (name, sentinel) in &status.sentinels {
         let how = match (&sentinel.trouble, &sentinel.degraded) {
@@ -153,7 +168,7 @@ fn machine(status: &StatusView) -> Result<(), Failure> {
             (None, Some(_)) => format!("sees that it {}", out::state("failed")),
             (None, None) => "watches".into(),
         };
-        out::say(format!("sentinel     {}  {how}", out::line(name)))?;
+        out::say(out::fit(format!("sentinel     {}  {how}", out::line(name))))?;
     }
     for (target, tainted) in &status.tainted {
         out::say(format!("tainted      {}: {}", out::line(target), out::line(&tainted.reason)))?;

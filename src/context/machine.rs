@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::locks::Locks;
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::{AttemptId, Fingerprint, IncidentId, Seq};
-use crate::event::degradation::Source;
+use crate::event::degradation::{DegradationRecovered, Source};
 use crate::event::{Event, Record};
 
 /// A supervised service as last recorded.
@@ -39,6 +39,17 @@ pub struct SentinelState {
     pub trouble: Option<String>,
     /// The last entry about it.
     pub seq: Seq,
+}
+
+impl SentinelState {
+    /// The code of the trouble that a sentinel cannot tell anything.
+    pub const BLIND_CODE: &'static str = "SENTINEL_BLIND";
+    const BLIND: &'static str = "blind: ";
+
+    /// Whether it said that it cannot tell, and nothing since.
+    pub fn is_blind(&self) -> bool {
+        self.trouble.as_deref().is_some_and(|trouble| trouble.starts_with(Self::BLIND))
+    }
 }
 
 /// What an external sentinel may speak of.
@@ -146,7 +157,8 @@ impl Machine {
             }
             Event::SentinelBlind(blind) => {
                 let state = self.sentinels.entry(blind.sentinel.clone()).or_default();
-                (state.trouble, state.seq) = (Some(format!("blind: {}", blind.evidence)), seq);
+                (state.trouble, state.seq) =
+                    (Some(format!("{}{}", SentinelState::BLIND, blind.evidence)), seq);
             }
             Event::SentinelGranted(granted) => {
                 let grant = Grant {
@@ -161,7 +173,10 @@ impl Machine {
                 self.grants.remove(&revoked.sentinel);
             }
             Event::DegradationSeen(seen) => self.edge(&seen.source, Some(seen.fingerprint), seq),
-            Event::DegradationRecovered(recovered) => self.edge(&recovered.source, None, seq),
+            Event::DegradationRecovered(recovered) => {
+                self.edge(&recovered.source, None, seq);
+                self.sees_again(recovered, seq);
+            }
             _ => {}
         }
     }
@@ -176,6 +191,17 @@ impl Machine {
         if let Source::Sentinel(name) = source {
             let state = self.sentinels.entry(name.clone()).or_default();
             (state.degraded, state.trouble, state.seq) = (degraded, None, seq);
+        }
+    }
+
+    /// The remediator's own word that a sentinel can tell again.
+    fn sees_again(&mut self, recovered: &DegradationRecovered, seq: Seq) {
+        let ours = |name: &str| Fingerprint::of("remediator", SentinelState::BLIND_CODE, name);
+        if recovered.source == Source::Remediator
+            && recovered.fingerprint == ours(&recovered.target)
+            && let Some(state) = self.sentinels.get_mut(&recovered.target).filter(|s| s.is_blind())
+        {
+            (state.trouble, state.seq) = (None, seq);
         }
     }
 

@@ -73,6 +73,8 @@ pub enum Effect {
         attempt: AttemptId,
         /// Resource → the last token that this journal knows.
         floors: BTreeMap<String, u64>,
+        /// The entry that asked: once a later one asks for the attempt, or it waits no more, this is void.
+        asked: Seq,
         /// Not before this moment of the journal's clock.
         not_before_elapsed_ms: u64,
     },
@@ -119,8 +121,10 @@ pub enum Effect {
     },
 }
 
-/// How long a refused lock waits before it is asked for again.
+/// How long a lock that was refused once waits before it is asked for again; twice as long after each refusal.
 const LOCK_RETRY_MS: u64 = 250;
+/// At most: each try is an entry, and whoever waits for minutes must not fill the journal.
+const LOCK_RETRY_MS_MAX: u64 = 10_000;
 
 /// The effects of one entry, against the world that already holds it.
 pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
@@ -135,8 +139,10 @@ pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
         (Event::AttemptResumed(_), Some(a)) if a.state == AttemptState::Preconditions => {
             preconditions(a, incident, Phase::BeforeLock, record.seq, now)
         }
-        (Event::LockRequested(_), Some(a)) => vec![acquire(world, incident, a, now)],
-        (Event::LockRefused(_), Some(a)) => vec![acquire(world, incident, a, now + LOCK_RETRY_MS)],
+        (Event::LockRequested(_), Some(a)) => vec![acquire(world, incident.id, a, record.seq, now)],
+        (Event::LockRefused(_), Some(a)) => {
+            vec![acquire(world, incident.id, a, record.seq, now + lock_pause_ms(world, a.id()))]
+        }
         (Event::LockGranted(_), Some(a)) if a.state == AttemptState::Locked => {
             preconditions(a, incident, Phase::UnderLock, record.seq, now)
         }
@@ -155,18 +161,13 @@ pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
         (Event::VerificationObserved(_), Some(a)) => {
             vec![verify(incident, a, record.seq, now + a.planned.plan.verification.every.ms())]
         }
-        (Event::LockReleased(released), _) => vec![Effect::ReleaseLocks { attempt: released.attempt }],
-        (Event::AttemptEnded(ended), Some(a)) => match ended.outcome {
-            Outcome::Healthy | Outcome::HealedOutcomeUnknown => {
-                let seen = &incident.signal.first;
-                let (subsystem, code, target) =
-                    (seen.subsystem.clone(), seen.code.clone(), seen.target.clone());
-                let mut effects = watch(incident, a);
-                effects.push(Effect::ForgetEdge { subsystem, code, target });
-                effects
-            }
-            _ => Vec::new(),
-        },
+        (Event::LockReleased(released), a) => {
+            let mut effects = vec![Effect::ReleaseLocks { attempt: released.attempt }];
+            let given_back = a.map_or(&[][..], |a| a.planned.plan.locks.as_slice());
+            effects.extend(try_at_once(world, |resource| given_back.iter().any(|r| r == resource)));
+            effects
+        }
+        (Event::AttemptEnded(ended), Some(a)) => after_end(incident, a, ended.outcome),
         (Event::WatchObserved(_), Some(a)) => watch(incident, a),
         (Event::IncidentRelapsed(_) | Event::IncidentClosed(_), _) => {
             vec![Effect::StopWatch { incident: incident.id }]
@@ -181,6 +182,21 @@ pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
         (Event::EscalationHeld(held), Some(a)) => look(incident, a, record.seq, held.next_elapsed_ms),
         _ => Vec::new(),
     }
+}
+
+fn after_end(incident: &RemediationContext, a: &Attempt, outcome: Outcome) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if a.lock.is_none() {
+        // It may have been taken in the meantime, with nobody left to record that.
+        effects.push(Effect::ReleaseLocks { attempt: a.id() });
+    }
+    if matches!(outcome, Outcome::Healthy | Outcome::HealedOutcomeUnknown) {
+        let seen = &incident.signal.first;
+        let (subsystem, code, target) = (seen.subsystem.clone(), seen.code.clone(), seen.target.clone());
+        effects.extend(watch(incident, a));
+        effects.push(Effect::ForgetEdge { subsystem, code, target });
+    }
+    effects
 }
 
 fn outside_incidents(world: &World, record: &Record) -> Vec<Effect> {
@@ -198,6 +214,7 @@ fn outside_incidents(world: &World, record: &Record) -> Vec<Effect> {
             let floor = world.machine.tokens.get(&ordered.resource).copied().unwrap_or(0);
             vec![Effect::BreakLock { resource: ordered.resource.clone(), token: ordered.token, floor }]
         }
+        Event::LockBroken(broken) => try_at_once(world, |resource| resource == broken.resource),
         _ => Vec::new(),
     }
 }
@@ -221,10 +238,35 @@ fn preconditions(
     vec![Effect::Observe { ticket, probes, not_before_elapsed_ms: now }]
 }
 
-fn acquire(world: &World, incident: &RemediationContext, a: &Attempt, not_before_elapsed_ms: u64) -> Effect {
+fn acquire(
+    world: &World,
+    incident: IncidentId,
+    a: &Attempt,
+    asked: Seq,
+    not_before_elapsed_ms: u64,
+) -> Effect {
     let last = |resource: &String| world.machine.tokens.get(resource).copied().unwrap_or(0);
     let floors = a.planned.plan.locks.iter().map(|r| (r.clone(), last(r))).collect();
-    Effect::AcquireLocks { incident: incident.id, attempt: a.id(), floors, not_before_elapsed_ms }
+    Effect::AcquireLocks { incident, attempt: a.id(), floors, asked, not_before_elapsed_ms }
+}
+
+/// The pause after a refusal grows with their number.
+fn lock_pause_ms(world: &World, attempt: AttemptId) -> u64 {
+    let tries = world.machine.locks.waiting.get(&attempt).map_or(1, |waiting| waiting.tries);
+    let doubled = 1u64.checked_shl(tries.saturating_sub(1)).unwrap_or(u64::MAX);
+    LOCK_RETRY_MS.saturating_mul(doubled).min(LOCK_RETRY_MS_MAX)
+}
+
+/// Locks of this daemon's own that are free now: whoever waits for one need not wait out their pause.
+fn try_at_once(world: &World, freed: impl Fn(&str) -> bool) -> Vec<Effect> {
+    let now = world.elapsed_ms();
+    let waiters = world.machine.locks.waiters(freed).into_iter();
+    waiters
+        .filter_map(|(attempt, waiting)| {
+            let incident = waiting.incident?;
+            Some(acquire(world, incident, world.attempt(incident, attempt)?, waiting.seq, now))
+        })
+        .collect()
 }
 
 fn verify(incident: &RemediationContext, a: &Attempt, asked: Seq, not_before_elapsed_ms: u64) -> Effect {

@@ -92,6 +92,13 @@ pub enum Input {
     Service(Box<Event>),
     /// A sentinel started, was lost, or is blind.
     Sentinel(Box<Event>),
+    /// A sentinel can tell: for the first time since it started, or again after it was blind.
+    SentinelSees {
+        /// Its id.
+        sentinel: String,
+        /// What it saw.
+        evidence: String,
+    },
     /// Someone who may lets an external sentinel report.
     Granted(Box<SentinelGranted>),
     /// Someone takes such a grant back.

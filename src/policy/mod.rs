@@ -71,6 +71,7 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         Input::StepFinished { incident, finished } => steps::finished(&mut desk, incident, finished),
         Input::Service(event) => machine::service(&mut desk, *event),
         Input::Sentinel(event) => machine::sentinel(&mut desk, *event),
+        Input::SentinelSees { sentinel, evidence } => machine::sees(&mut desk, sentinel, &evidence),
         Input::Granted(granted) => people::granted(&mut desk, *granted),
         Input::GrantRevoked(revoked) => people::grant_revoked(&mut desk, revoked),
         Input::Paused(paused) => desk.note(None, None, paused),

@@ -124,8 +124,12 @@ impl Dispatcher {
                 self.looks.watch(incident, probe, every, wait(until_elapsed_ms, now));
             }
             Effect::StopWatch { incident } => self.looks.stop_watch(incident),
-            Effect::AcquireLocks { incident, attempt, floors, not_before_elapsed_ms } => {
-                self.acquire(incident, attempt, floors, wait(not_before_elapsed_ms, now));
+            Effect::AcquireLocks { incident, attempt, floors, asked, not_before_elapsed_ms } => {
+                let delay = wait(not_before_elapsed_ms, now);
+                match delay.is_zero() {
+                    true => self.acquire(incident, attempt, floors, asked, world),
+                    false => self.after(delay, Message::RetryLock { incident, attempt, floors, asked }),
+                }
             }
             Effect::ReleaseLocks { attempt } => {
                 self.waiting.remove(&attempt);
@@ -144,16 +148,17 @@ impl Dispatcher {
         }
     }
 
-    fn acquire(
+    /// Tries to get locks, once; what comes of it goes back to the turn.
+    pub fn acquire(
         &mut self,
         incident: IncidentId,
         attempt: AttemptId,
         floors: BTreeMap<String, u64>,
-        delay: Duration,
+        asked: Seq,
+        world: &World,
     ) {
-        if !delay.is_zero() {
-            let retry = Message::RetryLock { incident, attempt, floors };
-            self.after(delay, retry);
+        if !world.machine.locks.still_asks(attempt, asked) {
+            // Nobody would give back a lock that is taken for an attempt that ended or has it.
             return;
         }
         let since = crate::journal::SystemClock.now().time_us;
@@ -170,11 +175,6 @@ impl Dispatcher {
             },
         };
         self.tell(Input::LockAnswered { incident, attempt, answer });
-    }
-
-    /// Tries again to get locks that were busy.
-    pub fn retry_lock(&mut self, incident: IncidentId, attempt: AttemptId, floors: BTreeMap<String, u64>) {
-        self.acquire(incident, attempt, floors, Duration::ZERO);
     }
 
     fn break_lock(&self, resource: String, token: u64, floor: u64) {

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::control::{self, Control};
 use super::inbox;
 use super::intake;
+use super::misfit::{self, About};
 use super::readiness::{Progress, Readiness};
 use super::turn::TurnState;
 use crate::audit::Audit;
@@ -234,19 +235,16 @@ impl Handle {
         let running = self.running()?;
         let trust = running.state.trust();
         let input = control::checked(control, &statement, &signature, running.node, trust.as_deref())?;
+        let about = About::of(&input);
         match ask(running, input).await? {
-            Answer::Nothing => Err(Rejection::Refused {
-                code: "NOTHING_TO_DO",
-                reason: format!(
-                    "nothing was there to {}, or this statement was used before: sign a new one",
-                    control.word()
-                ),
-            }),
+            Answer::Nothing => Err(misfit::refusal(&running.audit, about, Some(control), None).await),
             Answer::TooSoon(seq) => Err(Rejection::Refused {
                 code: "TOO_SOON",
                 reason: format!("that was done too often of late: entry {seq} says how often it may be"),
             }),
-            Answer::NotNow(why) => Err(Rejection::Refused { code: "NOT_NOW", reason: why.into() }),
+            Answer::NotNow(why) => {
+                Err(misfit::refusal(&running.audit, about, Some(control), Some(why)).await)
+            }
             answer => recorded(answer),
         }
     }
@@ -254,11 +252,11 @@ impl Handle {
     /// Closes an incident on a person's word. Nothing may be acting on it.
     pub async fn close(&self, incident: IncidentId, by: String, reason: String) -> Result<Seq, Rejection> {
         let reason = intake::clean_line(&reason);
-        match ask(self.running()?, Input::Closed { incident, by, reason }).await? {
-            Answer::Nothing => Err(Rejection::Refused {
-                code: "NOT_AT_REST",
-                reason: "only an incident that is open, held or escalated can be closed by a person".into(),
-            }),
+        let running = self.running()?;
+        match ask(running, Input::Closed { incident, by, reason }).await? {
+            Answer::Nothing => {
+                Err(misfit::refusal(&running.audit, About::Incident(incident), None, None).await)
+            }
             answer => recorded(answer),
         }
     }

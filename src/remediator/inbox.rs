@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::runbooks::CatalogRunbooks;
-use crate::base::ids::{AttemptId, IncidentId};
+use crate::base::ids::{AttemptId, IncidentId, Seq};
 use crate::policy::{Answer, Input};
 
 /// See the module.
@@ -28,6 +28,8 @@ pub(super) enum Message {
         attempt: AttemptId,
         /// Resource → last token known.
         floors: BTreeMap<String, u64>,
+        /// The entry that asked.
+        asked: Seq,
     },
 }
 

@@ -14,6 +14,7 @@ mod inbox;
 mod intake;
 mod keys;
 mod looks;
+mod misfit;
 mod observers;
 pub mod overrides;
 mod place;

@@ -98,6 +98,10 @@ pub(super) fn sentinel_input(journal: &IntentJournal, report: SentinelReport) ->
             receipt: None,
             sender_id: None,
         }),
+        SentinelReport::Sees { plan, observation } => Input::SentinelSees {
+            sentinel: plan.id.clone(),
+            evidence: intake::clean_line(&observation.evidence),
+        },
         SentinelReport::Started(started) => Input::Sentinel(Box::new(started.into())),
         SentinelReport::Lost { lost, .. } => Input::Sentinel(Box::new(lost.into())),
         SentinelReport::Blind { blind, .. } => Input::Sentinel(Box::new(blind.into())),

@@ -188,8 +188,8 @@ impl Turn {
                 Message::Input { input, catalog, reply } => {
                     self.decide_one(*input, catalog, reply, &mut batch)
                 }
-                Message::RetryLock { incident, attempt, floors } => {
-                    self.dispatcher.retry_lock(incident, attempt, floors);
+                Message::RetryLock { incident, attempt, floors, asked } => {
+                    self.dispatcher.acquire(incident, attempt, floors, asked, &self.world);
                 }
             }
         }

@@ -322,7 +322,8 @@ mod tests {
         }
         fs::create_dir_all(root.join("proposals/trust")).expect("mkdir");
         fs::copy(root.join("allowed_signers"), root.join("proposals/trust/allowed_signers")).expect("copy");
-        fs::write(root.join("proposals/trust/policy.yaml"), "v: 1\nsolo: true\nlive_evidence: none\n").expect("write");
+        fs::write(root.join("proposals/trust/policy.yaml"), "v: 1\nsolo: true\nlive_evidence: none\n")
+            .expect("write");
         let shown = |path: &str| FileDigest::of(&fs::read(root.join(path)).expect("there"));
         let service = ("runbooks/web/service.yaml", shown("runbooks/web/service.yaml"));
         let request = Approve {

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
+use crate::base::glob;
 use crate::base::limits::SUMMARY_BYTES_MAX;
 use crate::event::content::{ContentStanding, Standing};
 
 use super::checks::{self, Rejected};
 use super::content::ContentFolder;
-use super::glob;
 use super::matching::Index;
 use super::model::{Content, Kind, Platform, Runbook, Sentinel, Service, is_id};
 use super::problem::Problem;

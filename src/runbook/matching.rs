@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::glob;
 use crate::event::content::Standing;
 use crate::event::degradation::DegradationSeen;
 
 use super::catalog::{Catalog, Entry, LoadContext};
 use super::expr::{self, ExprError};
-use super::glob;
 use super::model::{Kind, Runbook};
 
 /// Ids by subsystem and code, best first: highest priority, then id.

@@ -10,7 +10,6 @@ pub mod content;
 pub mod difference;
 pub mod evidence;
 pub mod expr;
-pub mod glob;
 #[cfg(feature = "server")]
 pub mod loader;
 pub mod manifest;

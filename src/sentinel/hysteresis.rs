@@ -49,12 +49,25 @@ pub struct State {
     bad: u32,
     good: u32,
     unknown: u32,
+    /// A look could tell something since the start, or since it was published as blind.
+    sees: bool,
 }
 
 impl State {
     /// Nothing seen yet since this was published.
     pub fn after(last: LastEdge) -> Self {
         Self { last, ..Self::default() }
+    }
+
+    /// The same, as far as it can see, after which the trouble is known to be gone.
+    pub fn forget_edge(self) -> Self {
+        Self { sees: self.sees, ..Self::after(LastEdge::Good) }
+    }
+
+    /// Whether this look shows that it can tell, which was not known before: at the first one that can after a start,
+    /// as whoever ran before may have published it as blind, and after each blindness.
+    pub fn begins_to_see(self, verdict: Verdict) -> bool {
+        !self.sees && verdict != Verdict::Unknown
     }
 
     /// What was published last.
@@ -66,14 +79,14 @@ impl State {
     pub fn next(self, verdict: Verdict, thresholds: Thresholds) -> (Self, Option<Edge>) {
         match verdict {
             Verdict::Failed => {
-                let now = Self { bad: self.bad.saturating_add(1), good: 0, unknown: 0, ..self };
+                let now = Self { bad: self.bad.saturating_add(1), good: 0, unknown: 0, sees: true, ..self };
                 if self.last == LastEdge::Good && now.bad >= thresholds.failures {
                     return (Self { last: LastEdge::Bad, ..now }, Some(Edge::Degraded));
                 }
                 (now, None)
             }
             Verdict::Healthy => {
-                let now = Self { good: self.good.saturating_add(1), bad: 0, unknown: 0, ..self };
+                let now = Self { good: self.good.saturating_add(1), bad: 0, unknown: 0, sees: true, ..self };
                 if self.last == LastEdge::Bad && now.good >= thresholds.successes {
                     return (Self { last: LastEdge::Good, ..now }, Some(Edge::Recovered));
                 }
@@ -82,7 +95,10 @@ impl State {
             Verdict::Unknown => {
                 let now = Self { unknown: self.unknown.saturating_add(1), ..self };
                 // Said once per run of them, at the moment when the run is long enough.
-                (now, (now.unknown == thresholds.unknowns.max(1)).then_some(Edge::Blind))
+                match now.unknown == thresholds.unknowns.max(1) {
+                    true => (Self { sees: false, ..now }, Some(Edge::Blind)),
+                    false => (now, None),
+                }
             }
         }
     }
@@ -130,6 +146,25 @@ mod tests {
         }
         let zero = Thresholds { failures: 0, successes: 0, unknowns: 0 };
         assert_eq!(edges(Good, "FHU", zero), [(0, Degraded), (1, Recovered), (2, Blind)]);
+    }
+
+    #[test]
+    fn that_it_sees_is_known_once_after_a_start_and_after_each_blindness() {
+        let mut state = State::after(LastEdge::Bad);
+        let mut began = Vec::new();
+        for (i, look) in "UHFUHUUFH".chars().enumerate() {
+            let verdict = match look {
+                'F' => Verdict::Failed,
+                'H' => Verdict::Healthy,
+                _ => Verdict::Unknown,
+            };
+            if state.begins_to_see(verdict) {
+                began.push(i);
+            }
+            state = state.next(verdict, THREE).0;
+        }
+        assert_eq!(began, [1, 7]);
+        assert!(!state.forget_edge().begins_to_see(Verdict::Healthy), "a forgotten edge is no blindness");
     }
 
     proptest! {

@@ -50,6 +50,13 @@ pub enum SentinelReport {
         /// What it says.
         blind: SentinelBlind,
     },
+    /// It can tell: for the first time since it started, or again after it was blind.
+    Sees {
+        /// Whose.
+        plan: Arc<SentinelPlan>,
+        /// The look that shows it.
+        observation: Observation,
+    },
     /// It died or hangs; it is started again after a pause.
     Lost {
         /// Whose.
@@ -166,8 +173,8 @@ impl Watch {
         for sentinel in self.sentinels().values() {
             let plan = &sentinel.shared.plan;
             if plan.subsystem == subsystem && plan.code == code && plan.target == target {
-                *sentinel.shared.state.lock().unwrap_or_else(PoisonError::into_inner) =
-                    State::after(LastEdge::Good);
+                let mut state = sentinel.shared.state();
+                *state = state.forget_edge();
             }
         }
     }
@@ -241,13 +248,18 @@ impl Shared {
         if urgent {
             thresholds.failures = 1;
         }
-        let edge = {
+        let (sees, edge) = {
             let mut state = self.state();
+            let sees = state.begins_to_see(observation.verdict);
             let (next, edge) = state.next(observation.verdict, thresholds);
             *state = next;
-            edge
+            (sees, edge)
         };
         let plan = Arc::clone(&self.plan);
+        if sees {
+            let (plan, observation) = (Arc::clone(&plan), observation.clone());
+            (self.tell)(SentinelReport::Sees { plan, observation });
+        }
         match edge {
             None => {}
             Some(Edge::Degraded) => (self.tell)(SentinelReport::Degraded { plan, observation }),
@@ -396,9 +408,20 @@ mod tests {
         (runtime, watch, receiver, count)
     }
 
+    /// The next one that is no mere sign of sight.
     fn next(receiver: &Receiver<SentinelReport>) -> String {
+        loop {
+            let said = next_of_all(receiver);
+            if !said.starts_with("sees") {
+                return said;
+            }
+        }
+    }
+
+    fn next_of_all(receiver: &Receiver<SentinelReport>) -> String {
         let report = receiver.recv_timeout(Duration::from_secs(20)).unwrap();
         match report {
+            SentinelReport::Sees { plan, .. } => format!("sees {}", plan.id),
             SentinelReport::Started(started) => format!("started {}", started.sentinel),
             SentinelReport::Degraded { plan, .. } => format!("degraded {}", plan.id),
             SentinelReport::Recovered { plan, .. } => format!("recovered {}", plan.id),
@@ -415,8 +438,8 @@ mod tests {
     fn only_edges_are_told() {
         let (_runtime, watch, told, count) = watch("HHFFHFFFFFHHHUUH");
         watch.set(vec![plan("a", http(), 1)], &no_edges());
-        for expected in ["started a", "degraded a", "recovered a", "blind a"] {
-            assert_eq!(next(&told), expected);
+        for expected in ["started a", "sees a", "degraded a", "recovered a", "blind a", "sees a"] {
+            assert_eq!(next_of_all(&told), expected);
         }
         let end = std::time::Instant::now() + Duration::from_secs(20);
         while *count.lock().unwrap() < 40 {
@@ -476,7 +499,7 @@ mod tests {
         let end = std::time::Instant::now() + Duration::from_secs(20);
         loop {
             assert_eq!(watch.nudge("web"), 1);
-            if let Ok(report) = told.try_recv() {
+            if let Some(report) = told.try_iter().find(|r| !matches!(r, SentinelReport::Sees { .. })) {
                 assert!(matches!(report, SentinelReport::Degraded { plan, .. } if plan.id == "a"));
                 break;
             }

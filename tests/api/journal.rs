@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use remediator::audit::{Audit, Entries as _, IncidentFilter};
+use remediator::audit::{Audit, Entries as _, EntryFilter, IncidentFilter};
 use remediator::base::ids::{BootId, NodeId};
 use remediator::base::sign::JournalKey;
 use remediator::context::{IncidentState, World};
@@ -30,6 +30,12 @@ fn real(state: &std::path::Path, story: &Story) -> IntentJournal {
     journal
 }
 
+fn narrowed(audit: &Audit, filter: EntryFilter) -> String {
+    let page = audit.page_of(&filter, None, Some(3), 1_000).expect("a page");
+    assert!(!page.lines.is_empty() && page.lines.len() <= 3, "{filter:?}");
+    page.to_json()
+}
+
 fn answers(audit: &Audit, story: &Story) -> Vec<String> {
     let json = |value: serde_json::Result<String>| value.expect("JSON");
     let all = IncidentFilter { limit: 10, ..IncidentFilter::default() };
@@ -44,6 +50,9 @@ fn answers(audit: &Audit, story: &Story) -> Vec<String> {
         json(serde_json::to_string(&audit.receipt(story.healed_receipt).expect("receipt"))),
         audit.page(None, 1_000).expect("a page").to_json(),
         audit.page(Some(5), 3).expect("a page").to_ndjson(),
+        narrowed(audit, EntryFilter { kind: Some("step.".into()), ..EntryFilter::default() }),
+        narrowed(audit, EntryFilter { incident: Some(story.held), ..EntryFilter::default() }),
+        narrowed(audit, EntryFilter { since_us: Some(1_700_000_003_000_000), ..EntryFilter::default() }),
         audit.line(4).expect("a line"),
     ]
 }

@@ -198,6 +198,70 @@ async fn audit_pages_chain_without_gap_and_ndjson_is_the_same_lines() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_parameter_that_a_route_does_not_know_is_refused_with_those_it_knows() {
+    let server = serve().await;
+    for path in
+        ["/v1/incidents?stat=held", "/v1/audit?limit=1&knid=x", "/v1/status?verbose", "/v1/explain/1?x"]
+    {
+        let problem = server.get(path).await.problem(400, "BAD_PARAMETER");
+        let hint = problem["hint"].as_str().expect("a hint");
+        assert!(hint.contains("`node`"), "{path}: {hint}");
+    }
+    let problem = server.get("/v1/incidents?stat=held").await.problem(400, "BAD_PARAMETER");
+    assert_eq!(problem["field"], "stat");
+    assert!(problem["hint"].as_str().is_some_and(|hint| hint.contains("`state`")), "{problem}");
+    server.post("/v1/control/pause?reason=x", "{\"reason\":\"x\"}").await.problem(400, "BAD_PARAMETER");
+    // Who has no token learns nothing of it, and health checks may carry what their senders like.
+    server.send("GET", "/v1/incidents?stat=held", None, b"").await.problem(401, "NO_TOKEN");
+    assert_eq!(server.send("GET", "/livez?from=proxy", None, b"").await.status, 200);
+    server.get("/v1/degradations?x=1").await.problem(405, "METHOD_NOT_ALLOWED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn incidents_and_entries_are_narrowed_by_what_they_are_about_and_when() {
+    let server = serve().await;
+    let targets = async |query: &str| -> Vec<String> {
+        let list = server.get(&format!("/v1/incidents?{query}")).await.json();
+        let all = list["incidents"].as_array().expect("a list").iter();
+        all.map(|i| i["target"].as_str().expect("a target").to_owned()).collect()
+    };
+    assert_eq!(targets("").await, ["db", "web"]);
+    assert_eq!(targets("target=w%2A").await, ["web"]);
+    assert_eq!(targets("target=web").await, ["web"]);
+    assert_eq!(targets("target=we").await, [""; 0], "not a part of it");
+    assert_eq!(targets("code=PROCESS_DEAD&target=d?").await, ["db"]);
+    assert_eq!(targets("code=service/PROCESS_DEAD").await, ["db", "web"]);
+    assert_eq!(targets("code=disk/PROCESS_DEAD").await, [""; 0]);
+    assert_eq!(targets("since=24h").await, [""; 0], "the story is of 2023");
+    assert_eq!(targets("since=2023-11-14T00:00:00Z").await, ["db", "web"]);
+    server.get("/v1/incidents?since=yesterday").await.problem(400, "BAD_PARAMETER");
+
+    let entries = async |query: &str| -> Vec<(u64, String)> {
+        let page = server.get(&format!("/v1/audit?{query}")).await.json();
+        let all = page["entries"].as_array().expect("entries").iter();
+        all.map(|e| (e["seq"].as_u64().expect("a seq"), e["kind"].as_str().expect("a kind").to_owned()))
+            .collect()
+    };
+    let all = entries("limit=1000").await;
+    let of_locks: Vec<_> = all.iter().filter(|(_, kind)| kind.starts_with("lock.")).cloned().collect();
+    assert!(of_locks.len() > 1);
+    assert_eq!(entries("kind=lock.").await, of_locks);
+    assert_eq!(entries("kind=lock.&last=1").await, of_locks[of_locks.len() - 1..]);
+    assert_eq!(entries(&format!("kind=lock.&after={}", of_locks[0].0)).await, of_locks[1..]);
+    assert_eq!(entries("kind=lock.&limit=1").await, of_locks[..1]);
+    assert_eq!(entries("last=2").await, all[all.len() - 2..]);
+    let held = server.fake.story.held;
+    let of_held = entries(&format!("incident={held}")).await;
+    assert!(!of_held.is_empty() && of_held.len() < all.len());
+    assert_eq!(entries(&format!("incident={held}&kind=incident.held")).await.len(), 1);
+    assert_eq!(entries("since=1h").await, []);
+    assert_eq!(entries("since=2023-11-14T22:13:25%2B00:00").await, all[5..], "one entry a second");
+    for bad in ["kind=atempt.", "incident=x", "since=soon", "last=-1"] {
+        server.get(&format!("/v1/audit?{bad}")).await.problem(400, "BAD_PARAMETER");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn controls_need_a_reason_and_a_signature() {
     let server = serve().await;
     let got = server.post("/v1/control/pause", "{\"reason\":\"disk work\"}").await;

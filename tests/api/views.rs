@@ -117,7 +117,7 @@ fn incidents_that_the_projection_no_longer_holds_are_rebuilt_the_same() {
     // All of them, page by page, newest first, none twice.
     let (mut seen, mut before) = (Vec::new(), None);
     loop {
-        let filter = IncidentFilter { state: None, before, limit: 100 };
+        let filter = IncidentFilter { before, limit: 100, ..IncidentFilter::default() };
         let list = audit.incidents(&filter).expect("a list");
         seen.extend(list.incidents.into_iter().map(|i| i.id));
         match list.next {
@@ -127,6 +127,17 @@ fn incidents_that_the_projection_no_longer_holds_are_rebuilt_the_same() {
     }
     ids.reverse();
     assert_eq!(seen, ids);
+
+    // Those that only the journal knows are narrowed like the others.
+    let target =
+        |glob: &str| IncidentFilter { target: Some(glob.into()), limit: 100, ..IncidentFilter::default() };
+    let oldest = audit.incidents(&target("t0")).expect("a list").incidents;
+    assert_eq!(oldest.iter().map(|i| i.id).collect::<Vec<_>>(), ids[ids.len() - 1..]);
+    let since = Some(1_700_000_000_000_000 + 10_000_000_000_000);
+    let later = IncidentFilter { since_us: since, ..target("*") };
+    assert!(audit.incidents(&later).expect("a list").incidents.is_empty());
+    let other = IncidentFilter { code: Some("OTHER".into()), ..target("*") };
+    assert!(audit.incidents(&other).expect("a list").incidents.is_empty());
 }
 
 #[test]

@@ -388,6 +388,30 @@ fn a_daemon_that_hangs_costs_no_report_and_no_view() {
 }
 
 #[test]
+fn a_daemon_that_hangs_is_named_with_its_process_within_seconds() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let started = ["audit", "tail", "--kind", "process.started", "-n", "1", "--output", "json"];
+    let pid = sandbox.run(&started).ends(0).json()["data"]["pid"].as_u64().expect("a pid");
+    let (stopped, mend) = (format!("process {pid} is stopped"), format!("kill -CONT {pid}"));
+    sandbox.signal("-STOP");
+    for args in
+        [&["status"][..], &["doctor"], &["status", "--output", "json"], &["doctor", "--output", "json"]]
+    {
+        let began = std::time::Instant::now();
+        let ran = sandbox.run(args);
+        // Three seconds for the sign of life, and some for a machine that is busy.
+        assert!(began.elapsed() < Duration::from_secs(9), "{args:?} took {:?}", began.elapsed());
+        for words in ["does not answer", &stopped, &mend] {
+            assert!(ran.stdout.contains(words), "{args:?}: no `{words}` in {}", ran.stdout);
+        }
+    }
+    sandbox.signal("-CONT");
+    let status = sandbox.run(&["status"]).ends(0);
+    assert!(!status.stdout.contains("does not answer"), "{}", status.stdout);
+}
+
+#[test]
 fn names_that_climb_stay_names() {
     let mut sandbox = Sandbox::with_home();
     teach(&sandbox, "touch", "TOUCH", "[/bin/touch, \"${home}/mark-${target}\"]");

@@ -53,7 +53,10 @@ fn following_goes_on_across_a_restart_without_gap_or_repetition() {
     let tail = ["audit", "tail", "--after", "-1", "--follow", "--output", "json"];
     let lines = Following::start(&sandbox, "lines", &tail);
     let people = Following::start(&sandbox, "people", &["watch", "--plain"]);
+    let some = ["audit", "tail", "--kind", "incident.op", "--follow", "--output", "json"];
+    let opened = Following::start(&sandbox, "opened", &some);
     report(&sandbox, "first-disk");
+    opened.says("first-disk");
     lines.says("first-disk");
     people.says("first-disk");
     sandbox.stop("-TERM");

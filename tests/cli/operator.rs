@@ -77,6 +77,29 @@ fn a_lock_of_another_is_shown_to_who_waits_and_broken_by_a_signature() {
 }
 
 #[test]
+fn an_attempt_that_ran_out_of_time_takes_no_lock_any_more() {
+    let mut sandbox = Sandbox::with_home();
+    let file = sandbox.home().join("remediator.yaml");
+    let text = std::fs::read_to_string(&file).expect("a configuration");
+    let short = text.replace("lock_timeout: 60s", "lock_timeout: 4s");
+    assert_ne!(short, text);
+    std::fs::write(&file, short).expect("written");
+    let holder = hold(&sandbox, 7);
+    sandbox.serve();
+    let waits = || sandbox.run(&["lock", "ls", "--output", "json"]).json()["locks"][0]["state"] == "waiting";
+    assert!(eventually(Duration::from_secs(30), waits));
+    // From the end of the last attempt on none is begun.
+    sandbox.run(&["drain", "--reason", "a test", "--wait", "60s"]).ends(0);
+    let tail = sandbox.run(&["audit", "tail", "--kind", "attempt.ended"]).ends(0).stdout;
+    assert!(tail.contains("while it waited for its lock"), "{tail}");
+    drop(holder);
+    // Its last pause ends within these seconds.
+    let machine = || sandbox.run(&["lock", "ls", "--machine", "--output", "json"]).ends(0).json();
+    let taken = || machine()["locks"].as_array().is_some_and(|locks| !locks.is_empty());
+    assert!(!eventually(Duration::from_secs(5), taken), "{}", machine());
+}
+
+#[test]
 fn a_drain_waits_until_nothing_runs_and_a_signature_ends_it() {
     let mut sandbox = Sandbox::with_home();
     let holder = hold(&sandbox, 1);
@@ -218,6 +241,53 @@ fn the_configuration_is_checked_with_its_place_and_shown_with_its_source() {
     assert_eq!(of("listen"), (sandbox.address(), "REMEDIATOR_LISTEN".into()));
     let wrong = sandbox.shell("REMEDIATOR_LIMITS_LOCK_TIMEOUT=soon remediator config check").ends(1);
     assert!(wrong.stdout.contains("REMEDIATOR_LIMITS_LOCK_TIMEOUT"), "{}", wrong.stdout);
+}
+
+#[test]
+fn a_variable_that_nothing_reads_is_named_with_the_likely_one() {
+    let sandbox = Sandbox::with_home();
+    let likely = "did you mean `REMEDIATOR_LIMITS_LOCK_TIMEOUT`?";
+    let misspelt =
+        |command: &str| sandbox.shell(&format!("REMEDIATOR_LIMIT_LOCK_TIMEOUT=90s remediator {command}"));
+    let checked = misspelt("config check").ends(0).stdout;
+    assert!(checked.contains(likely), "{checked}");
+    let checked = misspelt("config check --output json").ends(0).json();
+    assert_eq!(checked["warnings"][0]["help"], likely);
+    let doctor = misspelt("doctor --output json").json();
+    let findings = doctor["checks"].as_array().expect("checks").iter();
+    assert!(findings.clone().any(|c| c["state"] == "finding" && c["fix"] == likely), "{doctor}");
+    // It says so before anything else can go wrong.
+    let serve = misspelt("serve --listen nonsense");
+    assert!(serve.code != Some(0) && serve.stderr.contains(likely), "{}", serve.stderr);
+    let right = sandbox.run(&["config", "check", "--output", "json"]).ends(0).json();
+    assert_eq!(right["warnings"], serde_json::json!([]));
+}
+
+#[test]
+fn a_word_that_does_not_fit_says_how_it_stands_and_what_does() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let report =
+        ["emit", "--subsystem", "example", "--code", "DISK_SLOW", "--target", "sda", "--summary", "slow"];
+    let receipt = sandbox.run(&[&report[..], &["--output", "json"]].concat()).ends(0).json();
+    let receipt = receipt["receipt"].as_str().expect("a receipt").to_owned();
+    let about = sandbox.run(&["explain", &receipt, "--output", "json"]).ends(0).json();
+    let id = about["incident"].as_str().expect("an incident").to_owned();
+    let refused = |args: &[&str], says: &[&str]| {
+        let ran = sandbox.run(&[args, &["--reason", "a test"]].concat()).ends(1);
+        assert!(says.iter().all(|words| ran.stderr.contains(words)), "{args:?}: {}", ran.stderr);
+    };
+    refused(&["incident", "thaw", &id], &["only a frozen", "is escalated", "incident close"]);
+    refused(&["incident", "rerun", &id], &["no attempt of it has run", "is escalated", "incident show"]);
+    refused(&["target", "clear", "sda"], &["`sda` is not tainted", "nothing to clear"]);
+    sandbox.run(&["incident", "close", &id, "--reason", "a test"]).ends(0);
+    refused(&["incident", "close", &id], &["is closed", "reported again"]);
+    refused(&["incident", "rerun", &id], &["at rest", "is closed", "reported again"]);
+    refused(&["incident", "thaw", &id], &["only a frozen", "is closed"]);
+    let nothing = "0190a5a0-0000-8000-8000-000000000000";
+    for word in ["close", "rerun", "thaw"] {
+        refused(&["incident", word, nothing], &["is not in this journal", "remediator incidents"]);
+    }
 }
 
 #[test]

@@ -32,6 +32,10 @@ fn the_daemon_and_the_segments_give_the_same_bytes() {
         vec!["explain", &receipt],
         vec!["audit", "show", "2"],
         vec!["audit", "tail", "--after", "-1"],
+        vec!["audit", "tail", "--kind", "incident.", "-n", "3"],
+        vec!["audit", "tail", "--kind", "lock.", "--since", "1h"],
+        vec!["incidents", "--target", "demo-*", "--since", "1h"],
+        vec!["incidents", "--code", "example/DISK_SLOW"],
     ];
     let beginning = ids[0][..9].to_owned();
     questions.push(vec!["incident", "show", &beginning]);
@@ -108,6 +112,9 @@ fn every_refusal_has_its_documented_end_and_says_what_to_do() {
         (&["explain", "99999"], 1, "entry 99999"),
         (&["audit", "show", "99999"], 1, "entry 99999"),
         (&["incidents", "--state", "happy"], 2, "one of open"),
+        (&["incidents", "--since", "yesterday"], 2, "24h"),
+        (&["audit", "tail", "--kind", "atempt."], 2, "did you mean `attempt.`?"),
+        (&["audit", "tail", "--incident", "xyz"], 2, "is not the id of an incident"),
         (&["pause", "--reason", " "], 2, "reason"),
         (&["audit", "verify", "--folder", "nowhere"], 2, "nowhere"),
         (&["emit", "--subsystem", "x", "--code", "bad", "--target", "t", "--summary", "s"], 2, "`code`"),
@@ -127,6 +134,70 @@ fn every_refusal_has_its_documented_end_and_says_what_to_do() {
     sandbox.run(&REPORT).ends(4);
     let ran = sandbox.run(&["status"]).ends(0);
     assert!(ran.stderr.contains("read from the segments"), "{}", ran.stderr);
+}
+
+#[test]
+fn lists_are_narrowed_and_an_empty_one_says_so() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let receipt = sandbox.run(&[&REPORT[..], &["--output", "json"]].concat()).ends(0).json();
+    let receipt = receipt["receipt"].as_str().expect("a receipt").to_owned();
+    let about = sandbox.run(&["explain", &receipt, "--output", "json"]).ends(0).json();
+    let id = about["incident"].as_str().expect("an incident").to_owned();
+    let check = |sandbox: &Sandbox| {
+        let list = sandbox.run(&["incidents", "--target", "s?a", "--output", "json"]).ends(0).json();
+        assert_eq!(list["incidents"].as_array().map(Vec::len), Some(1), "{list}");
+        let none = sandbox.run(&["incidents", "--target", "sdb"]).ends(0);
+        assert_eq!(none.stdout, "no incidents that fit\n");
+        let none =
+            sandbox.run(&["incidents", "--since", "2099-01-01T00:00:00Z", "--output", "json"]).ends(0).json();
+        assert_eq!(none["incidents"], serde_json::json!([]));
+        let tail = ["audit", "tail", "--incident", &id[..9], "--kind", "incident.opened"];
+        let one = sandbox.run(&tail).ends(0);
+        assert!(one.stdout.lines().count() == 1 && one.stdout.contains("incident.opened"), "{}", one.stdout);
+        let none = sandbox.run(&[&tail[..], &["--since", "2099-01-01T00:00:00Z"]].concat()).ends(0);
+        assert_eq!(none.stdout, "no entries that fit\n");
+        let none = sandbox.run(&["audit", "tail", "--kind", "control.drained", "--output", "json"]).ends(0);
+        assert!(none.stdout.is_empty() && none.stderr.contains("no entries that fit"), "{}", none.stderr);
+    };
+    check(&sandbox);
+    sandbox.stop("-KILL");
+    check(&sandbox);
+}
+
+#[test]
+fn a_narrow_terminal_gets_what_fits_and_a_pipe_everything() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let long = format!("disk-{}", "x".repeat(60));
+    let report =
+        ["emit", "--subsystem", "example", "--code", "DISK_SLOW", "--target", &long, "--summary", "slow"];
+    let receipt = sandbox.run(&[&report[..], &["--output", "json"]].concat()).ends(0).json();
+    let receipt = receipt["receipt"].as_str().expect("a receipt").to_owned();
+    let about = sandbox.run(&["explain", &receipt, "--output", "json"]).ends(0).json();
+    let id = about["incident"].as_str().expect("an incident").to_owned();
+    let narrow = |command: &str| {
+        let script = format!("script -qec 'stty cols 60; remediator {command}' /dev/null");
+        sandbox.shell(&script).stdout.replace('\r', "")
+    };
+    let list = narrow("incidents");
+    assert!(list.contains(&id[..8]) && list.contains("DISK_SLOW") && list.contains('…'), "{list}");
+    assert!(list.lines().all(|line| line.chars().count() <= 60), "{list}");
+    let status = narrow("status");
+    let own = status.lines().find(|line| line.contains(&id[..8])).expect("it is open");
+    assert!(own.chars().count() <= 60 && own.ends_with('…'), "{status}");
+    let files = narrow("runbook list --quiet-exit");
+    let table: Vec<&str> = files.lines().take_while(|line| !line.is_empty()).collect();
+    assert!(table.len() > 3 && table.iter().all(|line| line.chars().count() <= 60), "{files}");
+    let piped = sandbox.run(&["status"]).ends(0).stdout;
+    assert!(piped.lines().any(|line| line.contains(&id[..8]) && line.ends_with("slow")), "{piped}");
+    let piped = sandbox.run(&["incidents"]).ends(0).stdout;
+    assert!(piped.contains(&id) && piped.contains(&long), "a pipe gets everything: {piped}");
+    let explained = sandbox.run(&["explain", &id]).ends(0).stdout;
+    assert!(
+        explained.contains("Limits as they are now") && explained.contains("as things were at"),
+        "{explained}"
+    );
 }
 
 #[test]

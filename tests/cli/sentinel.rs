@@ -85,6 +85,24 @@ fn one_that_is_taken_out_and_put_back_goes_on_from_its_edge() {
 }
 
 #[test]
+fn what_was_blind_is_over_once_it_can_tell_again_also_in_another_process() {
+    let mut sandbox = with_sentinel("{file: {path: HERE/flag}}", "FLAG_GONE");
+    let flag = sandbox.path().join("flag");
+    // Nobody can tell whether a link to itself is there.
+    std::os::unix::fs::symlink(&flag, &flag).expect("a link");
+    sandbox.serve();
+    comes("it is blind", || entries(&sandbox, "incident.opened", "SENTINEL_BLIND") == 1);
+    sandbox.stop("-KILL");
+    sandbox.serve();
+    std::fs::remove_file(&flag).expect("removed");
+    std::fs::write(&flag, "").expect("written");
+    let closed = || sandbox.run(&["incidents", "--code", "SENTINEL_BLIND", "--state", "closed"]).stdout;
+    comes("it is over", || closed().contains("recovered_unaided"));
+    let status = sandbox.run(&["status", "--output", "json"]).ends(0).json();
+    assert_eq!(status["sentinels"]["my-eye"]["trouble"], Value::Null, "{status}");
+}
+
+#[test]
 fn what_a_log_says_is_kept_and_starts_nothing() {
     let mut sandbox = with_sentinel("{log: {path: HERE/app.log, contains: \"panic\"}}", "LOG_PANIC");
     let log = sandbox.path().join("app.log");

@@ -7,9 +7,10 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
-use super::super::query::{After, Limit, Position, read};
+use super::super::query::{After, Beginning, Incident, KindPrefix, Limit, Position, read};
 use super::super::{Api, Bearer};
 use super::{Operation, Routes};
+use crate::audit::EntryFilter;
 use crate::base::limits::AUDIT_PAGE_MAX;
 use crate::event::Entry;
 
@@ -20,6 +21,10 @@ pub(super) fn routes() -> Routes {
     let of_page = Operation::new("Stored entries, byte for byte")
         .more("A page ends at 4 MiB. An empty page means that there is nothing newer yet.")
         .query::<After>("after", "Entries behind this seq; absent or -1: from the start")
+        .query::<KindPrefix>("kind", "Only entries whose kind begins so")
+        .query::<Incident>("incident", "Only entries of this incident")
+        .query::<Beginning>("since", "Only entries written since then: how long ago, or a moment")
+        .query::<Limit>("last", "Only so many of the newest of them")
         .query::<Limit>("limit", "At most so many; 100 unless said, at most 1,000")
         .answers::<PageBody>(200, "One page")
         .answers_as::<String>(200, "One page", NDJSON)
@@ -60,7 +65,13 @@ async fn page(
     let After(after) = read(query, "after")?.unwrap_or(After(None));
     let Limit(limit) = read(query, "limit")?.unwrap_or(Limit(LIMIT));
     let limit = limit.clamp(1, AUDIT_PAGE_MAX);
-    let page = api.read(move |audit| audit.page(after, limit)).await?;
+    let filter = EntryFilter {
+        kind: read(query, "kind")?.map(|KindPrefix(prefix)| prefix),
+        incident: read(query, "incident")?.map(|Incident(id)| id),
+        since_us: read(query, "since")?.map(|Beginning(time_us)| time_us),
+    };
+    let last = read(query, "last")?.map(|Limit(last)| last);
+    let page = api.read(move |audit| audit.page_of(&filter, after, last, limit)).await?;
     if ndjson(&headers) {
         let mut response = page.to_ndjson().into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, axum::http::HeaderValue::from_static(NDJSON));

@@ -136,6 +136,10 @@ fn signed(path: &'static str, control: Control, summary: &'static str, conflicts
         .refusal(409, conflicts)
         .for_people()
         .decides();
+    let about = match control {
+        Control::Thaw | Control::Rerun => about.problem(&[problem::NOT_FOUND]),
+        _ => about,
+    };
     Routes::new("Controls").post(
         path,
         move |api, bearer, bytes| give_back(control, api, bearer, bytes),

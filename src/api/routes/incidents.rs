@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
-use super::super::query::{Limit, Position, parameter, read};
+use super::super::query::{Beginning, Limit, Position, parameter, read};
 use super::super::{Api, Bearer};
 use super::{Operation, Routes, json};
 use crate::audit::{IncidentFilter, IncidentList, IncidentState, IncidentView};
@@ -19,6 +19,12 @@ const LIMIT_MAX: usize = 1_000;
 pub(super) fn routes() -> Routes {
     let of_list = Operation::new("Incidents, newest first")
         .query::<IncidentState>("state", "Only those in this state")
+        .query::<String>("code", "Only those with this code; `SUBSYSTEM/CODE` means the subsystem as well")
+        .query::<String>(
+            "target",
+            "Only those of this target; `*` and `?` stand for any characters and for one",
+        )
+        .query::<Beginning>("since", "Only those opened since then: how long ago, or a moment")
         .query::<Limit>("limit", "At most so many; 100 unless said, at most 1,000")
         .query::<Position>("before", "Only those opened before this seq: the `next` of the page before")
         .answers::<IncidentList>(200, "One page")
@@ -49,7 +55,14 @@ async fn list(
     };
     let Limit(limit) = read(query, "limit")?.unwrap_or(Limit(LIMIT));
     let before = read(query, "before")?.map(|Position(seq)| seq);
-    let filter = IncidentFilter { state, before, limit: limit.clamp(1, LIMIT_MAX) };
+    let filter = IncidentFilter {
+        state,
+        code: parameter(query, "code"),
+        target: parameter(query, "target"),
+        since_us: read(query, "since")?.map(|Beginning(time_us)| time_us),
+        before,
+        limit: limit.clamp(1, LIMIT_MAX),
+    };
     json(&api.read(move |audit| audit.incidents(&filter)).await?)
 }
 

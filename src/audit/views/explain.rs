@@ -37,7 +37,7 @@ pub struct ExplainView {
     pub decisions: Vec<DecisionView>,
     /// Every time when nothing was done, and why.
     pub holds: Vec<HoldView>,
-    /// Limits that count for it.
+    /// Limits that count for it, as they are now; what they were at a decision stands with its candidates.
     pub limits: Vec<LimitView>,
     /// On whose authority it was done, one per attempt.
     pub authority: Vec<AuthorityView>,
@@ -68,7 +68,7 @@ pub struct DecisionView {
     pub at: String,
     /// The chosen runbook.
     pub chosen: Option<String>,
-    /// Each candidate with its why or why-not.
+    /// Each candidate with its why or why-not, with limits as they were then.
     pub candidates: Vec<Candidate>,
     /// Candidates left out of the list.
     pub more: u32,
@@ -96,7 +96,7 @@ pub struct HoldView {
 pub struct LimitView {
     /// Which: `fingerprint_attempts`, `attempts_at_once`.
     pub name: String,
-    /// Used now.
+    /// Used now, at the time of asking.
     pub used: u64,
     /// Allowed.
     pub allowed: u64,

@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use super::V;
 use crate::audit::entries::Error;
 use crate::audit::projection::Audit;
+use crate::base::glob;
 use crate::base::ids::{Fingerprint, IncidentId, Seq};
 use crate::base::limits::CLOSED_INCIDENTS_MAX;
 use crate::base::time::rfc3339;
 use crate::context::{IncidentState, RemediationContext};
+use crate::event::Event;
 use crate::event::degradation::Severity;
 use crate::event::incident::Closure;
 
@@ -18,10 +20,31 @@ use crate::event::incident::Closure;
 pub struct IncidentFilter {
     /// Only those in this state.
     pub state: Option<IncidentState>,
+    /// Only those with this code; `SUBSYSTEM/CODE` means the subsystem as well.
+    pub code: Option<String>,
+    /// Only those of targets that fit this glob.
+    pub target: Option<String>,
+    /// Only those opened at this wall time or later, Unix µs.
+    pub since_us: Option<i64>,
     /// Only those opened before this entry.
     pub before: Option<Seq>,
     /// At most so many.
     pub limit: usize,
+}
+
+impl IncidentFilter {
+    /// Whether an incident that was opened so can be meant, wherever it stands now.
+    fn fits(&self, subsystem: &str, code: &str, target: &str, opened_us: i64, opened_seq: Seq) -> bool {
+        let coded =
+            |wanted: &str| match wanted.strip_prefix(subsystem).and_then(|rest| rest.strip_prefix('/')) {
+                Some(rest) => rest == code,
+                None => wanted == code,
+            };
+        self.code.as_deref().is_none_or(coded)
+            && self.target.as_deref().is_none_or(|wanted| glob::matches(wanted, target))
+            && self.since_us.is_none_or(|since| opened_us >= since)
+            && self.before.is_none_or(|before| opened_seq < before)
+    }
 }
 
 /// Incidents, newest first.
@@ -108,8 +131,10 @@ impl Audit {
         self.fresh()?;
         let limit = filter.limit.max(1);
         let wanted = |c: &RemediationContext| {
+            let first = &c.signal.first;
+            let (subsystem, code, target) = (&first.subsystem, &first.code, &first.target);
             filter.state.is_none_or(|state| c.state == state)
-                && filter.before.is_none_or(|before| c.opened_seq < before)
+                && filter.fits(subsystem, code, target, c.opened_time_us, c.opened_seq)
         };
         let (mut found, all_held): (Vec<IncidentSummary>, bool) = {
             let world = self.world();
@@ -145,7 +170,14 @@ impl Audit {
                 found.push(known);
                 continue;
             }
-            let Some(id) = self.entries().record(seq)?.and_then(|r| r.incident) else { continue };
+            let Some(record) = self.entries().record(seq)? else { continue };
+            // Folding one from its entries is dear: first whether it can be meant at all.
+            let (Some(id), Event::IncidentOpened(opened)) = (record.incident, &record.event) else {
+                continue;
+            };
+            if !filter.fits(&opened.subsystem, &opened.code, &opened.target, record.at.time_us, seq) {
+                continue;
+            }
             let context = self.context(id)?;
             if filter.state.is_none_or(|state| context.state == state) {
                 found.push(IncidentSummary::of(&context));

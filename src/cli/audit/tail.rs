@@ -1,5 +1,6 @@
 //! `remediator audit tail`: the last entries, and those to come.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,21 +9,25 @@ use serde_json::value::RawValue;
 use super::super::client::NoAnswer;
 use super::super::exit::Failure;
 use super::super::follow::{Came, Follow};
-use super::super::reader::Reader;
+use super::super::incident::named;
+use super::super::reader::{Reader, asking};
 use super::super::{Exit, Global, Outcome, Output, out};
 use super::show::Decoded;
-use crate::audit::StatusView;
+use crate::audit::{EntryFilter, StatusView};
 use crate::base::ids::Seq;
+use crate::base::time::{Since, rfc3339};
+use crate::event::Event;
+use crate::runbook::problem::likely;
 
 /// The longest single wait of `--follow`.
 const PAUSE: Duration = Duration::from_secs(5);
 /// Entries of one request.
-const PAGE: u64 = 500;
+const PAGE: usize = 500;
 
 /// Print the last entries; with --output json the stored lines byte for byte.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  remediator audit tail -n 50\n  remediator audit tail --follow\n  remediator audit tail -n 1000 --output json | jq .kind"
+    after_help = "Example:\n  remediator audit tail -n 50\n  remediator audit tail --follow --kind attempt.\n  remediator audit tail --incident 0190a5a0 --since 24h\n  remediator audit tail -n 1000 --output json | jq .kind"
 )]
 pub struct Args {
     /// So many of the last entries.
@@ -31,9 +36,32 @@ pub struct Args {
     /// All entries after this seq instead (-1 = from the start).
     #[arg(long, value_name = "SEQ", allow_negative_numbers = true)]
     after: Option<i64>,
+    /// Only entries whose kind begins so: `attempt.`, `lock.refused`.
+    #[arg(long, value_name = "PREFIX", value_parser = kind)]
+    kind: Option<String>,
+    /// Only entries of this incident: its id, or the beginning of it.
+    #[arg(long, value_name = "ID")]
+    incident: Option<String>,
+    /// Only entries since then: how long ago (24h, 7d), or a time (2026-01-31T08:00:00Z).
+    #[arg(long, value_name = "WHEN", value_parser = Since::parse)]
+    since: Option<Since>,
     /// Go on with what is new, until interrupted.
     #[arg(short, long)]
     follow: bool,
+}
+
+/// The beginning of some kind.
+fn kind(text: &str) -> Result<String, String> {
+    let kinds = || Event::KINDS.iter().map(|(kind, _)| *kind);
+    if kinds().any(|kind| kind.starts_with(text)) {
+        return Ok(text.to_owned());
+    }
+    let families: BTreeSet<&str> = kinds().filter_map(|kind| kind.split_inclusive('.').next()).collect();
+    let near = likely(text, kinds()).or_else(|| likely(text, families.iter().copied()));
+    Err(match near {
+        Some(near) => format!("no kind of entries begins so; did you mean `{near}`?"),
+        None => format!("no kind of entries begins so; they are of {}", Vec::from_iter(families).join(" ")),
+    })
 }
 
 /// A page as HTTP gives it, the lines untouched.
@@ -47,70 +75,119 @@ struct Page<'a> {
 /// Prints.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let reader = Reader::new(global)?;
-    match reader.ask("/v1/status")? {
-        Some(status) => online(&args, &reader, &status, global.output),
-        None if args.follow => Err(Failure::new(Exit::Unavailable, "following needs a daemon that answers")
-            .hint("start it with `remediator serve`; without --follow the segments are read")),
-        None => offline(&args, &reader, global.output),
+    let filter = EntryFilter {
+        kind: args.kind.clone(),
+        incident: args.incident.as_deref().map(|text| named::incident(&reader, text)).transpose()?,
+        since_us: args.since.map(|since| since.time_us(out::now_us())),
+    };
+    let printed = match reader.ask("/v1/status")? {
+        Some(status) => online(&args, &filter, &reader, &status, global.output)?,
+        None if args.follow => {
+            return Err(Failure::new(Exit::Unavailable, "following needs a daemon that answers")
+                .hint("start it with `remediator serve`; without --follow the segments are read"));
+        }
+        None => offline(&args, &filter, &reader, global.output)?,
+    };
+    if !printed {
+        let none = if filter.is_all() { "no entries" } else { "no entries that fit" };
+        match global.output {
+            Output::Human => out::say(none)?,
+            // Its lines are entries and nothing else.
+            Output::Json => anstream::eprintln!("note: {none}"),
+        }
     }
+    Ok(Exit::Ok)
 }
 
-/// Where to begin: after the seq given, or so that the last `lines` come.
-fn begin(args: &Args, head: Option<Seq>) -> i64 {
+/// After which seq to begin.
+fn begin(args: &Args, filter: &EntryFilter, head: Option<Seq>) -> i64 {
     let head = head.map_or(-1, |seq| i64::try_from(seq).unwrap_or(i64::MAX));
     let lines = i64::try_from(args.lines).unwrap_or(i64::MAX);
-    args.after.unwrap_or_else(|| head.saturating_sub(lines)).max(-1)
+    let all = if filter.is_all() { head.saturating_sub(lines) } else { -1 };
+    args.after.unwrap_or(all).max(-1)
 }
 
-fn online(args: &Args, reader: &Reader, status: &str, output: Output) -> Outcome {
+/// How many of those that fit: where the last ones begin is not known before they are looked for.
+fn last(args: &Args, filter: &EntryFilter) -> Option<u64> {
+    (args.after.is_none() && !filter.is_all()).then_some(args.lines)
+}
+
+/// Whether anything was printed.
+fn online(
+    args: &Args,
+    filter: &EntryFilter,
+    reader: &Reader,
+    status: &str,
+    output: Output,
+) -> Result<bool, Failure> {
     let not_understood = |e: serde_json::Error| {
         Failure::new(Exit::Unavailable, "the daemon's answer is not understood").because(e)
     };
     let status: StatusView = serde_json::from_str(status).map_err(not_understood)?;
-    let head = status.head.map(|h| h.seq);
-    let mut after = begin(args, head);
-    if args.follow {
-        return follow(reader, Seq::try_from(after).ok(), output);
+    let head = status.head.map_or(-1, |h| i64::try_from(h.seq).unwrap_or(i64::MAX));
+    let (mut after, mut last) = (begin(args, filter, Seq::try_from(head).ok()), last(args, filter));
+    if args.follow && filter.is_all() {
+        return follow(reader, Seq::try_from(after).ok(), filter, output);
     }
+    let mut printed = false;
     loop {
-        let Some(text) = reader.ask(&format!("/v1/audit?after={after}&limit={PAGE}"))? else {
-            return Ok(Exit::Temporary);
+        let parameters = [
+            ("after", Some(after.to_string())),
+            ("limit", Some(PAGE.to_string())),
+            ("last", last.take().map(|last| last.to_string())),
+            ("kind", filter.kind.clone()),
+            ("incident", filter.incident.map(|id| id.to_string())),
+            ("since", filter.since_us.map(rfc3339)),
+        ];
+        let Some(text) = reader.ask(&asking("/v1/audit", &parameters))? else {
+            return Err(Failure::new(Exit::Temporary, "the daemon does not answer any more")
+                .hint("what was printed is right but not all; ask again"));
         };
         let page: Page<'_> = serde_json::from_str(&text).map_err(not_understood)?;
-        for line in &page.entries {
-            print(line.get(), output)?;
-        }
+        page.entries.iter().try_for_each(|line| print(line.get(), output))?;
         after = page.next;
-        let reached = page.entries.is_empty() || head.is_some_and(|h| after >= h as i64);
-        if reached {
-            return Ok(Exit::Ok);
+        printed |= !page.entries.is_empty();
+        if page.entries.is_empty() || after >= head {
+            break;
         }
+    }
+    match args.follow {
+        true => follow(reader, Seq::try_from(after.max(head)).ok(), filter, output),
+        false => Ok(printed),
     }
 }
 
 /// Goes on until interrupted, also across a restart of the daemon.
-fn follow(reader: &Reader, after: Option<Seq>, output: Output) -> Outcome {
+fn follow(
+    reader: &Reader,
+    after: Option<Seq>,
+    filter: &EntryFilter,
+    output: Output,
+) -> Result<bool, Failure> {
     let mut follow = Follow::new(reader.client(), after).map_err(NoAnswer::into_failure)?;
     loop {
         match follow.next(PAUSE)? {
-            Came::Line(line) => print(&line, output)?,
+            Came::Line(line) if filter.is_all() || Decoded::of(&line)?.fits(filter) => print(&line, output)?,
             Came::Lost => anstream::eprintln!("note: the daemon went away; waiting until it is back"),
             Came::Back => anstream::eprintln!("note: the daemon is back"),
-            Came::Nothing => {}
+            Came::Line(_) | Came::Nothing => {}
         }
     }
 }
 
-fn offline(args: &Args, reader: &Reader, output: Output) -> Outcome {
+/// Whether anything was printed.
+fn offline(args: &Args, filter: &EntryFilter, reader: &Reader, output: Output) -> Result<bool, Failure> {
     let audit = reader.offline()?;
-    let mut after = Seq::try_from(begin(args, audit.head()?)).ok();
+    let mut after = Seq::try_from(begin(args, filter, audit.head()?)).ok();
+    let mut last = last(args, filter).map(|last| usize::try_from(last).unwrap_or(usize::MAX));
+    let mut printed = false;
     loop {
-        let page = audit.page(after, PAGE as usize)?;
+        let page = audit.page_of(filter, after, last.take(), PAGE)?;
         if page.lines.is_empty() {
-            return Ok(Exit::Ok);
+            return Ok(printed);
         }
         page.lines.iter().try_for_each(|line| print(line, output))?;
-        after = page.next;
+        (after, printed) = (page.next, true);
     }
 }
 

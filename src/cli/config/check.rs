@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::exit::Failure;
-use super::super::{Exit, Global, Home, Outcome, Output, out};
+use super::super::{Exit, Global, Home, Outcome, Output, out, variables};
 use crate::remediator::config::{self, ConfigError};
 use crate::runbook::problem::Problem;
 
@@ -19,6 +19,7 @@ pub struct Args {
 
 /// Checks.
 pub fn run(args: Args, global: &Global) -> Outcome {
+    let environment = if args.file.is_none() { variables::unread() } else { Vec::new() };
     let (name, checked) = match args.file {
         Some(path) => {
             let text = std::fs::read_to_string(&path).map_err(|e| {
@@ -36,8 +37,14 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let problem = checked.err();
     if global.output == Output::Json {
         let problems: Vec<_> = problem.iter().map(as_json).collect();
-        out::json_of(&serde_json::json!({"v": 1, "file": name, "problems": problems}))?;
+        let warnings: Vec<_> =
+            environment.iter().map(|w| serde_json::json!({"message": w.what, "help": w.fix})).collect();
+        let said = serde_json::json!({"v": 1, "file": name, "problems": problems, "warnings": warnings});
+        out::json_of(&said)?;
     } else {
+        for warning in &environment {
+            out::say(format!("warning: {}; {}", warning.what, warning.fix))?;
+        }
         match &problem {
             None => out::say(format!("{name}: nothing found"))?,
             Some(problem) => out::say(problem)?,

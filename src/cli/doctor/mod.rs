@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use super::client::Client;
 use super::exit::Failure;
+use super::hung::{self, Hung};
 use super::reader::Reader;
 use super::{Exit, Global, Home, Outcome, Output, out};
 use crate::audit::StatusView;
@@ -56,6 +57,8 @@ pub(super) struct Patient {
     /// Why there is no configuration.
     pub config: Result<crate::remediator::config::Config, String>,
     reader: Option<Reader>,
+    /// The daemon takes connections and does not answer.
+    pub hung: Option<Hung>,
     status: OnceCell<Result<StatusView, String>>,
     report: OnceCell<Result<Report, String>>,
 }
@@ -126,10 +129,16 @@ pub fn run(_: Args, global: &Global) -> Outcome {
     let home = Home::existing(global)?;
     let listen = std::env::var("REMEDIATOR_LISTEN").ok().filter(|said| !said.is_empty());
     let config = crate::remediator::config::read(home.root(), listen.as_deref());
+    let (client, reader) = (Client::new(&home).ok(), Reader::quiet(global).ok());
+    let hung = reader.as_ref().and_then(hung::look);
+    if let (Some(client), Some(_)) = (&client, &hung) {
+        client.give_up();
+    }
     let patient = Patient {
         config: config.map_err(|e| e.to_string()),
-        client: Client::new(&home).ok(),
-        reader: Reader::quiet(global).ok(),
+        client,
+        reader,
+        hung,
         home,
         status: OnceCell::new(),
         report: OnceCell::new(),

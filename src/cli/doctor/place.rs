@@ -2,9 +2,13 @@
 
 use super::{Patient, Sheet};
 use crate::base::limits::CONNECTIONS_MAX;
+use crate::cli::variables;
 use crate::coordination::MachineLock;
 
 pub(super) fn configuration(patient: &Patient, sheet: &mut Sheet) {
+    for unread in variables::unread() {
+        sheet.finding(unread.what, unread.fix);
+    }
     match &patient.config {
         Ok(config) if config.decisions.limits_lifted => sheet.finding(
             "`limits.lifted` is true: caps and cooldowns do not hold",

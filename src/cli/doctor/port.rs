@@ -15,10 +15,13 @@ pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
             format!("the daemon at {address} is another home's: this one's could not listen there"),
             "set another `listen` in remediator.yaml of one of them",
         ),
-        Err(NoAnswer::Silent { .. }) => sheet.finding(
-            format!("the daemon at {address} takes connections and does not answer"),
-            "look at its log; restart it when it does not come back by itself",
-        ),
+        Err(NoAnswer::Silent { .. }) => match &patient.hung {
+            Some(hung) => sheet.finding(hung.what.clone(), hung.fix.clone()),
+            None => sheet.finding(
+                format!("the daemon at {address} takes connections and does not answer in time"),
+                "look at its log; restart it when it does not come back by itself",
+            ),
+        },
         Err(NoAnswer::Problem(problem)) if problem.status == 503 => sheet.finding(
             format!("the daemon at {address} is not ready: {}", problem.detail),
             problem.hint.clone(),

@@ -12,7 +12,8 @@ const LOOKED_AT: usize = 1000;
 
 /// The incident that `text` names.
 pub fn incident(reader: &Reader, text: &str) -> Result<IncidentId, Failure> {
-    let text = text.trim();
+    // A narrow terminal may show it cut.
+    let text = text.trim().trim_end_matches('…');
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
@@ -21,7 +22,7 @@ pub fn incident(reader: &Reader, text: &str) -> Result<IncidentId, Failure> {
         return Err(Failure::new(Exit::Usage, what)
             .hint("`remediator incidents` lists them; the first digits are enough, from four on"));
     }
-    let filter = IncidentFilter { state: None, before: None, limit: LOOKED_AT };
+    let filter = IncidentFilter { limit: LOOKED_AT, ..IncidentFilter::default() };
     let list = reader.view(&format!("/v1/incidents?limit={LOOKED_AT}"), |audit| audit.incidents(&filter))?;
     one_of(&list.view, text)
 }

@@ -52,7 +52,7 @@ fn print(report: &Report) -> Result<(), Failure> {
         vec![
             out::state(file.standing),
             file.name.clone(),
-            out::cut(&file.title, 60),
+            out::line(&file.title),
             file.signer.clone().unwrap_or_else(|| "-".to_owned()),
             if file.approvers.is_empty() { "-".to_owned() } else { file.approvers.join(", ") },
         ]

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::show;
 use crate::base::digest::FileDigest;
+use crate::base::glob;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::init::files;
 use crate::cli::proposal::desk::Desk;
@@ -13,7 +14,7 @@ use crate::cli::{Global, Outcome, Output, out};
 use crate::event::content::Standing;
 use crate::runbook::model::{Report as Reported, is_id};
 use crate::runbook::problem::likely;
-use crate::runbook::{Catalog, Entry, Kind, Runbook, glob, retired};
+use crate::runbook::{Catalog, Entry, Kind, Runbook, retired};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]

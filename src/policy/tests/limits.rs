@@ -286,3 +286,67 @@ fn what_is_not_actionable_is_kept_and_opens_nothing() {
     play.run(10_000);
     assert_eq!((play.count("degradation.seen"), play.count("incident.opened")), (1, 0));
 }
+
+/// An attempt that asks for its lock while somebody else has it.
+fn waiting(lock_timeout: Span) -> Play {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.input(Input::ConfigLoaded(ConfigLoaded { lock_timeout, ..ConfigLoaded::default() }));
+    play.locked = true;
+    play.report();
+    play
+}
+
+#[test]
+fn whoever_waits_long_for_a_lock_asks_ever_less_often() {
+    let mut play = waiting(Span::from_secs(300));
+    play.run(120_000);
+    let refused = play.records.iter().filter(|r| matches!(r.event, Event::LockRefused(_)));
+    let at: Vec<u64> = refused.map(|r| r.at.mono_ms).collect();
+    assert!((12..=18).contains(&at.len()), "{} refusals within two minutes", at.len());
+    assert!(at[1] - at[0] <= 500, "the first pause is short");
+    assert!(at.windows(2).all(|pair| pair[1] - pair[0] <= 10_500), "no pause is longer than 10 s: {at:?}");
+    play.locked = false;
+    play.run(10_500);
+    assert_eq!(play.count("lock.granted"), 1);
+}
+
+#[test]
+fn a_lock_that_this_daemon_gives_back_is_asked_for_at_once() {
+    let mut play = Play::new(shelf(plan(vec![step("a", true, false)], false)));
+    play.report();
+    while play.count("lock.granted") == 0 {
+        assert!(play.act());
+    }
+    play.exclusive = true;
+    let mut seen = play.seen("PROCESS_DEAD");
+    seen.target = "other".into();
+    seen.fingerprint = Fingerprint::of("service", "PROCESS_DEAD", "other");
+    play.input(Input::Reported(Box::new(seen)));
+    let first = play.records.iter().find_map(|r| match &r.event {
+        Event::LockGranted(granted) => Some(granted.attempt),
+        _ => None,
+    });
+    // Its pauses have grown long by the time the other one ends.
+    while play.count("lock.released") == 0 {
+        play.looks.push_back(Verdict::Failed);
+        play.run(500);
+    }
+    let at = |want: &dyn Fn(&Event) -> bool| {
+        play.records.iter().filter(|r| want(&r.event)).map(|r| r.at.mono_ms).next_back()
+    };
+    let freed = at(&|e| matches!(e, Event::LockReleased(e) if Some(e.attempt) == first));
+    let had = at(&|e| matches!(e, Event::LockGranted(e) if Some(e.attempt) != first));
+    assert!(freed.is_some() && had == freed, "freed at {freed:?}, had at {had:?}");
+    assert!(play.count("lock.refused") > 2);
+}
+
+#[test]
+fn an_attempt_that_ends_without_its_lock_gives_back_what_it_may_have_got() {
+    let mut play = waiting(Span::from_secs(5));
+    while play.act() {}
+    let id = play.incident().attempt().expect("an attempt").id();
+    play.effects.clear();
+    play.pass(6_000);
+    assert_eq!(play.outcome(), Some(Outcome::FailedBeforeMutation));
+    assert!(play.effects.contains(&Effect::ReleaseLocks { attempt: id }), "{:?}", play.effects);
+}

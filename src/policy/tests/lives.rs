@@ -1,7 +1,7 @@
 //! How an incident lives: healed, failed, taken back, relapsed, coalesced.
 
 use super::*;
-use crate::event::sentinel::{SentinelLost, SentinelStarted};
+use crate::event::sentinel::{SentinelBlind, SentinelLost, SentinelStarted};
 
 #[test]
 fn a_failure_is_healed_verified_watched_and_closed() {
@@ -321,4 +321,34 @@ fn a_lost_sentinels_incident_is_over_once_it_looks_again() {
     play.input(Input::Sentinel(Box::new(started().into())));
     assert!(!play.world.open.contains_key(&fingerprint));
     assert_eq!(play.count("incident.closed"), 1);
+}
+
+#[test]
+fn a_blind_sentinels_incident_is_over_once_it_can_tell_again() {
+    let mut play = Play::new(shelf(plan(vec![step("restart", true, false)], false)));
+    let sees = || Input::SentinelSees { sentinel: "eye".into(), evidence: "HTTP 200".into() };
+    assert_eq!(play.input(sees()), Answer::Nothing, "nobody said that it is blind");
+    let blind = || SentinelBlind { sentinel: "eye".into(), evidence: "no answer".into() };
+    play.input(Input::Sentinel(Box::new(blind().into())));
+    let fingerprint = Fingerprint::of("remediator", "SENTINEL_BLIND", "eye");
+    assert!(play.world.open.contains_key(&fingerprint));
+    assert!(play.world.machine.sentinels["eye"].is_blind());
+    play.input(sees());
+    assert!(!play.world.open.contains_key(&fingerprint));
+    assert_eq!(play.incident().closed.as_ref().map(|c| c.closure), Some(Closure::RecoveredUnaided));
+    assert_eq!(play.world.machine.sentinels["eye"].trouble, None);
+    // One that a person closed meanwhile: the sentinel is not shown as blind for ever.
+    play.input(Input::Sentinel(Box::new(blind().into())));
+    let id = play.incident().id;
+    play.input(Input::Closed { incident: id, by: "person:ann".into(), reason: "known".into() });
+    play.input(sees());
+    assert_eq!(play.world.machine.sentinels["eye"].trouble, None);
+    // One that was left open by a process before this one.
+    play.input(Input::Sentinel(Box::new(blind().into())));
+    play.crash();
+    let digest = crate::base::digest::FileDigest::of(b"eye");
+    play.input(Input::Sentinel(Box::new(SentinelStarted { sentinel: "eye".into(), digest }.into())));
+    assert!(play.world.open.contains_key(&fingerprint), "a start shows nothing");
+    play.input(sees());
+    assert!(!play.world.open.contains_key(&fingerprint));
 }

@@ -141,6 +141,10 @@ struct Play {
     space_low: bool,
     /// What comes of the first tries to deliver; then everything is delivered.
     deliveries: VecDeque<Delivery>,
+    /// Somebody else holds whatever is asked for.
+    locked: bool,
+    /// A lock that another attempt of this journal holds is refused, as on a real machine.
+    exclusive: bool,
     /// A channel whose receiver says nothing, ever.
     deaf: Option<&'static str>,
 }
@@ -161,6 +165,8 @@ impl Play {
             receipts: 0,
             space_low: false,
             deliveries: VecDeque::new(),
+            locked: false,
+            exclusive: false,
             deaf: None,
         };
         play.boot();
@@ -257,7 +263,18 @@ impl Play {
                 let observations = probes.iter().map(|_| self.observation()).collect();
                 self.input(Input::Observed { ticket, observations });
             }
-            Effect::AcquireLocks { incident, attempt, floors, .. } => {
+            Effect::AcquireLocks { incident, attempt, floors, asked, .. } => {
+                if !self.world.machine.locks.still_asks(attempt, asked) {
+                    return;
+                }
+                let held = &self.world.machine.locks.held;
+                if self.locked || self.exclusive && floors.keys().any(|resource| held.contains_key(resource))
+                {
+                    let (resource, reason) = ("service/web".into(), "held by somebody".into());
+                    let answer = LockAnswer::Refused { resource, reason };
+                    self.input(Input::LockAnswered { incident, attempt, answer });
+                    return;
+                }
                 let tokens = floors.into_iter().map(|(r, t)| (r, t + 1)).collect();
                 self.input(Input::LockAnswered { incident, attempt, answer: LockAnswer::Granted(tokens) });
             }

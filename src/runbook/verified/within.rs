@@ -1,6 +1,7 @@
 //! Whether a runbook stays within what its proposal argued for: radius, step kinds, targets, credentials, limits, model.
 
-use super::super::glob;
+use crate::base::glob;
+
 use super::super::model::{Action, Content, May, Proposal, Runbook};
 use super::super::reach::{self, Reach};
 
