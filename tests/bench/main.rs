@@ -8,6 +8,7 @@ mod append;
 mod corpus;
 mod daemon;
 mod fold;
+mod gate;
 mod healing;
 mod home;
 mod http;
@@ -16,6 +17,9 @@ mod machine;
 mod matching;
 mod memory;
 mod opening;
+#[allow(dead_code, reason = "the tests of the gate use all of it")]
+#[path = "../gate/repo.rs"]
+mod repo;
 mod sample;
 mod sentinels;
 mod stream;
@@ -49,6 +53,7 @@ const GROUPS: &[Group] = &[
     ("open", opening::rows),
     ("memory", memory::rows),
     ("sentinels", sentinels::rows),
+    ("gate", gate::rows),
 ];
 
 /// How much is measured.

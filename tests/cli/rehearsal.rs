@@ -98,7 +98,8 @@ fn a_rehearsal_of_these_bytes_lets_one_person_take_it_live() {
         .expect("there")
         .replace("live_evidence: none", "live_evidence: rehearsal");
     fs::write(&policy, text).expect("written");
-    site.sandbox.run(&["runbook", "sign", policy.to_str().expect("UTF-8")]).ends(0);
+    let said = site.sandbox.run(&["runbook", "sign", policy.to_str().expect("UTF-8")]).ends(0);
+    assert!(said.stderr.contains("policy:     live_evidence: none → rehearsal"), "{}", said.stderr);
     site.approve();
     let (standing, reasons) = site.standing();
     assert_eq!(standing, "observe_only", "{reasons}");

@@ -13,7 +13,7 @@ use crate::event::Event;
 use crate::event::content::{CatalogLoaded, Standing};
 use crate::journal;
 use crate::runbook::trust::TRUST_FILES;
-use crate::runbook::{Catalog, ContentFolder, Trust};
+use crate::runbook::{Catalog, ContentFolder, Trust, difference};
 
 /// See the module.
 #[derive(Default)]
@@ -84,9 +84,13 @@ impl Recorded {
         let (had, has) = (grants(before), grants(&after));
         let lost = had.difference(&has).map(|line| format!("takes away: {line}"));
         let gained = has.difference(&had).map(|line| format!("gives:      {line}"));
-        let solo = (before.policy().solo != after.policy().solo)
-            .then(|| format!("policy:     solo: {}", after.policy().solo));
-        lost.chain(gained).chain(solo).map(|line| out::line(&line)).collect()
+        let text = |trust: &Trust| trust.files().get("policy.yaml").cloned().unwrap_or_default();
+        let policy = match before.policy() == after.policy() {
+            true => Vec::new(),
+            false => difference::say(&text(before), &text(&after)),
+        };
+        let policy = policy.into_iter().map(|line| format!("policy:     {line}"));
+        lost.chain(gained).chain(policy).map(|line| out::line(&line)).collect()
     }
 
     /// Whose signatures count: the trust in force, or the newer one on disk once a signature puts it in force.
