@@ -7,6 +7,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::model::{Proposal, Runbook, Sentinel, Service};
+use super::retired::Retired;
+use super::trust::Policy;
 
 /// Which JSON Schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +22,9 @@ pub enum Dialect {
 /// Name and text of each kind of file.
 pub fn all(dialect: Dialect) -> Vec<(&'static str, String)> {
     vec![
+        ("policy", text_of::<Policy>(dialect)),
         ("proposal", text_of::<Proposal>(dialect)),
+        ("retired", text_of::<Retired>(dialect)),
         ("runbook", text(with_marker(schema_of::<Runbook>(dialect)))),
         ("sentinel", text(with_marker(schema_of::<Sentinel>(dialect)))),
         ("service", text(with_marker(schema_of::<Service>(dialect)))),

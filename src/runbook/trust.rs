@@ -58,7 +58,7 @@ impl Role {
 }
 
 /// `policy.yaml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Version of the format.
@@ -75,7 +75,7 @@ pub struct Policy {
 }
 
 /// What has to show that a runbook works before it goes live (RM-30).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LiveEvidence {
     /// A rehearsal or dry runs.
@@ -97,7 +97,7 @@ impl Policy {
 }
 
 /// How many people have to approve, where one might not be enough. Files that came with remediator need one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quorum {
     /// A runbook of the radius fleet. Default 2.

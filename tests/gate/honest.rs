@@ -184,3 +184,30 @@ fn a_runbook_with_the_evidence_that_the_policy_asks_for_passes_and_without_is_bl
     repo.edit("proposals/web/evidence/fix.json", "1000", "1");
     repo.judge_all().blocks("evidence");
 }
+
+/// What this repository ships is signed with its sample keys, which count nowhere else.
+#[test]
+fn this_repository_passes_with_its_sample_keys() {
+    fn copy(from: &std::path::Path, to: &std::path::Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let (from, to) = (entry.path(), to.join(entry.file_name()));
+            if from.is_dir() { copy(&from, &to) } else { drop(std::fs::copy(&from, &to).unwrap()) }
+        }
+    }
+    let (repo, tree) = (Repo::empty(), std::path::Path::new(env!("CARGO_MANIFEST_DIR")));
+    copy(&tree.join("proposals/trust"), &repo.path("proposals/trust"));
+    repo.git(&["add", "-A"]);
+    let first = repo.judge(&["--sample-keys"]);
+    first.passes();
+    assert_eq!(first.report["bootstrap"], true);
+    repo.commit("trust");
+    for top in ["runbooks", "proposals"] {
+        copy(&tree.join(top), &repo.path(top));
+    }
+    repo.git(&["add", "-A"]);
+    let said = repo.judge(&["--sample-keys"]);
+    said.passes();
+    assert!(said.report["files"].as_u64().unwrap() >= 7, "{said:#?}");
+    assert_eq!(repo.judge(&[]).code, 1, "without the word they count for nothing");
+}
