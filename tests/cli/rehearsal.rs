@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, eventually};
 
 const PROPOSAL: &str = "v: 1\nid: site\ntitle: Keep the site answering\nfailure_class: The site no longer answers\n\
     may: {steps: [run, service], targets: [site], blast_radius: process}\nrisks: [none]\nundo: Stop it.\n";
@@ -187,4 +188,46 @@ fn a_copy_may_bring_its_own_service_and_look() {
     site.edit("  within: 3s\n", "  within: 20s\n");
     let said = site.rehearse(&["--output", "json"]).ends(0).json();
     assert_eq!((&said["healed"], &said["runbook"]), (&true.into(), &"site-restart".into()), "{said}");
+}
+
+#[test]
+fn dry_runs_that_the_journal_recorded_are_counted_and_signed() {
+    let mut site = Site::new();
+    for path in [site.file(), "home/runbooks/site/service.yaml", "home/proposals/site/proposal.yaml"] {
+        site.sandbox.run(&["runbook", "sign", path]).ends(0);
+    }
+    let said = site.sandbox.run(&["runbook", "evidence", "site-restart"]).ends(1);
+    assert!(
+        said.stderr.contains("holds no dry run") && said.stderr.contains("--rehearse"),
+        "{}",
+        said.stderr
+    );
+    site.sandbox.serve();
+    let report = [
+        "emit",
+        "--subsystem",
+        "service",
+        "--code",
+        "HTTP_WEDGED",
+        "--target",
+        "site",
+        "--summary",
+        "silent",
+    ];
+    site.sandbox.run(&report).ends(0);
+    let counted = || {
+        let said = site.sandbox.run(&["runbook", "evidence", "site-restart", "--output", "json"]);
+        !said.stdout.is_empty() && said.json()["dry_runs"] == 1
+    };
+    assert!(eventually(Duration::from_secs(30), counted));
+    let said = site.sandbox.run(&["runbook", "evidence", "site-restart"]).ends(1);
+    assert!(
+        said.stdout.contains("1 dry runs of runbook/site-restart") && said.stdout.contains("5 are needed"),
+        "{}",
+        said.stdout
+    );
+    let evidence = site.sandbox.home().join("proposals/site/evidence/site-restart.json");
+    let text = fs::read_to_string(&evidence).expect("evidence");
+    assert!(text.contains("dry_runs") && text.contains("\"count\": 1"), "{text}");
+    assert!(evidence.with_extension("json.sig").exists());
 }
