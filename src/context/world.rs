@@ -19,7 +19,7 @@ use crate::event::degradation::DegradationSeen;
 use crate::event::{Cause, Event, Record};
 
 /// Version of this fold: a snapshot of another version is not used.
-pub const FOLD_VERSION: u32 = 7;
+pub const FOLD_VERSION: u32 = 8;
 
 /// Trust files in force.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,17 @@ pub struct Trust {
     pub blobs: BTreeMap<String, Blake3>,
     /// Why a newer version on disk is not in force, and its digests.
     pub refused: Option<(BTreeMap<String, FileDigest>, String)>,
+    /// Versions that were in force before and were replaced: their signatures are spent.
+    pub former: BTreeSet<FileDigest>,
+}
+
+impl Trust {
+    /// What comes into force; what it replaces is spent.
+    fn replace(&mut self, files: &BTreeMap<String, FileDigest>, blobs: &BTreeMap<String, Blake3>) {
+        let replaced = self.files.iter().filter(|(name, digest)| files.get(*name) != Some(digest));
+        self.former.extend(replaced.map(|(_, digest)| *digest));
+        (self.files, self.blobs, self.refused) = (files.clone(), blobs.clone(), None);
+    }
 }
 
 /// An entry whose lifecycle did not allow it: the incident is frozen, the open goes on (invariant 11).
@@ -216,8 +227,7 @@ impl World {
         self.control.apply(&record.event, seq, now);
         match &record.event {
             Event::Genesis(genesis) => {
-                self.trust =
-                    Trust { files: genesis.trust.clone(), blobs: genesis.trust_blobs.clone(), refused: None };
+                self.trust.replace(&genesis.trust, &genesis.trust_blobs);
             }
             Event::ProcessStarted(started) => {
                 self.stopped_cleanly = false;
@@ -235,8 +245,7 @@ impl World {
                 self.catalog = Some((seq, catalog.clone()));
             }
             Event::TrustChanged(changed) => {
-                self.trust =
-                    Trust { files: changed.files.clone(), blobs: changed.blobs.clone(), refused: None };
+                self.trust.replace(&changed.files, &changed.blobs);
             }
             Event::TrustRefused(refused) => {
                 self.trust.refused = Some((refused.files.clone(), refused.reason.clone()));

@@ -9,6 +9,7 @@ use crate::base::limits::{CONTENT_BYTES_MAX, CONTENT_FILES_MAX, CONTENT_FOLDER_B
 use crate::runbook::ContentFolder;
 use crate::runbook::content::{self, TRUST_DIR};
 
+use super::checks::config;
 use super::git::{Git, GitError, Held, Listing};
 
 /// One side of the change, or both, hold more than a content folder may.
@@ -40,6 +41,9 @@ pub struct Change<'a> {
     pub touched: BTreeSet<String>,
     /// Modes of the files after, where they are not that of a plain file.
     pub modes: BTreeMap<String, String>,
+    /// The configuration beside the folder after the change, and its detached signature.
+    pub config_after: Option<Vec<u8>>,
+    pub config_signature: Option<Vec<u8>>,
     objects: BTreeMap<String, Held>,
     earlier: OnceCell<BTreeMap<FileDigest, u64>>,
 }
@@ -82,6 +86,7 @@ impl<'a> Change<'a> {
         if total > 2 * CONTENT_FOLDER_BYTES_MAX {
             return Err(too_much());
         }
+        let beside = |name: &str| bytes.get(&new.get(name)?.object)?.as_ref().ok().cloned();
         let odd = new.iter().filter(|(_, held)| held.mode != PLAIN);
         Ok(Some(Self {
             git,
@@ -90,6 +95,8 @@ impl<'a> Change<'a> {
             modes: odd.map(|(path, held)| (path.clone(), held.mode.clone())).collect(),
             before: folder(&old, &bytes),
             after: folder(&new, &bytes),
+            config_after: beside(config::NAME),
+            config_signature: beside(&format!("{}.sig", config::NAME)),
             touched,
             objects: new,
             earlier: OnceCell::new(),
@@ -101,6 +108,25 @@ impl<'a> Change<'a> {
         format!("{}{path}", self.root)
     }
 
+    /// Touched trust files that are versions from before the base: their signatures were for that time.
+    pub fn spent(&self) -> Result<BTreeSet<FileDigest>, GitError> {
+        let mut spent = BTreeSet::new();
+        let touched = self.touched.iter().filter(|path| path.starts_with(TRUST_DIR));
+        for (path, bytes) in touched.filter_map(|path| Some((path, self.after.get(path)?))) {
+            if self.stood_before(path)? {
+                spent.insert(FileDigest::of(bytes));
+            }
+        }
+        Ok(spent)
+    }
+
+    /// Whether the object at a path stood there in a commit that the base has behind it.
+    fn stood_before(&self, path: &str) -> Result<bool, GitError> {
+        let Some(base) = &self.base else { return Ok(false) };
+        let object = self.objects.get(path).map(|held| held.object.as_str()).unwrap_or_default();
+        Ok(self.git.ever(base, &self.path(path))?.contains(object))
+    }
+
     /// Content files whose bytes stood at their path before, at the base or ever: they were adopted then, so that what
     /// ends with the first adoption does not end them.
     pub fn adopted(&self) -> Result<BTreeMap<FileDigest, u64>, GitError> {
@@ -109,12 +135,9 @@ impl<'a> Change<'a> {
         }
         let mut adopted: BTreeMap<FileDigest, u64> =
             self.before.content_files().map(|(_, bytes)| (FileDigest::of(bytes), 0)).collect();
-        if let Some(base) = &self.base {
-            for (path, bytes) in self.after.content_files().filter(|(path, _)| self.touched.contains(*path)) {
-                let object = self.objects.get(path).map(|held| held.object.as_str()).unwrap_or_default();
-                if self.git.ever(base, &self.path(path))?.contains(object) {
-                    adopted.insert(FileDigest::of(bytes), 0);
-                }
+        for (path, bytes) in self.after.content_files().filter(|(path, _)| self.touched.contains(*path)) {
+            if self.stood_before(path)? {
+                adopted.insert(FileDigest::of(bytes), 0);
             }
         }
         Ok(self.earlier.get_or_init(|| adopted).clone())
@@ -132,6 +155,11 @@ fn below(listing: &Listing, root: &str) -> BTreeMap<String, Held> {
             if !path.split('/').any(|name| name.starts_with('.')) {
                 found.insert(path.to_owned(), held.clone());
             }
+        }
+    }
+    for name in [config::NAME.to_owned(), format!("{}.sig", config::NAME)] {
+        if let Some(held) = listing.get(&format!("{root}{name}")) {
+            found.insert(name, held.clone());
         }
     }
     // A link or submodule in the place of a folder hides everything that should lie below it.

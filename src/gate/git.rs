@@ -102,7 +102,8 @@ impl Git {
         if own.exists() {
             fs::copy(&own, &index).map_err(GitError::Aside)?;
         }
-        let mut add: Vec<&OsStr> = ["add", "--all", "--"].map(OsStr::new).into();
+        let mut add: Vec<&OsStr> =
+            ["-c", "core.hooksPath=/dev/null", "add", "--all", "--"].map(OsStr::new).into();
         add.extend(paths.iter().map(|path| path.as_os_str()));
         git.output(&add)?;
         Ok(git)
@@ -245,7 +246,7 @@ impl Git {
             "-c",
             "core.quotePath=false",
         ]);
-        command.args(args).env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0");
+        command.args(args).env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0").env("GIT_NO_LAZY_FETCH", "1");
         for name in ["GIT_TRACE", "GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_LITERAL_PATHSPECS"] {
             command.env_remove(name);
         }

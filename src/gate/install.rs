@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::git::{Git, GitError};
 
+/// The hooks: git runs the second, and not the first, for the commit of a merge.
+const HOOKS: [&str; 2] = ["pre-commit", "pre-merge-commit"];
 /// How the hook that was there before is called while ours stands in its place.
-const BEFORE: &str = "pre-commit.before-runbook-gate";
+const BEFORE: &str = ".before-runbook-gate";
 /// Tells our hook from others.
 const MARK: &str = "# runbook-gate hook 1";
 
@@ -41,52 +43,60 @@ pub enum InstallError {
 
 /// What was done, for people.
 pub fn install(git: &Git, program: &Path) -> Result<String, InstallError> {
-    let (hook, before) = places(git)?;
-    if let Some(folder) = hook.parent() {
-        fs::create_dir_all(folder).map_err(|source| file("make", folder, source))?;
+    let folder = git.path_of("hooks")?;
+    fs::create_dir_all(&folder).map_err(|source| file("make", &folder, source))?;
+    let mut said = Vec::new();
+    for name in HOOKS {
+        let (hook, before) = (folder.join(name), folder.join(format!("{name}{BEFORE}")));
+        let chained = match read(&hook)? {
+            None => false,
+            Some(text) if text.contains(MARK) => before.exists(),
+            Some(_) if before.exists() => return Err(InstallError::InTheWay(before)),
+            Some(_) => {
+                fs::rename(&hook, &before).map_err(|source| file("move", &hook, source))?;
+                true
+            }
+        };
+        // Beside, then renamed: a commit at this moment sees either hook whole.
+        let fresh = hook.with_extension("runbook-gate-new");
+        fs::write(&fresh, script(program, name)).map_err(|source| file("write", &fresh, source))?;
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&fresh, mode).map_err(|source| file("make a program of", &fresh, source))?;
+        fs::rename(&fresh, &hook).map_err(|source| file("write", &hook, source))?;
+        let then = match chained {
+            true => format!("; it runs {} first, which was there before", before.display()),
+            false => String::new(),
+        };
+        said.push(format!("{}{then}", hook.display()));
     }
-    let chained = match read(&hook)? {
-        None => false,
-        Some(text) if text.contains(MARK) => before.exists(),
-        Some(_) if before.exists() => return Err(InstallError::InTheWay(before)),
-        Some(_) => {
-            fs::rename(&hook, &before).map_err(|source| file("move", &hook, source))?;
-            true
-        }
-    };
-    // Beside, then renamed: a commit at this moment sees either hook whole.
-    let fresh = hook.with_extension("runbook-gate-new");
-    fs::write(&fresh, script(program)).map_err(|source| file("write", &fresh, source))?;
-    let program_mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(&fresh, program_mode).map_err(|source| file("make a program of", &fresh, source))?;
-    fs::rename(&fresh, &hook).map_err(|source| file("write", &hook, source))?;
-    let then = if chained {
-        format!("; it runs {} first, which was there before", before.display())
-    } else {
-        String::new()
-    };
-    Ok(format!("every commit is judged from now on: {}{then}", hook.display()))
+    let what = "`git commit` and `git merge` are judged from now on (git runs no hook for cherry-pick and rebase: \
+                let CI judge the range)";
+    Ok(format!("{what}:\n{}", said.join("\n")))
 }
 
 /// What was done, for people.
 pub fn uninstall(git: &Git) -> Result<String, InstallError> {
-    let (hook, before) = places(git)?;
-    match read(&hook)? {
-        None => return Err(InstallError::NotThere(hook)),
-        Some(text) if !text.contains(MARK) => return Err(InstallError::NotOurs(hook)),
-        Some(_) => {}
+    let folder = git.path_of("hooks")?;
+    let mut said = Vec::new();
+    for name in HOOKS {
+        let (hook, before) = (folder.join(name), folder.join(format!("{name}{BEFORE}")));
+        match read(&hook)? {
+            // Of two that were there before, or of an older version's, one may be gone.
+            None if !said.is_empty() => continue,
+            Some(text) if !text.contains(MARK) && !said.is_empty() => continue,
+            None => return Err(InstallError::NotThere(hook)),
+            Some(text) if !text.contains(MARK) => return Err(InstallError::NotOurs(hook)),
+            Some(_) => {}
+        }
+        if before.exists() {
+            fs::rename(&before, &hook).map_err(|source| file("put back", &before, source))?;
+            said.push(format!("; {} is what it was before", hook.display()));
+        } else {
+            fs::remove_file(&hook).map_err(|source| file("remove", &hook, source))?;
+            said.push(String::new());
+        }
     }
-    if before.exists() {
-        fs::rename(&before, &hook).map_err(|source| file("put back", &before, source))?;
-        return Ok(format!("commits are not judged any more; {} is what it was before", hook.display()));
-    }
-    fs::remove_file(&hook).map_err(|source| file("remove", &hook, source))?;
-    Ok("commits are not judged any more".to_owned())
-}
-
-fn places(git: &Git) -> Result<(PathBuf, PathBuf), GitError> {
-    let hooks = git.path_of("hooks")?;
-    Ok((hooks.join("pre-commit"), hooks.join(BEFORE)))
+    Ok(format!("commits are not judged any more{}", said.concat()))
 }
 
 fn read(path: &Path) -> Result<Option<String>, InstallError> {
@@ -102,12 +112,12 @@ fn file(what: &'static str, path: &Path, source: std::io::Error) -> InstallError
 }
 
 /// A program that is missing blocks: what cannot be judged does not land.
-fn script(program: &Path) -> String {
+fn script(program: &Path, name: &str) -> String {
     let quoted = format!("'{}'", program.to_string_lossy().replace('\'', r"'\''"));
     format!(
         r#"#!/bin/sh
 {MARK}: `runbook-gate uninstall` takes it away and puts back what was here.
-before="$(dirname "$0")/{BEFORE}"
+before="$(dirname "$0")/{name}{BEFORE}"
 if [ -x "$before" ]; then "$before" "$@" || exit $?; fi
 gate={quoted}
 [ -x "$gate" ] || gate=$(command -v runbook-gate) || {{

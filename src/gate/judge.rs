@@ -64,6 +64,7 @@ impl Judge {
         };
         let after = change.after.trust_files();
         let changed = TRUST_FILES.iter().any(|name| before.get(*name) != after.get(*name));
+        let trust = trust.with_former(change.spent()?);
         let next = changed.then(|| trust.changed(&after, self.now_us).map(|(next, _)| next));
         let catalog = self.catalog(&change.after, &trust, change.adopted()?);
         let case = Case { change, trust, next, catalog, judge: *self, before: OnceCell::new() };
@@ -148,6 +149,11 @@ impl Case<'_> {
             return true;
         }
         self.before().get(entry.kind, &entry.id).is_some_and(|before| before.standing == Standing::Live)
+    }
+
+    /// Wall time, Unix µs.
+    pub fn now_us(&self) -> i64 {
+        self.judge.now_us
     }
 
     /// The level of something that is wrong with a file.

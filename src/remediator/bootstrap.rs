@@ -354,17 +354,17 @@ fn trust(parts: &Parts, turn: &mut Turn) -> Result<Content, Error> {
     let files = Arc::new(loader::read_folder(&folder).map_err(content::ContentError::from)?);
     let mut trust = content::trust_in_force(&turn.journal, &turn.world.trust)?;
     let mut refused = None;
+    while let TrustNews::Changed(change) = content::trust_news(&turn.journal, &trust, &files)? {
+        let (changed_trust, changed) = *change;
+        turn.decide_now(vec![Input::TrustChanged(changed)])?;
+        trust = changed_trust;
+    }
     match content::trust_news(&turn.journal, &trust, &files)? {
         TrustNews::Same if turn.world.trust.refused.is_some() => {
             let files = trust.digests();
             turn.decide_now(vec![Input::TrustRestored(TrustRestored { files })])?;
         }
-        TrustNews::Same => {}
-        TrustNews::Changed(change) => {
-            let (changed_trust, changed) = *change;
-            turn.decide_now(vec![Input::TrustChanged(changed)])?;
-            trust = changed_trust;
-        }
+        TrustNews::Same | TrustNews::Changed(_) => {}
         TrustNews::Refused(news) => {
             refused = Some(news.files.clone());
             let known = turn.world.trust.refused.as_ref().is_some_and(|(files, _)| *files == news.files);

@@ -90,7 +90,9 @@ pub(super) fn trust_in_force(journal: &IntentJournal, trust: &context::Trust) ->
             }
         };
     }
-    Trust::load(&files).map_err(|error| ContentError::Trust(error.to_string()))
+    let former = trust.former.clone();
+    let trust = Trust::load(&files).map_err(|error| ContentError::Trust(error.to_string()))?;
+    Ok(trust.with_former(former))
 }
 
 /// A catalog and the input that puts it in force.
@@ -135,19 +137,18 @@ pub(super) fn trust_news(
         let known = files.iter().filter(|(name, _)| TRUST_FILES.contains(&name.as_str()));
         known.map(|(name, bytes)| (name.clone(), FileDigest::of(bytes))).collect()
     };
-    match in_force.changed(&on_disk, SystemClock.now().time_us) {
-        Ok((trust, signer)) => {
+    match in_force.changed_in_part(&on_disk, SystemClock.now().time_us) {
+        (Some((trust, signer)), _) => {
             let mut blobs: BTreeMap<String, Blake3> = BTreeMap::new();
-            for name in TRUST_FILES {
-                if let Some(bytes) = on_disk.get(name) {
-                    blobs.insert(name.to_owned(), journal.put_blob(bytes)?);
-                }
+            for (name, bytes) in trust.files() {
+                blobs.insert(name.clone(), journal.put_blob(bytes)?);
             }
-            let changed = TrustChanged { files: digests(&on_disk), blobs, signer };
+            let changed = TrustChanged { files: trust.digests(), blobs, signer };
             Ok(TrustNews::Changed(Box::new((trust, changed))))
         }
-        Err(error) => {
-            let reason = super::intake::clean_line(&error.to_string());
+        (None, error) => {
+            let reason = error.map(|error| error.to_string()).unwrap_or_default();
+            let reason = super::intake::clean_line(&reason);
             Ok(TrustNews::Refused(TrustRefused { files: digests(&on_disk), reason }))
         }
     }
@@ -205,18 +206,19 @@ impl ContentWatch {
         if files == self.seen {
             return Ok(());
         }
+        // What came into force may leave another file behind that did not: that is said, too.
+        while let TrustNews::Changed(change) = trust_news(&self.journal, &self.trust, &files)? {
+            let (trust, changed) = *change;
+            self.send(Message::plain(Input::TrustChanged(changed)));
+            self.trust = trust;
+            self.refused = None;
+        }
         match trust_news(&self.journal, &self.trust, &files)? {
             TrustNews::Same if self.refused.take().is_some() => {
                 let files = self.trust.digests();
                 self.send(Message::plain(Input::TrustRestored(TrustRestored { files })));
             }
-            TrustNews::Same => {}
-            TrustNews::Changed(change) => {
-                let (trust, changed) = *change;
-                self.send(Message::plain(Input::TrustChanged(changed)));
-                self.trust = trust;
-                self.refused = None;
-            }
+            TrustNews::Same | TrustNews::Changed(_) => {}
             TrustNews::Refused(refused) if self.refused.as_ref() == Some(&refused.files) => {}
             TrustNews::Refused(refused) => {
                 self.refused = Some(refused.files.clone());

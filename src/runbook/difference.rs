@@ -54,11 +54,33 @@ fn compare(at: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
                     found.push(format!("{at}: order {} → {}", was.join(", "), is.join(", ")));
                 }
             }
-            _ => found.push(format!("{at}: {} → {}", short(before), short(after))),
+            _ if old.len() == new.len() && old.len() > 1 => {
+                let pairs = old.iter().zip(new).enumerate();
+                pairs.for_each(|(n, (old, new))| compare(&format!("{at}[{n}]"), old, new, found));
+            }
+            _ => found.push(both(at, before, after)),
         },
-        _ => found.push(format!("{at}: {} → {}", short(before), short(after))),
+        _ => found.push(both(at, before, after)),
     }
 }
+
+/// Both sides. Of long ones what is the same at their beginning is left out: what differs must be seen.
+fn both(at: &str, before: &Value, after: &Value) -> String {
+    let (old, new) = (text(before), text(after));
+    if old.len().max(new.len()) <= SHORT {
+        return format!("{at}: {} → {}", short(before), short(after));
+    }
+    let same = old.chars().zip(new.chars()).take_while(|(a, b)| a == b).count().saturating_sub(CONTEXT);
+    let rest =
+        |text: &str| shown(&text.chars().skip(same).collect::<String>(), SHORT).replace(['\n', '\t'], " ");
+    let begins = if same > 0 { format!(" (from character {} on)", same + 1) } else { String::new() };
+    format!("{at}{begins}: {} → {}", rest(&old), rest(&new))
+}
+
+/// Bytes of a value that are shown.
+const SHORT: usize = EVIDENCE_BYTES_MAX / 4;
+/// Characters before the first difference that are shown.
+const CONTEXT: usize = 20;
 
 fn members(at: &str, old: &Map<String, Value>, new: &Map<String, Value>, found: &mut Vec<String>) {
     let below = |name: &str| match at {
@@ -90,12 +112,15 @@ fn named(list: &[Value]) -> Option<Vec<(&str, &Value)>> {
     Some(ids)
 }
 
-fn short(value: &Value) -> String {
-    let text = match value {
+fn text(value: &Value) -> String {
+    match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
-    };
-    shown(&text, EVIDENCE_BYTES_MAX / 4).replace(['\n', '\t'], " ")
+    }
+}
+
+fn short(value: &Value) -> String {
+    shown(&text(value), SHORT).replace(['\n', '\t'], " ")
 }
 
 #[cfg(test)]
@@ -112,7 +137,11 @@ mod tests {
     fn a_difference_is_named_by_step_and_key() {
         assert_eq!(changed("attempts: 3", "attempts: 30"), ["limits.attempts: 3 → 30"]);
         assert_eq!(changed("timeout: 5s", "timeout: 9s"), ["steps[a].timeout: 5s → 9s"]);
-        assert_eq!(changed("y]", "z]"), ["steps[a].run.argv: [\"/bin/x\",\"y\"] → [\"/bin/x\",\"z\"]"]);
+        assert_eq!(changed("y]", "z]"), ["steps[a].run.argv[1]: y → z"]);
+        assert_eq!(
+            changed("y]", "y, z]"),
+            ["steps[a].run.argv: [\"/bin/x\",\"y\"] → [\"/bin/x\",\"y\",\"z\"]"]
+        );
         assert_eq!(
             changed("  - {id: b, timeout: 5s}\n", ""),
             ["steps[b]: {\"id\":\"b\",\"timeout\":\"5s\"} → gone"]
@@ -125,6 +154,14 @@ mod tests {
         assert_eq!(changed("steps:", "# why\nsteps:"), [NOTHING]);
         let turned = "limits: {attempts: 3}\nsteps:\n  - {id: b, timeout: 5s}\n  - {id: a, timeout: 5s, run: {argv: [/bin/x, y]}}\n";
         assert_eq!(say(OLD.as_bytes(), turned.as_bytes()), ["steps: order a, b → b, a"]);
+    }
+
+    #[test]
+    fn what_differs_is_seen_however_far_behind_it_stands() {
+        let long = |end: &str| format!("run: {{argv: [/bin/sh, -c, 'echo {}; {end}']}}\n", "a".repeat(3_000));
+        let found = say(long("true").as_bytes(), long("touch /x").as_bytes());
+        let (from, to) = ("aaaaaaaaaaaaaaaaa; true", "aaaaaaaaaaaaaaaaa; touch /x");
+        assert_eq!(found, [format!("run.argv[2] (from character 2989 on): {from} → {to}")]);
     }
 
     #[test]

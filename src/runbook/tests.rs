@@ -622,3 +622,36 @@ fn of_a_thousand_runbooks_for_one_code_each_is_considered() {
         .collect();
     assert_eq!((matches.considered.len(), matched), (1_001, vec!["fix-500", "fix"]));
 }
+
+#[test]
+fn trust_that_was_replaced_is_spent_and_a_revocation_waits_for_no_other_file() {
+    const SIGNERS: &str = "proposals/trust/allowed_signers";
+    const REVOKED: &str = "proposals/trust/revoked";
+    let before = Folder::new();
+    let mut joined = Folder::new_with_keys_of(&before);
+    let eve = crate::base::signers::line("eve", &["approval@remediator"], &before.public("eve"));
+    let text = String::from_utf8(before.files[SIGNERS].clone()).expect("text");
+    let others: Vec<&str> = text.lines().filter(|line| !line.contains("eve")).collect();
+    joined.write(SIGNERS, &format!("{}\n{eve}\n", others.join("\n")));
+    joined.sign("bob", Role::Trust, SIGNERS);
+    let with_eve = before.trust().changed(&joined.content().trust_files(), NOW_US).expect("signed").0;
+    let mut left = Folder::new_with_keys_of(&before);
+    left.write(SIGNERS, &format!("# eve left\n{}\n", others.join("\n")));
+    left.write(REVOKED, "# nothing yet\n");
+    left.sign("bob", Role::Trust, SIGNERS);
+    // One of the two is not signed: the other comes into force all the same, and it is said.
+    let (next, refused) = with_eve.changed_in_part(&left.content().trust_files(), NOW_US);
+    let without = next.expect("the signed one").0;
+    assert!(matches!(refused, Some(TrustError::Unsigned { file, .. }) if file == "revoked"));
+    assert!(without.signers().grants().iter().all(|grant| grant.principal != "eve"));
+    assert_eq!(without.files()["revoked"], b"");
+    assert!(with_eve.changed(&left.content().trust_files(), NOW_US).is_err(), "strictly: all or nothing");
+    // The version with eve comes back with its old signature, which is bob's and good.
+    let back = without.changed(&joined.content().trust_files(), NOW_US).map(|(_, signer)| signer);
+    assert_eq!(back, Err(TrustError::Spent("allowed_signers".to_owned())));
+    // And so does the first of all.
+    let mut first = Folder::new_with_keys_of(&before);
+    first.sign("bob", Role::Trust, SIGNERS);
+    let back = without.changed(&first.content().trust_files(), NOW_US).map(|(_, signer)| signer);
+    assert_eq!(back, Err(TrustError::Spent("allowed_signers".to_owned())));
+}

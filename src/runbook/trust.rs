@@ -128,6 +128,7 @@ pub struct Trust {
     files: Arc<BTreeMap<String, Vec<u8>>>,
     shipped: Arc<BTreeSet<FileDigest>>,
     samples: SampleKeys,
+    former: Arc<BTreeSet<FileDigest>>,
 }
 
 /// Trust files that cannot be used.
@@ -150,6 +151,13 @@ pub enum TrustError {
         /// Why its signature does not count.
         why: String,
     },
+    /// An old version with its old signature.
+    #[error(
+        "{TRUST_DIR}{0} is a version that was in force before and was replaced: its signature is spent, and the version \
+         before this stays in force. To go back to what it says, change a comment in it and sign it again: remediator \
+         runbook sign {TRUST_DIR}{0}"
+    )]
+    Spent(String),
     /// Nobody could change the trust files again, or give power back.
     #[error(
         "with these trust files nobody holds {role} any more, and nobody could ever mend that; let a line of \
@@ -203,6 +211,7 @@ impl Trust {
             files: Arc::default(),
             shipped: super::shipped::digests(),
             samples: SampleKeys::Refused,
+            former: Arc::default(),
         }
     }
 
@@ -231,6 +240,12 @@ impl Trust {
         let kept = files.iter().filter(|(name, _)| TRUST_FILES.contains(&name.as_str()));
         let files = Arc::new(kept.map(|(name, bytes)| (name.clone(), bytes.clone())).collect());
         Ok(Self { signers, policy, revoked, files, ..Self::none() })
+    }
+
+    /// The same, knowing which versions of its files were in force before: their signatures are spent.
+    #[must_use]
+    pub fn with_former(self, former: BTreeSet<FileDigest>) -> Self {
+        Self { former: Arc::new(former), ..self }
     }
 
     /// The same, with the sample keys counting: for tests and for the gate's run on this repository only.
@@ -340,27 +355,63 @@ impl Trust {
         files: &BTreeMap<String, Vec<u8>>,
         now_us: i64,
     ) -> Result<(Self, String), TrustError> {
-        let mut signers = BTreeSet::new();
-        for name in TRUST_FILES {
-            let unsigned = |why: String| TrustError::Unsigned { file: name.to_owned(), why };
-            match (self.files.get(name), files.get(name)) {
-                (old, new) if old == new => {}
-                (_, None) => return Err(unsigned("it is gone; restore it, or sign an empty one".into())),
-                (_, Some(new)) => {
-                    let armored =
-                        files.get(&format!("{name}.sig")).ok_or_else(|| unsigned("unsigned".into()))?;
-                    let signed = self.verify(Role::Trust, new, armored, now_us);
-                    match signed.map_err(|e| unsigned(e.to_string()))? {
-                        Signed { untimely: Some(why), .. } => return Err(unsigned(why)),
-                        Signed { principal, .. } => signers.insert(principal),
-                    };
+        match self.changed_in_part(files, now_us) {
+            (_, Some(error)) => Err(error),
+            (Some(next), None) => Ok(next),
+            (None, None) => Ok((self.clone(), String::new())),
+        }
+    }
+
+    /// The same for each file by itself: what is signed comes into force (a revocation must not wait for an edit of
+    /// another file), what is not stays as it was, and is said.
+    pub fn changed_in_part(
+        &self,
+        files: &BTreeMap<String, Vec<u8>>,
+        now_us: i64,
+    ) -> (Option<(Self, String)>, Option<TrustError>) {
+        let (mut merged, mut signers, mut refused) = ((*self.files).clone(), BTreeSet::new(), None);
+        for name in TRUST_FILES.into_iter().filter(|name| self.files.get(*name) != files.get(*name)) {
+            match self.signer_of_change(name, files, now_us) {
+                Ok((bytes, signer)) => {
+                    merged.insert(name.to_owned(), bytes);
+                    signers.insert(signer);
                 }
+                Err(error) => drop(refused.get_or_insert(error)),
             }
         }
-        let mut next = Self::load(files)?.with_shipped(self.shipped.as_ref().clone());
-        next.samples = self.samples;
-        next.must_be_sound(now_us)?;
-        Ok((next, signers.into_iter().collect::<Vec<_>>().join(", ")))
+        if signers.is_empty() {
+            return (None, refused);
+        }
+        let next = Self::load(&merged).map(|next| {
+            let replaced = self.files.iter().filter(|(name, bytes)| merged.get(*name) != Some(bytes));
+            let replaced = replaced.map(|(_, bytes)| FileDigest::of(bytes));
+            let former = Arc::new(self.former.iter().copied().chain(replaced).collect());
+            Self { samples: self.samples, shipped: Arc::clone(&self.shipped), former, ..next }
+        });
+        match next.and_then(|next| next.must_be_sound(now_us).map(|()| next)) {
+            Ok(next) => (Some((next, signers.into_iter().collect::<Vec<_>>().join(", "))), refused),
+            Err(error) => (None, Some(error)),
+        }
+    }
+
+    /// The new bytes of one trust file, and who may and did sign them.
+    fn signer_of_change(
+        &self,
+        name: &str,
+        files: &BTreeMap<String, Vec<u8>>,
+        now_us: i64,
+    ) -> Result<(Vec<u8>, String), TrustError> {
+        let unsigned = |why: String| TrustError::Unsigned { file: name.to_owned(), why };
+        let new =
+            files.get(name).ok_or_else(|| unsigned("it is gone; restore it, or sign an empty one".into()))?;
+        if self.former.contains(&FileDigest::of(new)) {
+            return Err(TrustError::Spent(name.to_owned()));
+        }
+        let armored = files.get(&format!("{name}.sig")).ok_or_else(|| unsigned("unsigned".into()))?;
+        match self.verify(Role::Trust, new, armored, now_us).map_err(|e| unsigned(e.to_string()))? {
+            Signed { untimely: Some(why), .. } => Err(unsigned(why)),
+            Signed { principal, .. } => Ok((new.clone(), principal)),
+        }
     }
 }
 

@@ -17,7 +17,10 @@ fn a_new_home_is_private_and_its_journal_verifies() {
         assert_eq!(mode(&home.join(private)), 0o600, "{private}");
     }
     assert_eq!(mode(&sandbox.path().join(".config/remediator/keys/ada")), 0o600);
-    assert_eq!(std::fs::read_to_string(home.join(".gitignore")).expect("there"), "/state/\n");
+    assert_eq!(
+        std::fs::read_to_string(home.join(".gitignore")).expect("there"),
+        "/state/\n# Of this machine: addresses, channels and the programs that they start.\n/remediator.yaml\n"
+    );
     sandbox.run(&["audit", "verify", "--full"]).ends(0);
     let token = std::fs::read_to_string(home.join("state/token")).expect("a token");
     let stored = std::fs::read_to_string(home.join("state/tokens.json")).expect("tokens");

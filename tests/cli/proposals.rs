@@ -399,3 +399,55 @@ fn a_retired_runbook_is_gone_and_says_why() {
     sandbox.run(&["proposal", "lint", "web-up"]).ends(1);
     retire("web-up", &[]).ends(1);
 }
+
+/// Old trust files with their old signatures, put back by somebody without any key: the daemon and the commands keep what
+/// is in force, also after a restart; and an edit of one file that nobody signed keeps no revocation of another up.
+#[test]
+fn replaced_trust_is_spent_for_a_running_daemon_and_an_unsigned_edit_delays_no_revocation() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let trust = sandbox.home().join("proposals/trust");
+    let policy = trust.join("policy.yaml");
+    let first = std::fs::read_to_string(&policy).expect("there");
+    let sign =
+        |name: &str| sandbox.run(&["runbook", "sign", trust.join(name).to_str().expect("UTF-8")]).ends(0);
+    sign("policy.yaml");
+    let old_signature = std::fs::read(trust.join("policy.yaml.sig")).expect("there");
+    std::fs::write(&policy, format!("{first}approvals: {{fleet: 3, irreversible: 3}}\n")).expect("written");
+    sign("policy.yaml");
+    let audit = || sandbox.run(&["audit", "tail", "-n", "50"]).stdout;
+    assert!(
+        eventually(Duration::from_secs(30), || audit().matches("trust_changed").count() == 1),
+        "{}",
+        audit()
+    );
+    std::fs::write(&policy, &first).expect("written");
+    std::fs::write(trust.join("policy.yaml.sig"), old_signature).expect("written");
+    let status = || sandbox.run(&["status"]).stdout;
+    assert!(
+        eventually(Duration::from_secs(30), || status().contains("its signature is spent")),
+        "{}",
+        status()
+    );
+    // The edit that does not count stands there still; a revocation comes into force all the same.
+    sandbox.run(&["proposal", "revoke", "demo-web", "--reason", "it did harm"]).ends(0);
+    let list = || sandbox.run(&["status"]).stdout;
+    assert!(
+        eventually(Duration::from_secs(30), || audit().matches("trust_changed").count() == 2),
+        "{}",
+        audit()
+    );
+    assert!(
+        eventually(Duration::from_secs(30), || list().contains("runbook/demo-web-dead  observe_only")),
+        "{}",
+        list()
+    );
+    assert!(status().contains("its signature is spent"), "{}", status());
+    sandbox.stop("-KILL");
+    sandbox.serve();
+    let status = sandbox.run(&["status"]).stdout;
+    assert!(
+        status.contains("its signature is spent") && status.contains("runbook/demo-web-dead  observe_only"),
+        "{status}"
+    );
+}

@@ -380,3 +380,54 @@ fn trust_and_runbooks_in_one_first_change() {
     repo.write(RUNBOOK, RUNBOOK_TEXT);
     repo.judge_all().blocks("trust");
 }
+
+#[test]
+fn trust_that_was_replaced_does_not_come_back_by_its_old_signature() {
+    let repo = Repo::new();
+    const SIGNERS: &str = "proposals/trust/allowed_signers";
+    let eve = repo.line("eve", "eve", &[Role::Approval, Role::Trust]);
+    repo.write(SIGNERS, format!("{}{eve}\n", repo.allowed()));
+    repo.sign("bob", Role::Trust, SIGNERS);
+    repo.judge_all().passes();
+    repo.commit("eve joins");
+    repo.write(SIGNERS, format!("# eve left\n{}", repo.allowed()));
+    repo.sign("bob", Role::Trust, SIGNERS);
+    repo.judge_all().passes();
+    let left = repo.commit("eve leaves");
+    repo.git(&["checkout", "-q", "HEAD~1", "--", SIGNERS, &format!("{SIGNERS}.sig")]);
+    let said = repo.judge(&[]);
+    said.blocks("trust");
+    assert!(said.report.to_string().contains("its signature is spent"), "{said:#?}");
+    repo.git(&["commit", "-q", "--no-verify", "-m", "cleanup"]);
+    repo.judge(&["--range", &format!("{left}..HEAD")]).blocks("trust");
+    // With another comment and another signature it may.
+    repo.git(&["reset", "-q", "--hard", &left]);
+    repo.write(SIGNERS, format!("# eve is back\n{}{eve}\n", repo.allowed()));
+    repo.sign("bob", Role::Trust, SIGNERS);
+    repo.judge_all().passes();
+}
+
+#[test]
+fn a_program_beside_runbooks() {
+    let repo = Repo::new();
+    repo.write("runbooks/web/act.sh", "#!/bin/sh\n");
+    fs::set_permissions(repo.path("runbooks/web/act.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    repo.judge_all().blocks("mode");
+    let repo = Repo::new();
+    repo.edit(RUNBOOK, "service: {restart: web}", "run: {argv: [/bin/sh, '${home}/runbooks/web/act.sh']}");
+    repo.judge_all().blocks("run");
+}
+
+#[test]
+fn a_configuration_that_would_run_programs() {
+    let repo = Repo::new();
+    repo.write(
+        "remediator.yaml",
+        "v: 1\nchannels: {evil: {command: {argv: [/bin/sh, -c, id]}}}\nannounce: [evil]\n",
+    );
+    repo.judge_all().blocks("config");
+    repo.sign("ann", Role::Trust, "remediator.yaml");
+    repo.judge_all().blocks("config");
+    repo.sign("bob", Role::Trust, "remediator.yaml");
+    repo.judge_all().passes();
+}

@@ -77,6 +77,20 @@ fn what_was_there_runs_first_and_comes_back() {
 }
 
 #[test]
+fn a_merge_is_judged_too() {
+    let repo = Repo::new();
+    assert!(run(&repo, &["install"]).status.success());
+    repo.git(&["checkout", "-q", "-b", "side"]);
+    bad(&repo);
+    repo.git(&["commit", "-q", "-a", "--no-verify", "-m", "past the gate"]);
+    repo.git(&["checkout", "-q", "main"]);
+    repo.git(&["commit", "-q", "--allow-empty", "-m", "main goes on"]);
+    let merge = repo.try_git(&["merge", "-q", "--no-ff", "-m", "merge", "side"]);
+    assert!(!merge.status.success());
+    assert!((text(&merge.stdout) + &text(&merge.stderr)).contains("[drift]"), "{merge:?}");
+}
+
+#[test]
 fn a_gate_that_is_gone_blocks_and_says_what_to_do() {
     let repo = Repo::new();
     assert!(run(&repo, &["install"]).status.success());

@@ -974,4 +974,41 @@ pub const GUARDS: &[Guard] = &[
         ("src/runbook/yaml.rs", "match tagged(source.text) {", "match tagged(\"\") {"),
         &["--lib", "runbook::yaml::tests::anchors_aliases_merges_tags_and_bombs_are_refused"],
     ),
+    guard(
+        "no repetition",
+        "trust that was replaced does not come back by its old signature",
+        (
+            "src/runbook/trust.rs",
+            "if self.former.contains(&FileDigest::of(new)) {",
+            "if self.former.contains(&FileDigest::of(b\"\")) && new.is_empty() {",
+        ),
+        &[
+            "--lib",
+            "runbook::tests::trust_that_was_replaced_is_spent_and_a_revocation_waits_for_no_other_file",
+        ],
+    ),
+    guard(
+        "no repetition",
+        "the journal remembers which trust was replaced",
+        (
+            "src/context/world.rs",
+            "self.former.extend(replaced.map(|(_, digest)| *digest));",
+            "drop(replaced);",
+        ),
+        &[
+            "--test",
+            "cli",
+            "proposals::replaced_trust_is_spent_for_a_running_daemon_and_an_unsigned_edit_delays_no_revocation",
+        ],
+    ),
+    guard(
+        "provenance",
+        "a configuration lands with a trust signature only",
+        (
+            "src/gate/checks/config.rs",
+            "Some(Ok(signed)) if signed.untimely.is_none() => return,",
+            "_ => return,\n        #[allow(unreachable_patterns)]\n        Some(Ok(signed)) if signed.untimely.is_none() => return,",
+        ),
+        &["--test", "gate", "adversarial::a_configuration_that_would_run_programs"],
+    ),
 ];

@@ -77,7 +77,8 @@ pub const REVOKED: &str =
     "# What no longer counts, a line each: `sha256:…` of a file, or `SHA256:…` of a key.\n";
 
 /// `.gitignore` of a home.
-pub const GITIGNORE: &str = "/state/\n";
+pub const GITIGNORE: &str =
+    "/state/\n# Of this machine: addresses, channels and the programs that they start.\n/remediator.yaml\n";
 
 #[cfg(test)]
 mod tests {

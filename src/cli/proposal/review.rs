@@ -7,8 +7,9 @@ use super::past::{self, Past};
 use super::show::{self, row};
 use crate::cli::out;
 use crate::cli::runbook;
-use crate::runbook::Entry;
+use crate::runbook::evidence::{self, Seen};
 use crate::runbook::verified::within;
+use crate::runbook::{Entry, Runbook};
 
 /// The page, line by line.
 pub fn page(desk: &Desk, id: &str, argument: &Argument<'_>, entries: &[&Entry]) -> Vec<String> {
@@ -34,6 +35,7 @@ fn file(desk: &Desk, argument: &Argument<'_>, entry: &Entry) -> Vec<String> {
     match entry.runbook() {
         Some(runbook) => {
             lines.extend(runbook::show::rows(runbook).iter().map(|(name, value)| row(name, value)));
+            lines.push(row("evidence", &evidence(desk, runbook, entry)));
         }
         None => {
             let text = String::from_utf8_lossy(desk.catalog.folder().get(&entry.path).unwrap_or_default());
@@ -43,6 +45,30 @@ fn file(desk: &Desk, argument: &Argument<'_>, entry: &Entry) -> Vec<String> {
     let beyond = entry.content().map(|content| within(&argument.proposal, content)).unwrap_or_default();
     lines.extend(beyond.iter().map(|(at, problem)| row("beyond", &format!("{at}: {problem}"))));
     lines
+}
+
+/// What shows that it works: whose word that is, and of when.
+fn evidence(desk: &Desk, runbook: &Runbook, entry: &Entry) -> String {
+    let path = evidence::path(&runbook.proposal, &runbook.id);
+    let (folder, now_us) = (desk.catalog.folder(), out::now_us());
+    if folder.get(&path).is_none() {
+        return "none".to_owned();
+    }
+    match evidence::read(folder, desk.catalog.trust(), &path, now_us) {
+        Err(why) => why,
+        Ok((found, signed)) => {
+            let what = match found.seen {
+                Seen::Rehearsal { healed_ms, .. } => {
+                    format!("a rehearsal that healed in {}", out::span(healed_ms))
+                }
+                Seen::DryRuns { count, .. } => format!("{count} dry runs"),
+            };
+            let short =
+                found.falls_short(&entry.digest, now_us).map(|why| format!("; does not count: {why}"));
+            let at = crate::base::time::rfc3339(found.at_us);
+            format!("{what}, says {} on {at}{}", signed.principal, short.unwrap_or_default())
+        }
+    }
 }
 
 fn changed(changes: &[String]) -> Vec<String> {

@@ -105,13 +105,11 @@ impl Recorded {
         if TRUST_FILES.iter().all(|name| in_force.files().get(*name) == on_disk.get(*name)) {
             return in_force.clone();
         }
-        match in_force.changed(&on_disk, out::now_us()) {
-            Ok((trust, _)) => trust,
-            Err(error) => {
-                anstream::eprintln!("note: {error}");
-                in_force.clone()
-            }
+        let (next, refused) = in_force.changed_in_part(&on_disk, out::now_us());
+        if let Some(error) = refused {
+            anstream::eprintln!("note: {error}");
         }
+        next.map_or_else(|| in_force.clone(), |(trust, _)| trust)
     }
 }
 
@@ -129,6 +127,7 @@ fn read(state: &Path) -> Result<Recorded, journal::Error> {
     let journal = journal::read_offline(state)?;
     let mut found = Recorded { state: state.to_owned(), ..Recorded::default() };
     let mut trust: BTreeMap<String, Blake3> = journal.genesis().trust_blobs.clone();
+    let (mut digests, mut former) = (journal.genesis().trust.clone(), BTreeSet::new());
     journal.records(None, &mut |record| {
         match record.event {
             Event::ContentAdopted(news) => {
@@ -140,7 +139,12 @@ fn read(state: &Path) -> Result<Recorded, journal::Error> {
                 news.remember_live(record.seq, &mut found.first_live);
                 found.remember(record.seq, &news);
             }
-            Event::TrustChanged(news) => trust = news.blobs,
+            Event::TrustChanged(news) => {
+                former.extend(
+                    digests.iter().filter(|(name, d)| news.files.get(*name) != Some(d)).map(|(_, d)| *d),
+                );
+                (trust, digests) = (news.blobs, news.files);
+            }
             _ => {}
         }
         ControlFlow::Continue(())
@@ -152,6 +156,6 @@ fn read(state: &Path) -> Result<Recorded, journal::Error> {
         }
     }
     // Blobs that are missing make a trust that does not load; then the files on disk are all there is.
-    found.in_force = Trust::load(&files).ok();
+    found.in_force = Trust::load(&files).ok().map(|trust| trust.with_former(former));
     Ok(found)
 }

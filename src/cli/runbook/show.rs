@@ -6,7 +6,7 @@ use super::recorded::Recorded;
 use super::{folder, view};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out, proposal};
-use crate::runbook::model::{Retry, Step, Targets, Verification};
+use crate::runbook::model::{Rehearsal, Retry, Step, Targets, Verification};
 use crate::runbook::problem::likely;
 use crate::runbook::{Catalog, Entry, Kind, Runbook};
 
@@ -47,6 +47,8 @@ struct Resolved {
     steps: Vec<ResolvedStep>,
     verification: Option<String>,
     escalation: Vec<String>,
+    /// How it is tried on a copy: what stands in, what sets it up and breaks it.
+    rehearsal: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -157,7 +159,18 @@ fn resolve(runbook: &Runbook) -> Resolved {
             .iter()
             .map(|r| format!("{}: {}: {}", r.after, r.channel, r.message))
             .collect(),
+        rehearsal: runbook.rehearsal.as_ref().map(rehearsal).unwrap_or_default(),
     }
+}
+
+/// What it replaces says most of what a rehearsal is worth.
+fn rehearsal(rehearsal: &Rehearsal) -> Vec<String> {
+    let stand_ins = rehearsal.stand_ins.iter().map(|(from, to)| format!("{from} is replaced by {to}"));
+    let services = rehearsal.services.iter().map(|(id, s)| format!("service {id} is {}", s.argv.join(" ")));
+    let setup = rehearsal.setup.iter().map(|command| format!("set up by {}", command.argv.join(" ")));
+    let breaks = rehearsal.breaks.iter().map(|command| format!("broken by {}", command.argv.join(" ")));
+    let healed = rehearsal.healed.iter().map(|probe| format!("healed is {}", probe.says()));
+    stand_ins.chain(services).chain(setup).chain(breaks).chain(healed).collect()
 }
 
 fn step(step: &Step) -> ResolvedStep {
@@ -261,6 +274,7 @@ fn runbook_rows(runbook: &Resolved) -> Vec<(&'static str, String)> {
     rows.extend(runbook.steps.iter().flat_map(step_rows));
     rows.extend(runbook.verification.iter().map(|v| ("verified by", v.clone())));
     rows.extend(runbook.escalation.iter().map(|rung| ("else", rung.clone())));
+    rows.extend(runbook.rehearsal.iter().map(|line| ("rehearsed", out::line(line))));
     rows
 }
 

@@ -3,6 +3,7 @@
 //! the loader's words become findings.
 
 mod approvals;
+pub mod config;
 mod modes;
 mod proposals;
 mod retirement;
@@ -19,6 +20,7 @@ type Check = fn(&Case<'_>, &mut Vec<Finding>);
 /// Every check, by its stable word.
 pub const CHECKS: &[(&str, Check)] = &[
     ("trust", trust::check),
+    ("config", config::check),
     ("modes", modes::check),
     ("text", text::check),
     ("standing", standing::check),

@@ -13,7 +13,7 @@ pub fn check(case: &Case<'_>, findings: &mut Vec<Finding>) {
         case.change.before.get(&path) != case.change.after.get(&path)
     };
     let file = match error {
-        TrustError::Unsigned { file, .. } => file.as_str(),
+        TrustError::Unsigned { file, .. } | TrustError::Spent(file) => file.as_str(),
         _ => TRUST_FILES.iter().find(differs).copied().unwrap_or("allowed_signers"),
     };
     let path = case.change.path(&format!("proposals/trust/{file}"));

@@ -33,6 +33,9 @@ pub fn check(lint: &mut Lint) {
     }
 }
 
+/// Folders of content, as a program or its arguments may name them. Data there is read by programs, not run.
+const CONTENT: [&str; 2] = ["${home}/runbooks/", "${home}/proposals/"];
+
 fn below(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
@@ -56,6 +59,13 @@ fn program(lint: &mut Lint, path: &str, argv: &[String]) {
     }
     if argv[0].chars().any(char::is_whitespace) {
         lint.report(&format!("{at}[0]"), "the program's path holds blanks", NO_SHELL);
+    }
+    let unsigned = |element: &&String| CONTENT.iter().any(|folder| element.contains(folder));
+    if let Some(n) = argv.iter().position(|element| unsigned(&element)) {
+        let what =
+            "a program or script below runbooks/ or proposals/ would run as it lies there: nobody signs it";
+        let help = "keep it where only root can change it, such as /usr/local/libexec/NAME";
+        lint.report(&format!("{at}[{n}]"), what, help);
     }
     let found = argv.iter().enumerate().skip(1).find(|(_, element)| is_shells(element));
     if let Some((index, element)) = found.filter(|_| !is_interpreter(argv)) {
