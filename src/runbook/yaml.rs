@@ -147,29 +147,50 @@ pub fn typed<T: DeserializeOwned>(source: Source<'_>) -> Result<T, Problem> {
 fn from_text<T: DeserializeOwned>(source: Source<'_>) -> Result<T, Problem> {
     let read = serde_saphyr::from_str_with_options(source.text, options());
     let read = read.map_err(|error| problem(source, &error))?;
-    match tagged(source.text) {
-        Some(at) => Err(source.problem(at, "yaml", "a tag (`!name`) stands here".into()).with_help(TAG)),
+    match otherwise_read(source.text) {
+        Some((at, what, help)) => Err(source.problem(at, "yaml", what.into()).with_help(help)),
         None => Ok(read),
     }
 }
 
 const TAG: &str = "leave it out: a value is what it looks like, and quotes make it text";
+const NUMBER: &str = "write plain decimal digits for a number, or quotes around text";
 
-/// The first value with a tag. The reader knows the standard ones and takes them; others may read them differently.
-fn tagged(text: &str) -> Option<(u64, u64)> {
-    use granit_parser::Event;
+/// The first value that this reader takes and others may read differently: one with a tag, a number that only some know.
+fn otherwise_read(text: &str) -> Option<((u64, u64), &'static str, &'static str)> {
+    use granit_parser::{Event, ScalarStyle};
     let events = granit_parser::Parser::new_from_str(text).map_while(Result::ok);
     events
-        .filter(|(event, _)| {
-            matches!(
-                event,
+        .filter_map(|(event, span)| {
+            let (what, help) = match event {
                 Event::Scalar(.., Some(_))
-                    | Event::SequenceStart(.., Some(_))
-                    | Event::MappingStart(.., Some(_))
-            )
+                | Event::SequenceStart(.., Some(_))
+                | Event::MappingStart(.., Some(_)) => ("a tag (`!name`) stands here", TAG),
+                Event::Scalar(value, ScalarStyle::Plain, ..) if is_odd_number(&value) => {
+                    ("readers of YAML do not agree what this is", NUMBER)
+                }
+                _ => return None,
+            };
+            Some(((span.start.line() as u64, span.start.col() as u64 + 1), what, help))
         })
-        .map(|(_, span)| (span.start.line() as u64, span.start.col() as u64 + 1))
         .next()
+}
+
+/// YAML 1.1 has `1_000`, `0x1f`, `0b1` and `12:30` (in sixties) as numbers, YAML 1.2 has `0o17`.
+fn is_odd_number(plain: &str) -> bool {
+    let digits = plain.trim_start_matches(['+', '-']);
+    let all = |text: &str, also: &[char]| {
+        text.starts_with(|c: char| c.is_ascii_digit())
+            && text.chars().all(|c| c.is_ascii_digit() || also.contains(&c))
+    };
+    let based = |prefix: &str| {
+        let rest = digits.strip_prefix(prefix).unwrap_or_default();
+        !rest.is_empty() && rest.chars().all(|c| c.is_ascii_hexdigit() || c == '_')
+    };
+    let sixties = digits.split(':').skip(1).all(|part| part.len() <= 2 && part < "6");
+    (digits.contains('_') && all(digits, &['_', '.']))
+        || ["0x", "0o", "0b"].into_iter().any(based)
+        || (digits.contains(':') && all(digits, &[':']) && sixties)
 }
 
 fn options() -> serde_saphyr::Options {
@@ -368,6 +389,23 @@ mod tests {
         refuse(&bomb);
         refuse(&format!("title: x\nlists: {}{}\n", "[".repeat(5_000), "]".repeat(5_000)));
         refuse(&format!("title: x\nlists: [{}]\n", "[],".repeat(30_000)));
+    }
+
+    #[test]
+    fn numbers_that_readers_read_differently_are_refused() {
+        for odd in ["3_0", "0x1f", "0o17", "0b1", "12:30", "-1_000", "1:2:3"] {
+            let problem = refuse(&format!("title: {odd}\n"));
+            assert_eq!((problem.line, problem.column), (1, 8), "{odd}: {problem}");
+            assert!(
+                typed::<Small>(Source { file: "f", text: &format!("title: '{odd}'\n") }).is_ok(),
+                "{odd}"
+            );
+        }
+        for plain in
+            ["30", "a_1", "8080:8080", "1.5", "2026-11-27", "12:90", "0xyz", "10s", "v1_0", "127.0.0.1:80"]
+        {
+            assert!(!is_odd_number(plain), "{plain}");
+        }
     }
 
     #[test]
