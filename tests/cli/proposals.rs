@@ -274,7 +274,7 @@ fn who_may_not_revoke_is_told_who_may_and_nothing_of_others_is_signed_along() {
         "{}",
         bob.stdout
     );
-    assert!(bob.stdout.contains("no longer live: "), "{}", bob.stdout);
+    assert!(bob.stdout.contains("live until it is signed: "), "{}", bob.stdout);
     let live = || {
         sandbox.run(&["runbook", "show", "demo-web-dead", "--output", "json"]).ends(0).json()["standing"]
             .clone()

@@ -230,7 +230,8 @@ fn print(report: &Report) -> Result<(), Failure> {
     }
     out::say(match report.stops.as_slice() {
         [] => "nothing that is live depends on it".to_owned(),
-        stops => format!("no longer live: {}", stops.join(", ")),
+        stops if report.signer.is_some() => format!("no longer live: {}", stops.join(", ")),
+        stops => format!("live until it is signed: {}", stops.join(", ")),
     })?;
     if let Some(signer) = &report.signer {
         return out::say(format!("signed by {signer}; a running daemon takes it up within seconds"));
