@@ -187,3 +187,44 @@ fn a_copy_may_bring_its_own_service_and_look() {
     let said = site.rehearse(&["--output", "json"]).ends(0).json();
     assert_eq!((&said["healed"], &said["runbook"]), (&true.into(), &"site-restart".into()), "{said}");
 }
+
+#[test]
+fn stand_ins_reach_the_default_look_files_are_there_and_a_bad_service_is_told() {
+    let site = Site::new();
+    // No such program in the real home; in the copy it is a file of the rehearsal, which a service and the look run.
+    site.edit("probe: {service: site}, settle", "probe: {run: {argv: [/opt/look, seen]}}, settle");
+    let text = fs::read_to_string(&site.file).expect("there");
+    let text = &text[..text.find("rehearsal:").expect("there")];
+    let rehearsal = r#"rehearsal:
+  stand_ins:
+    "{argv: [/opt/look, seen]}": "{argv: [/bin/sh, '${home}/bin/look', '${target}']}"
+  files:
+    bin/look: |
+      if [ -e "broken" ]; then verdict=failed; else verdict=healthy; fi
+      printf '{"v":1,"verdict":"%s","evidence":"%s of ${target}"}\n' "$verdict" "$verdict"
+    bin/site: |
+      rm -f broken
+      trap '' TERM
+      while true; do sleep 0.1; done
+  services:
+    site:
+      argv: [/bin/sh, "${home}/bin/site"]
+      stop_timeout: 200ms
+      probe: {process: {service: site}}
+  break:
+    - argv: [/usr/bin/touch, "${home}/broken"]
+  within: 8s
+"#;
+    fs::write(&site.file, format!("{text}{rehearsal}")).expect("written");
+    let said = site.rehearse(&["--no-evidence"]).ends(0);
+    assert!(said.stderr.contains("after it was broken: failed of site"), "{}", said.stderr);
+    assert!(said.stderr.contains("after it was healed: healthy of site"), "{}", said.stderr);
+    site.edit("bin/look: |", "../look: |");
+    let lint = site.sandbox.run(&["runbook", "lint", site.file()]).ends(1);
+    assert!(format!("{}{}", lint.stdout, lint.stderr).contains("`../look` is no path within the copy"));
+    site.edit("../look: |", "bin/look: |");
+    site.edit("argv: [/bin/sh, \"${home}/bin/site\"]", "argv: [/bin/sh, \"${homes}/bin/site\"]");
+    let said = site.rehearse(&["--no-evidence"]).ends(1);
+    assert!(said.stderr.contains("a file of the copy is not right"), "{}", said.stderr);
+    assert!(said.stderr.contains("site.service.yaml"), "{}", said.stderr);
+}
