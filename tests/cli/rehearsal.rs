@@ -228,3 +228,24 @@ fn stand_ins_reach_the_default_look_files_are_there_and_a_bad_service_is_told() 
     assert!(said.stderr.contains("a file of the copy is not right"), "{}", said.stderr);
     assert!(said.stderr.contains("site.service.yaml"), "{}", said.stderr);
 }
+
+#[test]
+fn the_example_of_a_new_runbook_lints_and_heals() {
+    let sandbox = Sandbox::with_home();
+    sandbox.run(&["runbook", "new", "web-up", "--code", "WEB_DOWN"]).ends(0);
+    let file = sandbox.home().join("runbooks/web-up/runbook.yaml");
+    let path = file.to_str().expect("UTF-8");
+    let text = fs::read_to_string(&file).expect("there");
+    let (before, example) = text.split_once("# rehearsal:\n").expect("an example");
+    let example: Vec<&str> =
+        example.lines().map(|line| line.strip_prefix("# ").expect("a comment")).collect();
+    let text = format!("{before}rehearsal:\n{}\n", example.join("\n"));
+    fs::write(&file, &text).expect("written");
+    sandbox.run(&["runbook", "lint", path]).ends(0);
+    // With the step that its comment names; the template's own does nothing.
+    let step = "run: {argv: [\"/bin/true\"]}";
+    assert!(text.contains(step));
+    fs::write(&file, text.replace(step, "service: {restart: \"${target}\"}")).expect("written");
+    let said = sandbox.run(&["runbook", "test", path, "--rehearse", "--no-evidence"]).ends(0);
+    assert!(said.stdout.contains("web-up healed the copy in"), "{}", said.stdout);
+}
