@@ -3,8 +3,9 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, eventually};
 
 const PROPOSAL: &str = "v: 1\nid: site\ntitle: Keep the site answering\nfailure_class: The site no longer answers\n\
     may: {steps: [run, service], targets: [site], blast_radius: process}\nrisks: [none]\nundo: Stop it.\n";
@@ -248,4 +249,38 @@ fn the_example_of_a_new_runbook_lints_and_heals() {
     fs::write(&file, text.replace(step, "service: {restart: \"${target}\"}")).expect("written");
     let said = sandbox.run(&["runbook", "test", path, "--rehearse", "--no-evidence"]).ends(0);
     assert!(said.stdout.contains("web-up healed the copy in"), "{}", said.stdout);
+}
+
+#[test]
+fn ended_from_outside_nothing_of_the_copy_stays_behind() {
+    let site = Site::new();
+    // It waits for a break that does not come.
+    site.edit("[/usr/bin/kill, -STOP, \"${pid.site}\"]", "[/usr/bin/true]");
+    site.edit("  within: 20s\n", "  within: 10m\n");
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let place = site.sandbox.path().join(format!("tmp{code}"));
+        fs::create_dir(&place).expect("a folder");
+        let (said, errors) =
+            (place.with_extension("said"), || fs::read_to_string(place.with_extension("said")));
+        let mut command = site.sandbox.command(crate::sandbox::PROGRAM);
+        command.args(["runbook", "test", site.file(), "--rehearse"]).env("TMPDIR", &place);
+        let mut child = command.stderr(fs::File::create(&said).expect("a log")).spawn().expect("it starts");
+        let broken = || errors().unwrap_or_default().contains("break: /usr/bin/true");
+        assert!(eventually(Duration::from_secs(60), broken), "{:?}", errors());
+        let marked = || {
+            let all = fs::read_dir("/proc").expect("processes").flatten();
+            all.filter(|entry| {
+                let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                String::from_utf8_lossy(&line).contains(&format!("{}/", place.display()))
+            })
+            .count()
+        };
+        assert!(marked() >= 2, "its daemon and the site run");
+        site.sandbox.shell(&format!("kill {signal} {}", child.id())).ends(0);
+        let status = child.wait().expect("it was a child");
+        assert_eq!(status.code(), Some(code), "{:?}", errors());
+        assert!(errors().unwrap_or_default().contains("ended from outside"), "{:?}", errors());
+        assert_eq!(marked(), 0, "something still runs");
+        assert_eq!(fs::read_dir(&place).expect("the folder").count(), 0, "the copy is still there");
+    }
 }
