@@ -226,8 +226,9 @@ fn read_approval(
         return Err(Wrong { check: "revoked", ..wrong("is revoked".into()) });
     }
     let armored = folder.signature_of(path).ok_or_else(|| wrong("is not signed".into()))?;
-    let signed =
-        trust.verify(Role::Approval, bytes, armored, now_us).map_err(|e| wrong(format!("does not count: {e}")))?;
+    let signed = trust
+        .verify(Role::Approval, bytes, armored, now_us)
+        .map_err(|e| wrong(format!("does not count: {e}")))?;
     if !is_principal(name) || signed.principal != name {
         return Err(wrong(format!(
             "is signed by `{}`, not by the person it is named after",

@@ -12,6 +12,7 @@ mod packaging;
 mod proposals;
 mod reading;
 mod rehearsal;
+mod rehearsal_shipped;
 mod runbook;
 mod sandbox;
 mod sentinel;

@@ -111,6 +111,7 @@ fn a_rehearsal_of_these_bytes_lets_one_person_take_it_live() {
     let evidence = site.sandbox.home().join("proposals/site/evidence/site-restart.json");
     let text = fs::read_to_string(&evidence).expect("evidence");
     assert!(text.contains("\"rehearsal\"") && text.contains("service/site"), "{text}");
+    assert!(!text.contains("\"head\": \"\""), "{text}");
     assert_eq!(site.standing().0, "live", "{}", site.standing().1);
     // Nothing of the copy is left, and nothing real was touched.
     assert_eq!(site.sandbox.shell("ls -d $TMPDIR/remediator-rehearsal-* /tmp/remediator-rehearsal-* 2>/dev/null | grep -c home || true").stdout.trim(), "0");
@@ -230,4 +231,100 @@ fn dry_runs_that_the_journal_recorded_are_counted_and_signed() {
     let text = fs::read_to_string(&evidence).expect("evidence");
     assert!(text.contains("dry_runs") && text.contains("\"count\": 1"), "{text}");
     assert!(evidence.with_extension("json.sig").exists());
+}
+
+#[test]
+fn stand_ins_reach_the_default_look_files_are_there_and_a_bad_service_is_told() {
+    let site = Site::new();
+    // No such program in the real home; in the copy it is a file of the rehearsal, which a service and the look run.
+    site.edit("probe: {service: site}, settle", "probe: {run: {argv: [/opt/look, seen]}}, settle");
+    let text = fs::read_to_string(&site.file).expect("there");
+    let text = &text[..text.find("rehearsal:").expect("there")];
+    let rehearsal = r#"rehearsal:
+  stand_ins:
+    "{argv: [/opt/look, seen]}": "{argv: [/bin/sh, '${home}/bin/look', '${target}']}"
+  files:
+    bin/look: |
+      if [ -e "broken" ]; then verdict=failed; else verdict=healthy; fi
+      printf '{"v":1,"verdict":"%s","evidence":"%s of ${target}"}\n' "$verdict" "$verdict"
+    bin/site: |
+      rm -f broken
+      trap '' TERM
+      while true; do sleep 0.1; done
+  services:
+    site:
+      argv: [/bin/sh, "${home}/bin/site"]
+      stop_timeout: 200ms
+      probe: {process: {service: site}}
+  break:
+    - argv: [/usr/bin/touch, "${home}/broken"]
+  within: 8s
+"#;
+    fs::write(&site.file, format!("{text}{rehearsal}")).expect("written");
+    let said = site.rehearse(&["--no-evidence"]).ends(0);
+    assert!(said.stderr.contains("after it was broken: failed of site"), "{}", said.stderr);
+    assert!(said.stderr.contains("after it was healed: healthy of site"), "{}", said.stderr);
+    site.edit("bin/look: |", "../look: |");
+    let lint = site.sandbox.run(&["runbook", "lint", site.file()]).ends(1);
+    assert!(format!("{}{}", lint.stdout, lint.stderr).contains("`../look` is no path within the copy"));
+    site.edit("../look: |", "bin/look: |");
+    site.edit("argv: [/bin/sh, \"${home}/bin/site\"]", "argv: [/bin/sh, \"${homes}/bin/site\"]");
+    let said = site.rehearse(&["--no-evidence"]).ends(1);
+    assert!(said.stderr.contains("a file of the copy is not right"), "{}", said.stderr);
+    assert!(said.stderr.contains("site.service.yaml"), "{}", said.stderr);
+}
+
+#[test]
+fn the_example_of_a_new_runbook_lints_and_heals() {
+    let sandbox = Sandbox::with_home();
+    sandbox.run(&["runbook", "new", "web-up", "--code", "WEB_DOWN"]).ends(0);
+    let file = sandbox.home().join("runbooks/web-up/runbook.yaml");
+    let path = file.to_str().expect("UTF-8");
+    let text = fs::read_to_string(&file).expect("there");
+    let (before, example) = text.split_once("# rehearsal:\n").expect("an example");
+    let example: Vec<&str> =
+        example.lines().map(|line| line.strip_prefix("# ").expect("a comment")).collect();
+    let text = format!("{before}rehearsal:\n{}\n", example.join("\n"));
+    fs::write(&file, &text).expect("written");
+    sandbox.run(&["runbook", "lint", path]).ends(0);
+    // With the step that its comment names; the template's own does nothing.
+    let step = "run: {argv: [\"/bin/true\"]}";
+    assert!(text.contains(step));
+    fs::write(&file, text.replace(step, "service: {restart: \"${target}\"}")).expect("written");
+    let said = sandbox.run(&["runbook", "test", path, "--rehearse", "--no-evidence"]).ends(0);
+    assert!(said.stdout.contains("web-up healed the copy in"), "{}", said.stdout);
+}
+
+#[test]
+fn ended_from_outside_nothing_of_the_copy_stays_behind() {
+    let site = Site::new();
+    // It waits for a break that does not come.
+    site.edit("[/usr/bin/kill, -STOP, \"${pid.site}\"]", "[/usr/bin/true]");
+    site.edit("  within: 20s\n", "  within: 10m\n");
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let place = site.sandbox.path().join(format!("tmp{code}"));
+        fs::create_dir(&place).expect("a folder");
+        let (said, errors) =
+            (place.with_extension("said"), || fs::read_to_string(place.with_extension("said")));
+        let mut command = site.sandbox.command(crate::sandbox::PROGRAM);
+        command.args(["runbook", "test", site.file(), "--rehearse"]).env("TMPDIR", &place);
+        let mut child = command.stderr(fs::File::create(&said).expect("a log")).spawn().expect("it starts");
+        let broken = || errors().unwrap_or_default().contains("break: /usr/bin/true");
+        assert!(eventually(Duration::from_secs(60), broken), "{:?}", errors());
+        let marked = || {
+            let all = fs::read_dir("/proc").expect("processes").flatten();
+            all.filter(|entry| {
+                let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                String::from_utf8_lossy(&line).contains(&format!("{}/", place.display()))
+            })
+            .count()
+        };
+        assert!(marked() >= 2, "its daemon and the site run");
+        site.sandbox.shell(&format!("kill {signal} {}", child.id())).ends(0);
+        let status = child.wait().expect("it was a child");
+        assert_eq!(status.code(), Some(code), "{:?}", errors());
+        assert!(errors().unwrap_or_default().contains("ended from outside"), "{:?}", errors());
+        assert_eq!(marked(), 0, "something still runs");
+        assert_eq!(fs::read_dir(&place).expect("the folder").count(), 0, "the copy is still there");
+    }
 }

@@ -20,16 +20,28 @@ pub struct Daemon {
     program: PathBuf,
     home: PathBuf,
     listen: String,
+    locks: Option<PathBuf>,
     child: Option<Child>,
 }
 
 impl Daemon {
     /// Starts it; its log goes to `state/demo-daemon.log`.
     pub fn start(program: &Path, home: &Path, listen: &str) -> anyhow::Result<Self> {
+        Self::start_with(program, home, listen, None)
+    }
+
+    /// The same, with locks of its own, so that what is acted on there keeps nobody on this machine waiting.
+    pub fn start_with(
+        program: &Path,
+        home: &Path,
+        listen: &str,
+        locks: Option<PathBuf>,
+    ) -> anyhow::Result<Self> {
         let mut daemon = Self {
             program: program.to_owned(),
             home: home.to_owned(),
             listen: listen.to_owned(),
+            locks,
             child: None,
         };
         daemon.start_again()?;
@@ -49,6 +61,7 @@ impl Daemon {
             .arg(&self.home)
             .env_remove("REMEDIATOR_HOME")
             .env_remove("REMEDIATOR_LISTEN")
+            .envs(self.locks.iter().map(|folder| ("REMEDIATOR_LOCK_DIR", folder)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(output)

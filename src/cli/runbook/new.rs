@@ -122,6 +122,18 @@ verification:
 # Who is told when it has not.
 escalation:
   - {after: 0s, channel: log, message: "${target}: @CODE@ was not healed"}
+# How it is tried on a throw-away copy: healthy, broken, healed, healthy again (docs/rehearsal.md). Here a web server of the
+# copy is killed, which a step `service: {restart: "${target}"}` heals. `remediator runbook test FILE --rehearse` does it.
+# rehearsal:
+#   target: web
+#   services:
+#     web:
+#       argv: [/usr/bin/python3, -m, http.server, "${port}", --bind, 127.0.0.1, --directory, "${home}/www"]
+#       probe: {http: {url: "http://127.0.0.1:${port}/health"}}
+#   stand_ins: {"127.0.0.1:8080": "127.0.0.1:${port}"}
+#   files: {www/health: well}
+#   break:
+#     - argv: [/usr/bin/kill, -KILL, "${pid.web}"]
 "#;
 
 const PROPOSAL: &str = r#"# yaml-language-server: $schema=../../schemas/proposal.schema.json

@@ -70,6 +70,7 @@ fn severity(text: &str) -> Result<Severity, String> {
 
 /// Tries it.
 pub fn run(args: Args, global: &Global) -> Outcome {
+    let args = Args { file: folder::locate(global, &args.file), ..args };
     let bytes = std::fs::read(&args.file)
         .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}", args.file.display())).because(e))?;
     let content = match checks::read(&args.file.to_string_lossy(), &bytes) {

@@ -1,5 +1,7 @@
 //! A rehearsal can be set up and broken: programs by their absolute path, a target, no secret placeholders.
 
+use std::path::{Component, Path};
+
 use crate::runbook::model::{Rehearsal, is_id};
 
 use super::Lint;
@@ -25,6 +27,10 @@ pub fn check(lint: &mut Lint) {
         let what = format!("`{id}` is no id of a service");
         lint.report("rehearsal.services", what, "lower-case letters, digits and dashes");
     }
+    for path in rehearsal.files.keys().filter(|path| !within_home(path)) {
+        let what = format!("`{path}` is no path within the copy");
+        lint.report("rehearsal.files", what, "a path from `${home}` on, such as `site/index.html`");
+    }
     if rehearsal.stand_ins.keys().any(String::is_empty) {
         lint.report("rehearsal.stand_ins", "empty text cannot be replaced", "name what stands in the files");
     }
@@ -32,6 +38,11 @@ pub fn check(lint: &mut Lint) {
     if !(1_000..=3_600_000).contains(&within) {
         lint.report("rehearsal.within", "out of range", "from 1s to 1h");
     }
+}
+
+fn within_home(path: &str) -> bool {
+    let mut parts = Path::new(path).components();
+    !path.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn programs(lint: &mut Lint, rehearsal: &Rehearsal) {

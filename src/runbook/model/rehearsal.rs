@@ -25,6 +25,9 @@ pub struct Rehearsal {
     /// Text of the content files → what stands in its place in the copy, such as a path or a port.
     #[serde(default)]
     pub stand_ins: BTreeMap<String, String>,
+    /// Small files of the copy, by their path in `${home}`: programs and data that its services and looks need.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
     /// Programs that set the copy up, in this order, before its services are started.
     #[serde(default)]
     pub setup: Vec<Command>,
@@ -47,6 +50,9 @@ pub struct StandIn {
     /// Program (an absolute path) and arguments.
     #[schemars(length(min = 1, max = 64))]
     pub argv: Vec<String>,
+    /// Time between TERM and KILL when it is stopped. Default 10s.
+    #[serde(default = "super::service::ten_seconds")]
+    pub stop_timeout: Span,
     /// How its health is told.
     pub probe: Probe,
 }

@@ -50,6 +50,6 @@ pub struct Service {
     pub probe: Probe,
 }
 
-fn ten_seconds() -> Span {
+pub(super) fn ten_seconds() -> Span {
     Span::from_secs(10)
 }

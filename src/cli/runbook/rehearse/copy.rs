@@ -23,7 +23,7 @@ use crate::event::plan::ActionPlan;
 use crate::runbook::authoring::{self, Approve};
 use crate::runbook::model::{Rehearsal, is_id};
 use crate::runbook::problem::Source;
-use crate::runbook::{Kind, PlanFor, Role, yaml};
+use crate::runbook::{Kind, PlanFor, Role, checks, yaml};
 
 /// Who does everything in the copy, and who writes what they approve.
 const PEOPLE: [&str; 2] = ["rehearsal", "rehearsal-author"];
@@ -111,6 +111,14 @@ impl Replica {
             attributes: BTreeMap::new(),
             ..self.report.clone()
         }
+    }
+
+    /// Text of the real folder as it stands in the copy. `${home}` stays: the copy's daemon resolves it to the copy's home.
+    fn stood_in(&self, text: &str) -> String {
+        self.rehearsal
+            .stand_ins
+            .iter()
+            .fold(text.to_owned(), |text, (from, to)| text.replace(from, &replaced(to, &self.values[1..])))
     }
 
     fn filled(&self, argv: &[String], pids: &[(String, i64)]) -> Vec<String> {
@@ -261,29 +269,38 @@ fn write(copy: &Replica, draft: &Draft<'_>) -> anyhow::Result<()> {
         authoring::sign_file(&trust.join(name), &person, Role::Trust)?;
     }
     let content = content(copy, draft)?;
+    let eye = eye(copy, draft)?;
+    checked(content.iter().map(|(path, text)| (path.as_str(), text.as_str())))?;
+    checked([("runbooks/copy/healed.yaml", eye.as_str())].into_iter())?;
     for (path, text) in &content {
         files::write_new(&copy.home.join(path), text.as_bytes())?;
         let role = authoring::role_of(path).with_context(|| format!("{path} has no role"))?;
         authoring::sign_file(&copy.home.join(path), &author, role)?;
     }
     approve(copy, &content, &person)?;
-    files::write_new(&copy.eye(), eye(copy, draft)?.as_bytes())
+    for (path, text) in &copy.rehearsal.files {
+        let text = replaced(text, &copy.values).replace("${target}", &copy.target);
+        files::write_new(&copy.home.join(path), text.as_bytes())?;
+    }
+    files::write_new(&copy.eye(), eye.as_bytes())
+}
+
+/// The copy's daemon would leave out what is not well-formed, and nobody would be told why.
+fn checked<'a>(files: impl Iterator<Item = (&'a str, &'a str)>) -> anyhow::Result<()> {
+    for (path, text) in files.filter(|(path, _)| path.starts_with("runbooks/")) {
+        if let Err(rejected) = checks::read(path, text.as_bytes()) {
+            let first = rejected.problems.first().map(ToString::to_string).unwrap_or_default();
+            anyhow::bail!("a file of the copy is not right: {first}");
+        }
+    }
+    Ok(())
 }
 
 /// Every file of the copy: its path and text.
 fn content(copy: &Replica, draft: &Draft<'_>) -> anyhow::Result<BTreeMap<String, String>> {
-    let stood_in = |text: &str| {
-        copy.rehearsal.stand_ins.iter().fold(text.to_owned(), |text, (from, to)| {
-            // `${home}` stays: the copy's daemon resolves it, and it is the copy's home there.
-            text.replace(from, &replaced(to, &copy.values[1..]))
-        })
-    };
-    let text_of = |path: &str| -> anyhow::Result<String> {
-        let bytes = draft.catalog.folder().get(path).with_context(|| format!("{path} is not there"))?;
-        Ok(String::from_utf8(bytes.to_vec())?)
-    };
+    let text_of = |path: &str| Ok::<_, anyhow::Error>(copy.stood_in(text(draft, path)?));
     let mut content = BTreeMap::new();
-    content.insert("runbooks/copy/runbook.yaml".to_owned(), stood_in(&text_of(&draft.entry.path)?));
+    content.insert("runbooks/copy/runbook.yaml".to_owned(), text_of(&draft.entry.path)?);
     let mut proposals = vec![draft.runbook.proposal.clone(), "rehearsal".to_owned()];
     for id in &copy.services {
         let path = format!("runbooks/copy/{id}.service.yaml");
@@ -291,12 +308,15 @@ fn content(copy: &Replica, draft: &Draft<'_>) -> anyhow::Result<BTreeMap<String,
             draft.catalog.get(Kind::Service, id).filter(|_| !copy.rehearsal.services.contains_key(id))
         {
             proposals.extend(entry.content().map(|c| c.proposal().to_owned()));
-            content.insert(path, stood_in(&text_of(&entry.path)?));
+            content.insert(path, text_of(&entry.path)?);
             continue;
         }
-        let written = written(draft)?["rehearsal"]["services"][id].clone();
-        let service = json!({"v": 1, "kind": "service", "id": id, "title": "Of a rehearsal", "proposal": "rehearsal",
-            "argv": written["argv"], "probe": written["probe"]});
+        let written = written(&draft.entry.path, text(draft, &draft.entry.path)?)?;
+        let mut service = json!({"v": 1, "kind": "service", "id": id, "title": "Of a rehearsal",
+            "proposal": "rehearsal"});
+        for (key, value) in written["rehearsal"]["services"][id].as_object().into_iter().flatten() {
+            service[key] = value.clone();
+        }
         content.insert(path, replaced(&service.to_string(), &copy.values[1..]) + "\n");
     }
     content.insert("runbooks/copy/start.yaml".to_owned(), start());
@@ -307,11 +327,15 @@ fn content(copy: &Replica, draft: &Draft<'_>) -> anyhow::Result<BTreeMap<String,
     Ok(content)
 }
 
-/// The draft as it is written, to take parts of it as they are.
-fn written(draft: &Draft<'_>) -> anyhow::Result<Value> {
-    let bytes = draft.catalog.folder().get(&draft.entry.path).unwrap_or_default();
-    let source = Source { file: &draft.entry.path, text: std::str::from_utf8(bytes)? };
-    yaml::typed(source).map_err(|problem| anyhow::anyhow!("{problem}"))
+/// A file of the folder that the draft lies in.
+fn text<'a>(draft: &'a Draft<'_>, path: &str) -> anyhow::Result<&'a str> {
+    let bytes = draft.catalog.folder().get(path).with_context(|| format!("{path} is not there"))?;
+    Ok(std::str::from_utf8(bytes)?)
+}
+
+/// A runbook as it is written, to take parts of it as they are.
+fn written(file: &str, text: &str) -> anyhow::Result<Value> {
+    yaml::typed(Source { file, text }).map_err(|problem| anyhow::anyhow!("{problem}"))
 }
 
 fn start() -> String {
@@ -357,15 +381,13 @@ fn approve(copy: &Replica, content: &BTreeMap<String, String>, key: &Path) -> an
 
 /// A sentinel that looks at the copy: as the rehearsal says, else as the verification does.
 fn eye(copy: &Replica, draft: &Draft<'_>) -> anyhow::Result<String> {
-    let written = written(draft)?;
+    let written = written(&draft.entry.path, &copy.stood_in(text(draft, &draft.entry.path)?))?;
     let healed = &written["rehearsal"]["healed"];
     let probe = if healed.is_null() { &written["verification"]["probe"] } else { healed };
     let sentinel = json!({"v": 1, "kind": "sentinel", "id": "rehearsal-healed", "title": "Is the copy healthy?",
         "proposal": "rehearsal", "probe": probe,
         "report": {"subsystem": "rehearsal", "code": "REHEARSAL_LOOK", "target": "copy", "summary": "not healthy"}});
-    let text =
-        copy.rehearsal.stand_ins.iter().fold(sentinel.to_string(), |text, (from, to)| text.replace(from, to));
-    let text = text.replace("${target}", &copy.target);
+    let text = sentinel.to_string().replace("${target}", &copy.target);
     let text = copy
         .report
         .attributes

@@ -2,6 +2,7 @@
 //! own; healthy, broken, healed by this very file, healthy again. What came of it is signed evidence (RM-30).
 
 mod copy;
+mod ending;
 pub(super) mod record;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use crate::cli::{Global, Home, Outcome, Output, out};
 use crate::event::degradation::DegradationReport;
 use crate::runbook::{Catalog, Entry, Runbook};
 use copy::Replica;
+use ending::Ending;
 
 /// How long the daemon of the copy may take until it is ready.
 const READY: Duration = Duration::from_secs(30);
@@ -50,9 +52,10 @@ pub struct Draft<'a> {
 
 /// Rehearses, and writes the evidence unless the person does not want any.
 pub fn run(draft: &Draft<'_>, keep: bool, key: Option<&Path>, no_evidence: bool, global: &Global) -> Outcome {
+    let ending = Ending::watched()?;
     let copy = Replica::of(draft)?;
     let began = Instant::now();
-    let result = Stage::play(&copy);
+    let result = Stage::play(&copy, &ending);
     let relies_on = copy.relies_on().clone();
     let kept = keep.then(|| copy.keep());
     if let Some(place) = &kept {
@@ -60,7 +63,8 @@ pub fn run(draft: &Draft<'_>, keep: bool, key: Option<&Path>, no_evidence: bool,
     }
     let (healed_ms, head) = result.map_err(|failure| {
         let log = "`--keep` leaves the copy behind: its state/demo-daemon.log and journal say more";
-        if failure.hint.is_none() && !keep { failure.hint(log) } else { failure }
+        let ours = !matches!(failure.exit, Exit::Interrupted | Exit::Terminated);
+        if failure.hint.is_none() && ours && !keep { failure.hint(log) } else { failure }
     })?;
     say(&format!("rehearsed in {}", out::span(ms(began.elapsed()))));
     let written = match no_evidence {
@@ -98,6 +102,7 @@ fn ms(span: Duration) -> u64 {
 /// The copy with its daemon.
 struct Stage<'a> {
     copy: &'a Replica,
+    ending: &'a Ending,
     program: PathBuf,
     client: Client,
     daemon: Daemon,
@@ -112,18 +117,22 @@ impl Drop for Stage<'_> {
 
 impl<'a> Stage<'a> {
     /// The whole rehearsal: how long healing took, and the head of the journal then.
-    fn play(copy: &'a Replica) -> Result<(u64, String), Failure> {
+    fn play(copy: &'a Replica, ending: &'a Ending) -> Result<(u64, String), Failure> {
         let program = std::env::current_exe()
             .map_err(|e| Failure::new(Exit::Unavailable, "cannot find this program's own file").because(e))?;
         for argv in copy.setup() {
             say(&format!("set up: {}", out::line(&argv.join(" "))));
-            copy.program("setup", &argv)?;
+            let done = copy.program("setup", &argv);
+            // Ctrl-C ends the program as well.
+            ending.asked()?;
+            done?;
         }
-        let started = Daemon::start(&program, copy.home(), copy.listen())
+        let locks = Some(copy.home().join("state/locks"));
+        let started = Daemon::start_with(&program, copy.home(), copy.listen(), locks)
             .map_err(|e| Failure::new(Exit::Unavailable, format!("{e:#}")))?;
         let global = Global { home: Some(copy.home().to_owned()), output: Output::Json };
         let client = Client::at(&Home::existing(&global)?, copy.listen())?;
-        let mut stage = Self { copy, program, client, daemon: started };
+        let mut stage = Self { copy, ending, program, client, daemon: started };
         stage.ready()?;
         for service in copy.services() {
             say(&format!("starting {service}"));
@@ -132,7 +141,9 @@ impl<'a> Stage<'a> {
         stage.looks_healthy(true, "before anything is broken")?;
         for argv in copy.breaks(&stage.pids()?)? {
             say(&format!("break: {}", out::line(&argv.join(" "))));
-            copy.program("break", &argv)?;
+            let done = copy.program("break", &argv);
+            ending.asked()?;
+            done?;
         }
         stage.looks_healthy(false, "after it was broken")?;
         say("reported; healing");
@@ -141,7 +152,7 @@ impl<'a> Stage<'a> {
         let healed_ms = ms(began.elapsed());
         stage.looks_healthy(true, "after it was healed")?;
         let status = stage.view("/v1/status")?;
-        let head = status["journal"]["head"]["hash"].as_str().or(status["head"].as_str());
+        let head = status["head"]["hash"].as_str();
         Ok((healed_ms, head.unwrap_or_default().to_owned()))
     }
 
@@ -154,6 +165,7 @@ impl<'a> Stage<'a> {
     fn ready(&mut self) -> Result<(), Failure> {
         let deadline = Instant::now() + READY;
         while Instant::now() < deadline {
+            self.ending.asked()?;
             if let Some(why) = self.daemon.ended() {
                 return Err(Failure::new(Exit::Unavailable, why));
             }
@@ -174,6 +186,7 @@ impl<'a> Stage<'a> {
         let deadline = Instant::now() + within;
         let mut view = Value::Null;
         while Instant::now() < deadline {
+            self.ending.asked()?;
             view = self.view(&path).unwrap_or(view);
             match view["outcome"].as_str() {
                 Some("healthy") => return Ok(()),
@@ -219,6 +232,7 @@ impl<'a> Stage<'a> {
         let deadline = Instant::now() + duration(self.copy.within());
         let mut last = Value::Null;
         while Instant::now() < deadline {
+            self.ending.asked()?;
             let look = Command::new(&self.program)
                 .args(["sentinel", "test", "--output", "json", "--home"])
                 .arg(self.copy.home())
