@@ -192,7 +192,11 @@ fn this_repository_passes_with_its_sample_keys() {
         std::fs::create_dir_all(to).unwrap();
         for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
             let (from, to) = (entry.path(), to.join(entry.file_name()));
-            if from.is_dir() { copy(&from, &to) } else { drop(std::fs::copy(&from, &to).unwrap()) }
+            if from.is_dir() {
+                copy(&from, &to);
+            } else {
+                std::fs::copy(&from, &to).unwrap();
+            }
         }
     }
     let (repo, tree) = (Repo::empty(), std::path::Path::new(env!("CARGO_MANIFEST_DIR")));
