@@ -7,6 +7,7 @@ use crate::base::ids::{AttemptId, IncidentId, Seq};
 use crate::base::time::Span;
 use crate::context::{Attempt, AttemptState, IncidentState, RemediationContext, World};
 use crate::event::attempt::{Outcome, Phase};
+use crate::event::incident::Closure;
 use crate::event::notice::NoticeQueued;
 use crate::event::plan::ProbePlan;
 use crate::event::{Event, Record};
@@ -169,8 +170,12 @@ pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
         }
         (Event::AttemptEnded(ended), Some(a)) => after_end(incident, a, ended.outcome),
         (Event::WatchObserved(_), Some(a)) => watch(incident, a),
-        (Event::IncidentRelapsed(_) | Event::IncidentClosed(_), _) => {
-            vec![Effect::StopWatch { incident: incident.id }]
+        (Event::IncidentRelapsed(_), _) => vec![Effect::StopWatch { incident: incident.id }],
+        (Event::IncidentClosed(closed), _) => {
+            let stop = Effect::StopWatch { incident: incident.id };
+            // Our own look may have seen it before the sentinel that reported it did.
+            let gone = (closed.closure == Closure::RecoveredUnaided).then(|| forget_edge(incident));
+            [stop].into_iter().chain(gone).collect()
         }
         (Event::IncidentHeld(held), Some(a)) if held.reason == super::held::LOOK_FIRST => {
             look(incident, a, record.seq, held.until_elapsed_ms.unwrap_or(now))
@@ -191,12 +196,16 @@ fn after_end(incident: &RemediationContext, a: &Attempt, outcome: Outcome) -> Ve
         effects.push(Effect::ReleaseLocks { attempt: a.id() });
     }
     if matches!(outcome, Outcome::Healthy | Outcome::HealedOutcomeUnknown) {
-        let seen = &incident.signal.first;
-        let (subsystem, code, target) = (seen.subsystem.clone(), seen.code.clone(), seen.target.clone());
         effects.extend(watch(incident, a));
-        effects.push(Effect::ForgetEdge { subsystem, code, target });
+        effects.push(forget_edge(incident));
     }
     effects
+}
+
+fn forget_edge(incident: &RemediationContext) -> Effect {
+    let seen = &incident.signal.first;
+    let (subsystem, code, target) = (seen.subsystem.clone(), seen.code.clone(), seen.target.clone());
+    Effect::ForgetEdge { subsystem, code, target }
 }
 
 fn outside_incidents(world: &World, record: &Record) -> Vec<Effect> {

@@ -134,6 +134,8 @@ fn a_precondition_that_no_longer_holds_stops_before_anything_is_changed() {
     play.run(5_000);
     assert_eq!((play.outcome(), play.ran.len()), (Some(Outcome::FailedBeforeMutation), 0));
     assert_eq!(play.incident().closed.as_ref().map(|c| c.closure), Some(Closure::RecoveredUnaided));
+    // The sentinel has not seen it: should it break again at once, it must say so again.
+    assert_eq!(play.forgotten, 1);
 }
 
 #[test]

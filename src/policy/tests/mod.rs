@@ -147,6 +147,7 @@ struct Play {
     exclusive: bool,
     /// A channel whose receiver says nothing, ever.
     deaf: Option<&'static str>,
+    forgotten: u32,
 }
 
 impl Play {
@@ -168,6 +169,7 @@ impl Play {
             locked: false,
             exclusive: false,
             deaf: None,
+            forgotten: 0,
         };
         play.boot();
         play.input(Input::ConfigLoaded(ConfigLoaded::default()));
@@ -295,7 +297,8 @@ impl Play {
             Effect::StopWatch { incident } => {
                 self.effects.retain(|e| !matches!(e, Effect::Watch { incident: i, .. } if *i == incident));
             }
-            Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => {}
+            Effect::ForgetEdge { .. } => self.forgotten += 1,
+            Effect::ReleaseLocks { .. } => {}
             Effect::BreakLock { .. } | Effect::RotateKey => {}
         }
     }

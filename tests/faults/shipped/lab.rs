@@ -334,7 +334,12 @@ pub fn settled(lab: &mut Lab, target: &Target, pauses: Pauses) -> Result<(), Str
     }
     lab.wait(target, "it is quiet", PATIENCE, |story| {
         let count = |kind: &str| story.iter().filter(|entry| entry.kind == kind).count();
-        let over = if pauses == Pauses::Short { count("incident.closed") } else { count("attempt.ended") };
+        let healthy = |entry: &&Entry| entry.kind == "attempt.ended" && entry.text("outcome") == "healthy";
+        let over = match pauses {
+            Pauses::Short => count("incident.closed"),
+            // What was healed is watched for minutes; what was left alone is over once its eye has seen that it is well.
+            Pauses::AsShipped => story.iter().filter(healthy).count() + count("incident.closed"),
+        };
         over == count("incident.opened") && count("attempt.planned") == count("attempt.ended")
     })
 }
