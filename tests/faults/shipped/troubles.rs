@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime};
 const SHORTER: [(&str, &str); 10] = [
     ("cooldown: 30s", "cooldown: 500ms"),
     ("cooldown: 1m", "cooldown: 500ms"),
-    ("every: 1s", "every: 100ms"),
-    ("within: 30s", "within: 4s"),
+    ("every: 1s", "every: 300ms"),
+    ("within: 30s", "within: 6s"),
     ("within: 2m", "within: 6s"),
     ("watch: 5m", "watch: 4s"),
     ("watch_every: 10s", "watch_every: 200ms"),
