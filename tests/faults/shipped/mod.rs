@@ -5,7 +5,7 @@
 mod lab;
 mod troubles;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab::{Lab, PATIENCE, Target, possible, settled};
 use troubles::{Pauses, TROUBLES, Trouble};
@@ -15,6 +15,8 @@ use crate::journal::check;
 use crate::run::{Run, Tally, ensure};
 use crate::tail::Entry;
 
+/// How long nothing may happen before anything is broken.
+const QUIET: Duration = Duration::from_secs(4);
 /// What is broken is noticed within seconds, also on a busy machine.
 const NOTICED: Duration = Duration::from_secs(30);
 /// More boundaries than any of the runbooks has.
@@ -83,6 +85,26 @@ fn break_all(lab: &mut Lab, targets: &[&Target]) -> Result<(), String> {
     Ok(())
 }
 
+/// All of them are quiet, and stay so: a service that is slow to start is reported and restarted a moment after it was quiet,
+/// and what is broken then would be broken in the middle of that.
+fn all_settled(lab: &mut Lab, targets: &[&Target], pauses: Pauses) -> Result<(), String> {
+    let deadline = Instant::now() + PATIENCE * 2;
+    let (mut since, mut seen) = (Instant::now(), 0);
+    while since.elapsed() < QUIET {
+        for target in targets {
+            settled(lab, target, pauses)?;
+        }
+        let entries: usize = targets.iter().map(|target| lab.story(target).len()).sum();
+        if entries != seen {
+            (since, seen) = (Instant::now(), entries);
+        }
+        ensure(Instant::now() < deadline, || "the targets do not become quiet".to_owned())?;
+        std::thread::sleep(Duration::from_millis(50));
+        lab.read();
+    }
+    Ok(())
+}
+
 /// Breaks them, and once more what nobody has noticed after a while: it is told, because nobody knows yet why.
 fn break_until_noticed(lab: &mut Lab, targets: &[&Target]) -> Result<(), String> {
     break_all(lab, targets)?;
@@ -101,9 +123,7 @@ fn as_shipped(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(), String
     let targets: Vec<Target> = troubles.iter().map(|trouble| Target::of(trouble, "shipped")).collect();
     let mut lab = Lab::new(&targets, Pauses::AsShipped)?;
     let all: Vec<&Target> = targets.iter().collect();
-    for target in &all {
-        settled(&mut lab, target, Pauses::AsShipped)?;
-    }
+    all_settled(&mut lab, &all, Pauses::AsShipped)?;
     lab.forget();
     break_until_noticed(&mut lab, &all)?;
     for target in &all {
@@ -135,9 +155,7 @@ fn with_short_pauses(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(),
     let mut targets: Vec<Target> = cases.collect();
     targets.extend(troubles.iter().map(|trouble| Target::of(trouble, "killed")));
     let mut lab = Lab::new(&targets, Pauses::Short)?;
-    for target in &targets {
-        settled(&mut lab, target, Pauses::Short)?;
-    }
+    all_settled(&mut lab, &targets.iter().collect::<Vec<_>>(), Pauses::Short)?;
     lab.forget();
     for case in &CASES {
         let mine: Vec<&Target> = targets.iter().filter(|target| target.is_of(case.name)).collect();
@@ -255,9 +273,9 @@ fn kill_at(run: &mut Run, lab: &mut Lab, targets: &[&Target], boundary: u64) -> 
     lab.forget();
     break_all(lab, targets)?;
     // The boundary of whichever gets there first; the others are killed wherever they are.
-    let deadline = std::time::Instant::now() + Duration::from_secs(8);
+    let deadline = Instant::now() + Duration::from_secs(8);
     while targets.iter().all(|target| (lab.story(target).len() as u64) < boundary) {
-        if std::time::Instant::now() >= deadline {
+        if Instant::now() >= deadline {
             break;
         }
         lab.read();
