@@ -108,11 +108,16 @@ impl<'a> Change<'a> {
         format!("{}{path}", self.root)
     }
 
-    /// Touched trust files that are versions from before the base: their signatures were for that time.
+    /// Touched trust files, and the configuration, that are versions from before the base: their signatures were for that
+    /// time. Without the whole history that cannot be told.
     pub fn spent(&self) -> Result<BTreeSet<FileDigest>, GitError> {
         let mut spent = BTreeSet::new();
-        let touched = self.touched.iter().filter(|path| path.starts_with(TRUST_DIR));
+        let signed = |path: &&String| path.starts_with(TRUST_DIR) || *path == config::NAME;
+        let touched = self.touched.iter().filter(signed);
         for (path, bytes) in touched.filter_map(|path| Some((path, self.after.get(path)?))) {
+            if self.git.is_shallow()? {
+                return Err(GitError::Shallow);
+            }
             if self.stood_before(path)? {
                 spent.insert(FileDigest::of(bytes));
             }

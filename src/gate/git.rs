@@ -38,6 +38,12 @@ pub enum GitError {
          git fetch --depth=1 origin {0}"
     )]
     NoCommit(String),
+    /// What was before cannot be told.
+    #[error(
+        "trust or configuration changes, and this clone lacks the history that tells whether an old version comes back: \
+         git fetch --unshallow"
+    )]
+    Shallow,
     /// A merge that is not resolved.
     #[error("{0} is not merged yet: resolve it and `git add` it")]
     Unmerged(String),
@@ -126,6 +132,11 @@ impl Git {
                 _ => Err(GitError::NoCommit("HEAD".to_owned())),
             },
         }
+    }
+
+    /// Whether history is cut off here.
+    pub fn is_shallow(&self) -> Result<bool, GitError> {
+        Ok(self.text(&["rev-parse", "--is-shallow-repository"])? == "true")
     }
 
     /// Where one of git's own files or folders lies, such as `hooks`.

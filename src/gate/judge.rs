@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::base::digest::FileDigest;
 use crate::event::content::Standing;
 use crate::runbook::trust::{TRUST_FILES, TrustError};
 use crate::runbook::{Catalog, ContentFolder, Entry, LoadContext, Platform, Trust};
@@ -30,6 +31,8 @@ pub struct Case<'a> {
     pub trust: Trust,
     /// What the change makes of the trust files, when it changes them.
     pub next: Option<Result<Trust, TrustError>>,
+    /// Signed files that are versions from before the base.
+    pub spent: BTreeSet<FileDigest>,
     /// Everything after the change, judged by the trust of the base.
     pub catalog: Catalog,
     judge: Judge,
@@ -64,10 +67,11 @@ impl Judge {
         };
         let after = change.after.trust_files();
         let changed = TRUST_FILES.iter().any(|name| before.get(*name) != after.get(*name));
-        let trust = trust.with_former(change.spent()?);
+        let spent = change.spent()?;
+        let trust = trust.with_former(spent.clone());
         let next = changed.then(|| trust.changed(&after, self.now_us).map(|(next, _)| next));
         let catalog = self.catalog(&change.after, &trust, change.adopted()?);
-        let case = Case { change, trust, next, catalog, judge: *self, before: OnceCell::new() };
+        let case = Case { change, trust, next, spent, catalog, judge: *self, before: OnceCell::new() };
         let mut findings = Vec::new();
         for (_, check) in CHECKS {
             check(&case, &mut findings);
@@ -86,7 +90,7 @@ impl Judge {
         &self,
         folder: &ContentFolder,
         trust: &Trust,
-        adopted: BTreeMap<crate::base::digest::FileDigest, u64>,
+        adopted: BTreeMap<FileDigest, u64>,
     ) -> Catalog {
         let context = LoadContext {
             now_us: self.now_us,
@@ -137,7 +141,7 @@ impl Case<'_> {
     pub fn before(&self) -> &Catalog {
         self.before.get_or_init(|| {
             let adopted = self.change.before.content_files();
-            let adopted = adopted.map(|(_, bytes)| (crate::base::digest::FileDigest::of(bytes), 0)).collect();
+            let adopted = adopted.map(|(_, bytes)| (FileDigest::of(bytes), 0)).collect();
             self.judge.catalog(&self.change.before, &self.trust, adopted)
         })
     }

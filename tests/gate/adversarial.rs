@@ -430,4 +430,16 @@ fn a_configuration_that_would_run_programs() {
     repo.judge_all().blocks("config");
     repo.sign("bob", Role::Trust, "remediator.yaml");
     repo.judge_all().passes();
+    // Taken back, it does not return by its old signature, nor as a link to another file.
+    repo.commit("a channel");
+    repo.write("remediator.yaml", "v: 1\n");
+    repo.sign("bob", Role::Trust, "remediator.yaml");
+    repo.judge_all().passes();
+    repo.commit("no channel");
+    repo.git(&["checkout", "-q", "HEAD~1", "--", "remediator.yaml", "remediator.yaml.sig"]);
+    repo.judge(&[]).blocks("config");
+    repo.git(&["reset", "-q", "--hard"]);
+    fs::remove_file(repo.path("remediator.yaml")).unwrap();
+    symlink("elsewhere.yaml", repo.path("remediator.yaml")).unwrap();
+    repo.judge_all().blocks("catalog");
 }

@@ -133,6 +133,14 @@ fn a_shallow_clone_judges_what_it_can_and_says_what_it_lacks() {
     let said = repo.judge_in(place.path(), &["--range", &format!("{old}..HEAD")]);
     assert_eq!(said.code, 69, "{said:#?}");
     assert!(said.stderr.contains("--unshallow"), "{}", said.stderr);
+    // Whether trust is an old version that comes back is told by history, which is not here.
+    std::fs::write(place.path().join("proposals/trust/policy.yaml"), "v: 1\nsolo: true\n").unwrap();
+    let mut add = Command::new("git");
+    isolate(&mut add);
+    assert!(add.current_dir(place.path()).args(["add", "-A"]).status().unwrap().success());
+    let said = repo.judge_in(place.path(), &[]);
+    assert_eq!(said.code, 69, "{said:#?}");
+    assert!(said.stderr.contains("--unshallow"), "{}", said.stderr);
 }
 
 #[test]

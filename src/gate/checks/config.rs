@@ -1,6 +1,7 @@
 //! The configuration beside the content folder names programs of channels, addresses and secrets, and nothing at run time
 //! asks who wrote it: whoever changes it in the repository must hold `trust@remediator` before the change.
 
+use crate::base::digest::FileDigest;
 use crate::runbook::Role;
 
 use super::super::finding::Finding;
@@ -15,8 +16,10 @@ pub fn check(case: &Case<'_>, findings: &mut Vec<Finding>) {
         return;
     };
     let signature = case.change.config_signature.as_deref();
+    let spent = case.spent.contains(&FileDigest::of(bytes));
     let refused = match signature.map(|armored| case.trust.verify(Role::Trust, bytes, armored, case.now_us()))
     {
+        _ if spent => "it is a version from before, whose signature is spent".to_owned(),
         Some(Ok(signed)) if signed.untimely.is_none() => return,
         Some(Ok(signed)) => signed.untimely.unwrap_or_default(),
         Some(Err(error)) => error.to_string(),
