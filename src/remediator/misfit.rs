@@ -3,7 +3,7 @@
 
 use super::control::Control;
 use super::handle::Rejection;
-use crate::audit::{Audit, Error, IncidentView};
+use crate::audit::{Audit, Error, IncidentView, state_word};
 use crate::base::ids::IncidentId;
 use crate::base::limits::{MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 use crate::base::text::shown;
@@ -92,7 +92,7 @@ fn of_incident(view: &IncidentView, word: Option<Control>, general: String) -> S
         Some(Control::Thaw) => format!("only a frozen incident is thawed: {}", standing(view)),
         // Then it is not the incident's state that is in the way.
         Some(Control::Rerun) if at_rest && view.alarm.is_none() => {
-            let (id, state) = (view.id, word_of(view.state));
+            let (id, state) = (view.id, state_word(view.state));
             format!(
                 "{general} (incident {id} is {state}; `remediator incident show {id}` shows its attempts)"
             )
@@ -108,21 +108,9 @@ fn at_rest(state: IncidentState) -> bool {
     matches!(state, IncidentState::Open | IncidentState::Held | IncidentState::Escalated)
 }
 
-fn word_of(state: IncidentState) -> &'static str {
-    match state {
-        IncidentState::Open => "open",
-        IncidentState::Held => "held",
-        IncidentState::Remediating => "remediating",
-        IncidentState::Escalated => "escalated",
-        IncidentState::Watching => "watching",
-        IncidentState::Frozen => "frozen",
-        IncidentState::Closed => "closed",
-    }
-}
-
 /// How an incident stands, and what a person can do about that.
 fn standing(view: &IncidentView) -> String {
-    let (id, state) = (view.id, word_of(view.state));
+    let (id, state) = (view.id, state_word(view.state));
     let fits = match view.state {
         IncidentState::Open | IncidentState::Held | IncidentState::Escalated => format!(
             "nothing acts on it; `remediator incident rerun {id}` runs its last attempt again, `remediator incident \

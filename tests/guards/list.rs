@@ -177,7 +177,10 @@ pub const GUARDS: &[Guard] = &[
             "match self.verify(Role::Trust, new, armored, now_us).map_err(|e| unsigned(e.to_string()))? {",
             "match Self::load(files)?.verify(Role::Trust, new, armored, now_us).map_err(|e| unsigned(e.to_string()))? {",
         ),
-        &["--lib", "runbook::tests::the_trust_files_change_only_with_a_signature_of_the_version_in_force"],
+        &[
+            "--lib",
+            "runbook::tests::trust::the_trust_files_change_only_with_a_signature_of_the_version_in_force",
+        ],
     ),
     guard(
         "signature",
@@ -281,7 +284,7 @@ pub const GUARDS: &[Guard] = &[
         "signature",
         "the last holder of trust is not signed away",
         ("src/runbook/trust.rs", "next.must_be_sound(now_us).map(|()| next)", "Ok(next)"),
-        &["--lib", "runbook::tests::the_last_holder_of_trust_or_control_cannot_be_signed_away"],
+        &["--lib", "runbook::tests::trust::the_last_holder_of_trust_or_control_cannot_be_signed_away"],
     ),
     guard(
         "lock token",
@@ -984,7 +987,7 @@ pub const GUARDS: &[Guard] = &[
         ),
         &[
             "--lib",
-            "runbook::tests::trust_that_was_replaced_is_spent_and_a_revocation_waits_for_no_other_file",
+            "runbook::tests::trust::trust_that_was_replaced_is_spent_and_a_revocation_waits_for_no_other_file",
         ],
     ),
     guard(

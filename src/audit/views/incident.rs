@@ -433,7 +433,7 @@ fn conclude(results: &mut [VerificationView], event: &Event) {
 }
 
 /// The state as its JSON word.
-pub(super) fn state_word(state: IncidentState) -> &'static str {
+pub fn state_word(state: IncidentState) -> &'static str {
     match state {
         IncidentState::Open => "open",
         IncidentState::Held => "held",

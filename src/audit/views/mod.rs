@@ -13,7 +13,7 @@ mod status;
 pub use explain::{AuthorityView, DecisionView, ExplainView, HoldView, LimitView, LinkView};
 pub use incident::{
     AttemptView, CandidateView, ChoiceView, IncidentView, IntermediateView, SignalView, StepView, UndoView,
-    VerificationView,
+    VerificationView, state_word,
 };
 pub use incidents::{IncidentFilter, IncidentList, IncidentSummary};
 pub use locks::{BreakView, LockState, LockView, LocksView};
