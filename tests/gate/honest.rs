@@ -1,5 +1,8 @@
 //! What must never be blocked.
 
+use std::collections::BTreeMap;
+
+use remediator::base::digest::FileDigest;
 use remediator::runbook::Role;
 use remediator::runbook::evidence::{Evidence, Seen};
 use remediator::runbook::model::V1;
@@ -143,11 +146,15 @@ fn a_draft_of_a_proposal_may_wait_for_its_signature() {
 
 /// A rehearsal of what lies here, signed by ann.
 fn rehearsed(repo: &Repo, days_ago: i64) {
+    rehearsed_with(repo, days_ago, [("service/web".to_owned(), repo.digest(SERVICE))].into());
+}
+
+fn rehearsed_with(repo: &Repo, days_ago: i64, relies_on: BTreeMap<String, FileDigest>) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros() as i64;
     let evidence = Evidence {
         v: V1,
         runbook: repo.digest(RUNBOOK),
-        relies_on: [("service/web".to_owned(), repo.digest(SERVICE))].into(),
+        relies_on,
         program: env!("CARGO_PKG_VERSION").to_owned(),
         at_us: now - days_ago * 86_400_000_000,
         seen: Seen::Rehearsal { healed_ms: 1_000, head: "x".to_owned() },
@@ -168,6 +175,10 @@ fn a_runbook_with_the_evidence_that_the_policy_asks_for_passes_and_without_is_bl
     repo.judge_all().blocks("evidence");
     rehearsed(&repo, 31);
     repo.judge_all().blocks("evidence");
+    rehearsed_with(&repo, 1, BTreeMap::new());
+    let said = repo.judge_all();
+    said.blocks("evidence");
+    assert!(said.report.to_string().contains("rehearsed without service/web"), "{said:#?}");
     rehearsed(&repo, 1);
     repo.judge_all().passes();
     repo.commit("fix");

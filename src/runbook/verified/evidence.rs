@@ -1,8 +1,9 @@
 //! Whether it was seen to work before it goes live: what the policy asks for (RM-30).
 
-use super::super::evidence::{self, Seen};
-use super::super::model::Content;
+use super::super::evidence::{self, Evidence, Seen};
+use super::super::model::{Content, Runbook};
 use super::super::proposals::{SHIPPED, Wrong};
+use super::super::reach::{self, Reach};
 use super::super::trust::LiveEvidence;
 use super::{Adoption, Case, Court};
 use crate::base::digest::FileDigest;
@@ -31,7 +32,8 @@ impl Court<'_> {
                 };
                 let other = evidence.relies_on.iter().find(|(_, digest)| !there(digest));
                 let other = other.map(|(name, _)| format!("{name} was changed since"));
-                match evidence.falls_short(&case.digest, self.now_us).or(other) {
+                let without = without(runbook, &evidence);
+                match evidence.falls_short(&case.digest, self.now_us).or(other).or(without) {
                     Some(why) => why,
                     None if wanted == LiveEvidence::Either || wanted == kind => return None,
                     None => format!("{path} is of another kind than the policy asks for"),
@@ -40,4 +42,17 @@ impl Court<'_> {
         };
         Some(Wrong::new("evidence", format!("nothing shows that it works: {missing}"), mend))
     }
+}
+
+/// A service that a step names and that the rehearsal says nothing about: neither the real one's file nor one of the copy.
+fn without(runbook: &Runbook, evidence: &Evidence) -> Option<String> {
+    let Seen::Rehearsal { .. } = evidence.seen else { return None };
+    let mut named = runbook.steps.iter().filter_map(|step| match reach::of(step.action()?) {
+        Reach::Service(id) if !id.contains("${") => Some(id),
+        _ => None,
+    });
+    let copied = |id: &str| runbook.rehearsal.as_ref().is_some_and(|r| r.services.contains_key(id));
+    let known = |id: &str| evidence.relies_on.contains_key(&format!("service/{id}"));
+    let lacking = named.find(|id| !known(id) && !copied(id))?;
+    Some(format!("it was rehearsed without service/{lacking}, which it acts on"))
 }
