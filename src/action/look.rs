@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::program::{Call, End, Output, Programs};
+use super::program::{Call, End, Output, Programs, Ran};
 use crate::base::limits::{PROBE_PROGRAMS_MAX, PROGRAM_OUTPUT_BYTES_MAX};
 use crate::base::text::{clean, clip};
 use crate::event::plan::RunPlan;
@@ -27,14 +27,7 @@ impl Programs {
         let _place = self.place()?;
         let ran =
             self.run(&Call { plan, stdin: "", timeout, grace: Duration::ZERO, output: Output::Answer })?;
-        let complaint = complaint(&ran.err);
-        match ran.end {
-            End::Exited(code) if plan.ok_exit.contains(&code) => Ok(ran.out),
-            End::Exited(code) => Err(format!("exited with {code}{complaint}")),
-            End::Signalled(signal) => Err(format!("was ended by signal {signal}{complaint}")),
-            End::OutOfTime => Err(format!("was ended after {} ms{complaint}", timeout.as_millis())),
-            End::TooLong => Err(format!("printed more than {PROGRAM_OUTPUT_BYTES_MAX} bytes{complaint}")),
-        }
+        printed(ran, &plan.ok_exit, timeout)
     }
 
     fn place(&self) -> Result<Place<'_>, String> {
@@ -44,6 +37,18 @@ impl Programs {
         }
         running.looks += 1;
         Ok(Place(self))
+    }
+}
+
+/// What a program printed that ended as it should; otherwise why that can tell nothing.
+pub(super) fn printed(ran: Ran, ok_exit: &[i32], timeout: Duration) -> Result<Vec<u8>, String> {
+    let complaint = complaint(&ran.err);
+    match ran.end {
+        End::Exited(code) if ok_exit.contains(&code) => Ok(ran.out),
+        End::Exited(code) => Err(format!("exited with {code}{complaint}")),
+        End::Signalled(signal) => Err(format!("was ended by signal {signal}{complaint}")),
+        End::OutOfTime => Err(format!("was ended after {} ms{complaint}", timeout.as_millis())),
+        End::TooLong => Err(format!("printed more than {PROGRAM_OUTPUT_BYTES_MAX} bytes{complaint}")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The hands: carry out one permitted action each and say what happened. One file per step kind.
 //! Not for: deciding what to do, writing to the journal, looking whether it helped.
 
+mod ask;
 mod deliver;
 mod file;
 mod group;

@@ -36,6 +36,10 @@ pub trait Daemon: Send + Sync {
     fn control(&self, control: Control, statement: Vec<u8>, signature: String) -> Answer<'_, Seq>;
     /// An incident is over on a person's word.
     fn close(&self, incident: IncidentId, by: String, reason: String) -> Answer<'_, Seq>;
+    /// A person does not let a runbook act that asked for more trust.
+    fn refuse_elevation(&self, _incident: IncidentId, _by: String, _reason: String) -> Answer<'_, Seq> {
+        Box::pin(std::future::ready(Err(STARTING)))
+    }
     /// A trouble is over.
     fn recover(&self, _recovery: Recovery, _source: Source) -> Answer<'_, Accepted> {
         Box::pin(std::future::ready(Err(STARTING)))
@@ -98,6 +102,9 @@ impl Daemon for Handle {
     }
     fn close(&self, incident: IncidentId, by: String, reason: String) -> Answer<'_, Seq> {
         Box::pin(Handle::close(self, incident, by, reason))
+    }
+    fn refuse_elevation(&self, incident: IncidentId, by: String, reason: String) -> Answer<'_, Seq> {
+        Box::pin(Handle::refuse_elevation(self, incident, by, reason))
     }
     fn recover(&self, recovery: Recovery, source: Source) -> Answer<'_, Accepted> {
         Box::pin(Handle::recover(self, recovery, source))

@@ -6,6 +6,7 @@ use crate::base::time::rfc3339;
 use crate::event::Event;
 use crate::event::attempt::{Outcome, Phase, Resumption};
 use crate::event::content::Standing;
+use crate::event::elevation::TrackRecord;
 use crate::event::incident::Closure;
 use crate::event::step::{LeftOverFate, StepOutcome};
 use crate::event::verification::{Observation, Verdict};
@@ -33,6 +34,8 @@ pub fn say(event: &Event) -> String {
             incident(event)
         }
         E::IncidentClosed(_) | E::RerunOrdered(_) => incident(event),
+        E::ElevationRequested(_) | E::ElevationGranted(_) | E::ElevationRefused(_) => elevation(event),
+        E::DeciderAbstained(_) | E::ElevationExpired(_) => elevation(event),
         E::AttemptPlanned(_) | E::PreconditionsChecked(_) | E::AttemptResumed(_) | E::UndoStarted(_) => {
             attempt(event)
         }
@@ -190,6 +193,27 @@ fn incident(event: &Event) -> String {
             e.reason
         ),
         Event::IncidentClosed(e) => format!("closed, {}: {}", closure(e.closure), e.evidence),
+        _ => String::new(),
+    }
+}
+
+fn elevation(event: &Event) -> String {
+    match event {
+        Event::ElevationRequested(e) => {
+            let TrackRecord { successes, failures, overrides } = e.record;
+            format!(
+                "`{}` asks for the trust level {} on {}, the policy gives {} ({successes} healed, {failures} failed, \
+                 {overrides} taken over by people)",
+                e.runbook, e.needed, e.target, e.given
+            )
+        }
+        Event::ElevationGranted(e) => format!("{} lets it act once: {}", e.by, e.reason),
+        Event::ElevationRefused(e) => format!("{} does not let it act: {}", e.by, e.reason),
+        Event::DeciderAbstained(e) => format!("the decider does not answer, people decide: {}", e.reason),
+        Event::ElevationExpired(e) => match e.granted {
+            Some(_) => "what was granted was not used in time".into(),
+            None => "nobody answered in time".into(),
+        },
         _ => String::new(),
     }
 }

@@ -81,6 +81,18 @@ pub const AUDIT_PAGE_MAX: usize = 1_000;
 pub const SENDER_IDS_MAX: usize = 200_000;
 /// … and for how long.
 pub const SENDER_IDS_MS_MAX: u64 = 24 * 3_600_000;
+/// Longest time that a request for more trust waits, and that a grant of it can be used: a week.
+pub const ELEVATION_MS_MAX: u64 = 7 * 86_400_000;
+/// Longest time that a program may take to say whether a runbook may act: people wait behind it.
+pub const DECIDER_MS_MAX: u64 = 300_000;
+/// Bytes of the program and arguments of a decider together: they stand in the entry that asks.
+pub const DECIDER_ARGV_BYTES_MAX: usize = 8 * 1024;
+/// How long what a runbook did counts in its track record.
+pub const RECORD_MS_MAX: u64 = 90 * 86_400_000;
+/// What counts of one runbook at most: more would change nothing that a record lets it ask for.
+pub const RECORD_MARKS_MAX: usize = 256;
+/// Runbooks of which a record is kept; those that were longest without news go first.
+pub const RECORDS_MAX: usize = 1_024;
 /// Closed incidents that the world still holds (all of them stay in the journal and its indexes).
 pub const CLOSED_INCIDENTS_MAX: usize = 256;
 /// Incidents open at once; above it the oldest untouched ones are the operator's first problem and intake says so.

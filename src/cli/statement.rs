@@ -68,7 +68,7 @@ pub fn send_with(
     }
     let statement = statement.to_string().into_bytes();
     let key = signing::key(home, signing.key)?;
-    let signature = signing::sign(&key, "control@remediator", &statement)?;
+    let signature = signing::sign(&key, control.role().namespace(), &statement)?;
     let body = json!({"statement": STANDARD.encode(&statement), "signature": signature});
     let path = format!("/v1/control/{}", control.word());
     client.post(&path, body.to_string()).map_err(NoAnswer::into_failure)

@@ -451,6 +451,7 @@ mod tests {
             target: "web".into(),
             dry_run: false,
             skips: 0,
+            elevation: None,
             plan,
         };
         Attempt { state: AttemptState::Ready, ..Attempt::new(planned, 1, 0) }

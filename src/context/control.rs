@@ -95,6 +95,11 @@ impl Control {
             Event::KeyRotationRefused(refused) => self.key.refused = Some((seq, refused.reason.clone())),
             Event::LockBreakOrdered(ordered) => self.use_up(&ordered.statement.nonce, now),
             Event::RerunOrdered(ordered) => self.use_up(&ordered.statement.nonce, now),
+            Event::ElevationGranted(granted) => {
+                if let Some(statement) = &granted.statement {
+                    self.use_up(&statement.nonce, now);
+                }
+            }
             Event::SentinelGranted(granted) => self.use_up(&granted.statement.nonce, now),
             Event::TargetCleared(cleared) => self.use_up(&cleared.statement.nonce, now),
             Event::AttemptThawed(thawed) => {

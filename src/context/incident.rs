@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Elevation;
 use super::Illegal;
 use super::attempt::{Attempt, VerificationState};
 use crate::base::ids::{AttemptId, Fingerprint, IncidentId, Seq};
@@ -107,6 +108,8 @@ pub struct RemediationContext {
     pub chosen: Option<Choice>,
     /// Intermediate state: the attempts, oldest first.
     pub attempts: Vec<Attempt>,
+    /// Requests for more trust, oldest first.
+    pub elevations: Vec<Elevation>,
     /// Why nothing is done now.
     pub held: Option<IncidentHeld>,
     /// How far people were told.
@@ -146,6 +149,7 @@ impl RemediationContext {
             signal: Signal { first, first_seq, last_seq: first_seq, count: 1, severity, recovered_seq: None },
             chosen: None,
             attempts: Vec::new(),
+            elevations: Vec::new(),
             held: None,
             escalation: Escalation::default(),
             watch: None,
@@ -186,6 +190,13 @@ impl RemediationContext {
                 state
             }
             (S::Open | S::Held | S::Escalated, Event::IncidentMatched(_) | Event::RerunOrdered(_)) => state,
+            (S::Open | S::Held | S::Escalated, Event::ElevationRequested(_) | Event::ElevationGranted(_)) => {
+                state
+            }
+            (S::Open | S::Held | S::Escalated, Event::ElevationRefused(_) | Event::DeciderAbstained(_)) => {
+                state
+            }
+            (S::Open | S::Held | S::Escalated, Event::ElevationExpired(_)) => state,
             (S::Open | S::Held | S::Escalated, Event::AttemptPlanned(_)) => S::Remediating,
             (S::Open | S::Held | S::Escalated, Event::IncidentHeld(_)) => S::Held,
             (S::Open | S::Held | S::Escalated, Event::IncidentEscalated(_)) => S::Escalated,
@@ -222,6 +233,10 @@ impl RemediationContext {
     /// Whether this record may follow: its own table and that of the attempt it names.
     pub fn check(&self, record: &Record) -> Result<(), Illegal> {
         self.next(&record.event)?;
+        if let Err(what) = self.check_elevation(&record.event) {
+            let state = format!("{what}, in incident {}", self.id);
+            return Err(Illegal { kind: record.event.kind(), state });
+        }
         match attempt_of(&record.event) {
             Some(id) if !matches!(record.event, Event::AttemptPlanned(_)) => match self.attempt_by_id(id) {
                 Some(attempt) => attempt.next(&record.event).map(|_| ()),
@@ -244,6 +259,7 @@ impl RemediationContext {
         {
             attempt.apply(&record.event, record.seq, now)?;
         }
+        self.apply_elevation(&record.event, record.seq);
         self.apply_own(record, now);
         if next != IncidentState::Held {
             self.held = None;

@@ -4,6 +4,7 @@
 pub mod attempt;
 mod clock;
 mod control;
+mod elevation;
 mod history;
 pub mod incident;
 mod locks;
@@ -15,6 +16,7 @@ pub mod world;
 pub use attempt::{Attempt, AttemptState, RunningStep};
 pub use clock::ElapsedClock;
 pub use control::{Control, Drain, SigningKey};
+pub use elevation::{DECIDER, Elevation, ElevationState, TrackRecords};
 pub use history::History;
 pub use incident::{Escalation, IncidentState, RemediationContext, Signal};
 pub use locks::{Break, HeldLock, Locks, WaitingForLock};

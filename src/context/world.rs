@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::ElapsedClock;
 use super::control::Control;
 use super::incident::{IncidentState, RemediationContext, attempt_of};
-use super::{Attempt, Frozen, History, Illegal, Machine, Outbox, Senders};
+use super::{Attempt, Frozen, History, Illegal, Machine, Outbox, Senders, TrackRecords};
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::{AttemptId, BootId, Fingerprint, IncidentId, NodeId, Seq};
 use crate::base::limits::CLOSED_INCIDENTS_MAX;
@@ -19,7 +19,7 @@ use crate::event::degradation::DegradationSeen;
 use crate::event::{Cause, Event, Record};
 
 /// Version of this fold: a snapshot of another version is not used.
-pub const FOLD_VERSION: u32 = 8;
+pub const FOLD_VERSION: u32 = 9;
 
 /// Trust files in force.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -94,6 +94,8 @@ pub struct World {
     last_seen: Option<(Seq, DegradationSeen)>,
     /// Attempts as they count towards limits.
     pub history: History,
+    /// What runbooks have done, as far as it counts for trust.
+    pub records: TrackRecords,
     /// What is known of this machine.
     pub machine: Machine,
     /// What people are still to be told.
@@ -128,6 +130,7 @@ impl World {
             closed_order: VecDeque::new(),
             last_seen: None,
             history: History::default(),
+            records: TrackRecords::default(),
             machine: Machine::default(),
             outbox: Outbox::default(),
             senders: Senders::default(),
@@ -276,6 +279,7 @@ impl World {
     /// Limits count from the intent, so a crash after it cannot hide the attempt.
     fn apply_history(&mut self, record: &Record, now: u64) {
         let Some(incident) = record.incident.and_then(|id| self.incidents.get(&id)) else { return };
+        self.records.apply(incident, &record.event, now);
         let attempt = attempt_of(&record.event).and_then(|id| incident.attempt_by_id(id));
         let Some(attempt) = attempt else { return };
         let planned = &attempt.planned;

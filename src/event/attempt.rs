@@ -36,6 +36,9 @@ pub struct AttemptPlanned {
     /// Steps that an earlier attempt did and that are not done again: the first one is the one behind them.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skips: u32,
+    /// The grant that it uses up: the runbook needs more trust than the policy gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elevation: Option<Seq>,
     /// What will be done.
     pub plan: Plan,
 }

@@ -8,6 +8,7 @@ mod bounds;
 pub mod content;
 pub mod control;
 pub mod degradation;
+pub mod elevation;
 pub mod incident;
 pub mod journal;
 pub mod lock;
@@ -153,6 +154,11 @@ registry! {
     "incident.relapsed" 1 incident::IncidentRelapsed,
     "incident.rerun_ordered" 1 incident::RerunOrdered,
     "incident.closed" 1 incident::IncidentClosed,
+    "elevation.requested" 1 elevation::ElevationRequested,
+    "elevation.granted" 1 elevation::ElevationGranted,
+    "elevation.refused" 1 elevation::ElevationRefused,
+    "elevation.decider_abstained" 1 elevation::DeciderAbstained,
+    "elevation.expired" 1 elevation::ElevationExpired,
     "attempt.planned" 1 attempt::AttemptPlanned,
     "attempt.preconditions_checked" 1 attempt::PreconditionsChecked,
     "attempt.resumed" 1 attempt::AttemptResumed,

@@ -7,6 +7,7 @@ use crate::base::ids::{AttemptId, IncidentId, Seq};
 use crate::base::time::Span;
 use crate::context::{Attempt, AttemptState, IncidentState, RemediationContext, World};
 use crate::event::attempt::{Outcome, Phase};
+use crate::event::elevation::{DeciderPlan, ElevationRequested};
 use crate::event::incident::Closure;
 use crate::event::notice::NoticeQueued;
 use crate::event::plan::ProbePlan;
@@ -113,6 +114,17 @@ pub enum Effect {
         /// The target.
         target: String,
     },
+    /// Ask a program whether a runbook may act, and answer with [`super::Input::Decided`].
+    AskDecider {
+        /// Which incident.
+        incident: IncidentId,
+        /// The `elevation.requested` entry.
+        request: Seq,
+        /// Which program.
+        decider: DeciderPlan,
+        /// What it reads, JSON.
+        question: String,
+    },
     /// Tell people, and answer with [`super::Input::NoticeTried`].
     Deliver {
         /// The `notice.queued` entry.
@@ -136,6 +148,7 @@ pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
     let attempt = incident.attempt();
     match (&record.event, attempt) {
         (Event::NoticeQueued(_) | Event::NoticeFailed(_), _) => outside_incidents(world, record),
+        (Event::ElevationRequested(asked), _) => ask_decider(incident, record.seq, asked),
         (Event::AttemptPlanned(_), Some(a)) => preconditions(a, incident, Phase::BeforeLock, record.seq, now),
         (Event::AttemptResumed(_), Some(a)) if a.state == AttemptState::Preconditions => {
             preconditions(a, incident, Phase::BeforeLock, record.seq, now)
@@ -187,6 +200,21 @@ pub fn effects(world: &World, record: &Record) -> Vec<Effect> {
         (Event::EscalationHeld(held), Some(a)) => look(incident, a, record.seq, held.next_elapsed_ms),
         _ => Vec::new(),
     }
+}
+
+/// What the program is told: everything that people are told, and nothing from outside but the report's own words.
+fn ask_decider(incident: &RemediationContext, request: Seq, asked: &ElevationRequested) -> Vec<Effect> {
+    let Some(decider) = asked.decider.clone() else { return Vec::new() };
+    let seen = &incident.signal.first;
+    let question = serde_json::json!({
+        "v": 1, "incident": incident.id, "request": request, "runbook": asked.runbook, "digest": asked.digest,
+        "target": asked.target, "needed": asked.needed, "given": asked.given, "record": asked.record,
+        "signal": {
+            "subsystem": seen.subsystem, "code": seen.code, "severity": incident.signal.severity,
+            "summary": seen.summary, "source": seen.source.to_string(), "count": incident.signal.count,
+        },
+    });
+    vec![Effect::AskDecider { incident: incident.id, request, decider, question: question.to_string() }]
 }
 
 fn after_end(incident: &RemediationContext, a: &Attempt, outcome: Outcome) -> Vec<Effect> {

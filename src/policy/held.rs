@@ -10,6 +10,8 @@ pub(super) const ATTEMPTS_AT_ONCE: &str = "attempts_at_once";
 pub(super) const TAINTED: &str = "tainted";
 /// Only the journal's reserve is left.
 pub(super) const SPACE: &str = "journal_space";
+/// Somebody is asked whether a runbook may act.
+pub(super) const ELEVATION: &str = "elevation";
 /// Every runbook that fits cools down.
 pub(super) const COOLDOWN: &str = "cooldown";
 /// A fresh look comes first.

@@ -14,6 +14,7 @@ use crate::event::step::{StepFinished, StepLeftOver, StepStarted, TargetCleared}
 use crate::event::verification::Observation;
 
 use super::effects::Ticket;
+use super::trust::{Decided, Elevate};
 
 /// One input of the turn.
 #[derive(Debug, Clone)]
@@ -129,6 +130,26 @@ pub enum Input {
         reason: String,
         /// What was signed.
         statement: SignedStatement,
+    },
+    /// Someone who may lets a runbook act that needs more trust than the policy gives.
+    Elevated(Box<Elevate>),
+    /// A person does not let it.
+    ElevationRefused {
+        /// Which incident.
+        incident: IncidentId,
+        /// `person:NAME`.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// The program that was asked has answered, or has not.
+    Decided {
+        /// Which incident.
+        incident: IncidentId,
+        /// The request.
+        request: Seq,
+        /// The answer.
+        decided: Decided,
     },
     /// Someone who may ends the freeze of an incident's attempt.
     Thawed {

@@ -21,6 +21,7 @@ mod runbooks;
 mod settle;
 mod steps;
 mod timers;
+mod trust;
 mod verification;
 mod watch;
 
@@ -32,6 +33,7 @@ pub use effects::{Effect, Purpose, Ticket};
 pub use input::{Input, LeftOvers, LockAnswer};
 pub use runbooks::{Offer, OfferLimits, OfferStanding, Planned, Runbooks};
 pub use timers::next_timer;
+pub use trust::{Authority, Decided, Elevate, may_ask};
 
 use crate::context::World;
 use crate::event::control::KeyRotationRefused;
@@ -85,6 +87,11 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         Input::Resumed(resumed) => people::resumed(&mut desk, resumed),
         Input::Rerun { incident, from, by, reason, statement } => {
             rerun::ordered(&mut desk, incident, from.as_deref(), by, reason, statement)
+        }
+        Input::Elevated(word) => trust::elevated(&mut desk, *word),
+        Input::ElevationRefused { incident, by, reason } => trust::refused(&mut desk, incident, by, reason),
+        Input::Decided { incident, request, decided } => {
+            trust::decided(&mut desk, incident, request, decided)
         }
         Input::Thawed { incident, by, reason, statement } => {
             people::thawed(&mut desk, incident, by, reason, statement)

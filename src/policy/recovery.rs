@@ -3,7 +3,7 @@
 
 use super::desk::{Answer, Desk};
 use super::input::LeftOvers;
-use super::{attempt, freeze, held, notices, settle};
+use super::{attempt, freeze, held, notices, settle, trust};
 use crate::base::ids::IncidentId;
 use crate::base::limits::SUMMARY_BYTES_MAX;
 use crate::base::text::clip;
@@ -81,6 +81,7 @@ fn take_up(desk: &mut Desk<'_>, id: IncidentId) {
                 let again = IncidentHeld { until_elapsed_ms: until, ..held.clone() };
                 desk.record(id, cause, again);
             }
+            Some(held) if held.reason == held::ELEVATION => trust::booted(desk, id),
             Some(held) if held.reason == held::PAUSED || held.until_elapsed_ms.is_some() => {}
             _ => settle::settle(desk, id, cause),
         },

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::desk::{Answer, Desk};
 use super::runbooks::{Offer, OfferStanding, Planned};
+use super::trust::{self, Trusted};
 use super::{attempt, limits, people};
 use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, IncidentId, Seq};
@@ -27,6 +28,7 @@ struct Ready {
     digest: FileDigest,
     target: String,
     planned: Planned,
+    elevation: Option<Seq>,
     skips: u32,
     catalog: Seq,
     differences: Vec<InputDifference>,
@@ -50,7 +52,19 @@ pub(super) fn ordered(
         Ok(ready) => ready,
         Err(why) => return Answer::NotNow(why),
     };
-    let Ready { of, runbook, digest, target, planned, skips, catalog, differences, cause, attempt } = ready;
+    let Ready {
+        of,
+        runbook,
+        digest,
+        target,
+        planned,
+        elevation,
+        skips,
+        catalog,
+        differences,
+        cause,
+        attempt,
+    } = ready;
     let from = planned.plan.steps.get(skips as usize).map_or_else(String::new, |step| step.id.clone());
     let event =
         RerunOrdered { of, runbook: runbook.clone(), from, skips, by, reason, statement, differences };
@@ -67,6 +81,7 @@ pub(super) fn ordered(
         target,
         dry_run: false,
         skips,
+        elevation,
         plan: planned.plan,
     };
     if let Some(seq) = desk.record(id, order, event) {
@@ -90,6 +105,11 @@ fn prepare(desk: &Desk<'_>, id: IncidentId, from: Option<&str>) -> Result<Ready,
         return Err("nothing may begin now: `remediator status` says what holds it");
     }
     let offer = offer(desk, incident, before)?;
+    let Trusted::Yes(elevation) = trust::judge(desk, incident, &offer) else {
+        return Err(
+            "its runbook needs more trust than the policy gives: `remediator incident show` says how it is let",
+        );
+    };
     let seen = &incident.signal.first;
     let planned = desk.runbooks.plan(&offer.runbook, seen, false);
     let planned =
@@ -101,6 +121,7 @@ fn prepare(desk: &Desk<'_>, id: IncidentId, from: Option<&str>) -> Result<Ready,
         runbook: offer.runbook,
         digest: offer.digest,
         target: seen.target.clone(),
+        elevation,
         skips,
         catalog: *catalog,
         differences: differences(before, offer.digest, *catalog, &planned),

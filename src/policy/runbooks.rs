@@ -1,8 +1,10 @@
 //! What a decision needs to know of the catalog: offers for a report, a plan for a choice, the value of an
 //! expression. `runbook::Catalog` is the real one; tests hand in a small one.
 
+use super::trust::Authority;
 use crate::base::digest::FileDigest;
 use crate::event::degradation::DegradationSeen;
+use crate::event::elevation::TrustLevel;
 use crate::event::plan::Plan;
 
 /// The catalog as decisions see it.
@@ -12,6 +14,8 @@ pub trait Runbooks {
     fn offers(&self, seen: &DegradationSeen, count: u64) -> (Vec<Offer>, u32);
     /// Resolves a runbook for a report. The error is for people: what is missing and how to mend it.
     fn plan(&self, runbook: &str, seen: &DegradationSeen, dry_run: bool) -> Result<Planned, String>;
+    /// What the policy in force says of trust levels.
+    fn authority(&self) -> Authority;
     /// Values of boolean expressions, in order.
     fn evaluate(&self, questions: &[(&str, serde_json::Value)]) -> Vec<Result<bool, String>>;
 }
@@ -27,6 +31,8 @@ pub struct Offer {
     pub priority: i32,
     /// Whether it may act.
     pub standing: OfferStanding,
+    /// The trust that it needs.
+    pub trust_level: TrustLevel,
     /// Its limits.
     pub limits: OfferLimits,
     /// Why the rest of its matcher does not fit: stable word and detail.

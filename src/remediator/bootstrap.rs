@@ -194,6 +194,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         attempts,
         Arc::clone(&watch),
         channels.clone(),
+        programs.clone(),
     );
     let nothing = Arc::new(CatalogRunbooks::nothing());
     let mut turn = Turn::new(

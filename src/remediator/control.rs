@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::handle::Rejection;
 use crate::base::digest::{Blake3, FileDigest};
-use crate::base::ids::{IncidentId, NodeId};
+use crate::base::ids::{IncidentId, NodeId, Seq};
 use crate::base::limits::{GRANT_SUBSYSTEMS_MAX, INTEGER_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 use crate::base::text::{clip, shown};
 use crate::event::control::{KeyRotationOrdered, Resumed, SignedStatement};
@@ -12,7 +12,7 @@ use crate::event::lock::LockBreakOrdered;
 use crate::event::sentinel::SentinelGranted;
 use crate::event::step::TargetCleared;
 use crate::journal::Clock as _;
-use crate::policy::Input;
+use crate::policy::{Elevate, Input};
 use crate::runbook::checks::is_subsystem;
 use crate::runbook::model::is_id;
 use crate::runbook::{Role, Trust};
@@ -33,6 +33,8 @@ struct Statement {
     issued_at: String,
     #[serde(default)]
     grant: Option<Granted>,
+    #[serde(default)]
+    elevation: Option<ElevationRead>,
 }
 
 /// What an external sentinel gets; the subject is its name.
@@ -42,6 +44,16 @@ struct Granted {
     subsystems: Vec<String>,
     /// BLAKE3 of the token that only its owner has.
     token: Blake3,
+}
+
+/// What the person has read who lets a runbook act; the subject is the incident.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ElevationRead {
+    /// The request's entry.
+    request: Seq,
+    /// The runbook's digest.
+    digest: FileDigest,
 }
 
 fn refused(code: &'static str, reason: impl Into<String>) -> Rejection {
@@ -65,6 +77,8 @@ pub enum Control {
     Rerun,
     /// Let an external sentinel report; the subject is its name.
     Grant,
+    /// Let a runbook act that needs more trust than the policy gives; the subject is the incident's id.
+    Elevate,
 }
 
 impl Control {
@@ -78,6 +92,14 @@ impl Control {
             Self::RotateKey => "rotate-key",
             Self::Rerun => "rerun",
             Self::Grant => "grant",
+            Self::Elevate => "elevate",
+        }
+    }
+    /// The role whose signature it needs: letting a runbook act once is an approval.
+    pub fn role(self) -> Role {
+        match self {
+            Self::Elevate => Role::Approval,
+            _ => Role::Control,
         }
     }
 }
@@ -116,20 +138,21 @@ pub fn judge_statement(
     check_age(&statement.issued_at, now_us)?;
     let trust = trust.ok_or_else(|| refused("TRUST_UNREADABLE", "no trust is in force"))?;
     let signed = trust
-        .verify(Role::Control, bytes, signature.as_bytes(), now_us)
+        .verify(control.role(), bytes, signature.as_bytes(), now_us)
         .map_err(|e| refused("SIGNATURE_WRONG", format!("the signature does not count: {e}")))?;
     if let Some(why) = signed.untimely {
         return Err(refused("SIGNATURE_WRONG", why));
     }
     let reason = super::intake::clean_line(&statement.reason);
     let proof = SignedStatement { digest: FileDigest::of(bytes), nonce: statement.nonce };
-    let granted = statement.grant;
-    input(control, (statement.subject, granted), signed.principal, reason, proof)
+    let further = (statement.grant, statement.elevation);
+    input(control, statement.subject, further, signed.principal, reason, proof)
 }
 
 fn input(
     control: Control,
-    (subject, granted): (Option<String>, Option<Granted>),
+    subject: Option<String>,
+    (granted, read): (Option<Granted>, Option<ElevationRead>),
     by: String,
     reason: String,
     statement: SignedStatement,
@@ -159,6 +182,13 @@ fn input(
             let sentinel = subject("the sentinel")?;
             check_grant(&sentinel, &subsystems)?;
             Input::Granted(Box::new(SentinelGranted { sentinel, subsystems, token, by, reason, statement }))
+        }
+        Control::Elevate => {
+            let wanted = "`elevation` must hold the request and the digest of the runbook that it is for";
+            let ElevationRead { request, digest } =
+                read.ok_or_else(|| refused("STATEMENT_UNREADABLE", wanted))?;
+            let incident = incident(&subject("an incident")?)?;
+            Input::Elevated(Box::new(Elevate { incident, request, digest, by, reason, statement }))
         }
         Control::Thaw => {
             let incident = incident(&subject("an incident")?)?;

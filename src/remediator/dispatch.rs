@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::decider;
 use super::inbox::Message;
 use super::looks::Looks;
 use super::observers::AttemptIndex;
 use super::runbooks::CatalogRunbooks;
-use crate::action::{Basis, Hands, Permit};
+use crate::action::{Basis, Hands, Permit, Programs};
 use crate::base::digest::FileDigest;
 use crate::base::ids::{AttemptId, IncidentId, NodeId, Seq};
 use crate::base::text::OutsideText;
 use crate::context::World;
 use crate::coordination::{Broken, Held, Holder, LockProof, MachineLock};
 use crate::event::Event;
+use crate::event::elevation::DeciderPlan;
 use crate::event::lock::{LockBreakFailed, LockBroken, LockGranted};
 use crate::event::step::{StepFinished, StepIntended, StepOutcome};
 use crate::journal::Clock;
@@ -27,6 +29,8 @@ use crate::sentinel::Watch;
 
 /// Running steps get this long between TERM and KILL when the journal is sealed.
 const ABANDON_GRACE: Duration = Duration::from_secs(2);
+/// Deciders that run at once; the others wait for their turn.
+const DECIDERS_MAX: usize = 4;
 
 pub(super) struct Dispatcher {
     pub node: NodeId,
@@ -38,6 +42,9 @@ pub(super) struct Dispatcher {
     pub attempts: AttemptIndex,
     pub sentinels: Arc<Watch>,
     pub channels: Channels,
+    /// Runs the policy's decider, only so many at once.
+    programs: Programs,
+    deciders: Arc<tokio::sync::Semaphore>,
     /// Live runbooks of this and earlier catalogs, for attempts planned from them.
     verified: BTreeMap<FileDigest, Verified<Runbook>>,
     waiting: BTreeMap<AttemptId, Vec<Held>>,
@@ -56,7 +63,9 @@ impl Dispatcher {
         attempts: AttemptIndex,
         sentinels: Arc<Watch>,
         channels: Channels,
+        programs: Programs,
     ) -> Self {
+        let deciders = Arc::new(tokio::sync::Semaphore::new(DECIDERS_MAX));
         let (verified, waiting, proofs) = Default::default();
         Self {
             node,
@@ -68,6 +77,8 @@ impl Dispatcher {
             attempts,
             sentinels,
             channels,
+            programs,
+            deciders,
             verified,
             waiting,
             proofs,
@@ -137,6 +148,9 @@ impl Dispatcher {
                 self.attempts.forget(attempt);
             }
             Effect::BreakLock { resource, token, floor } => self.break_lock(resource, token, floor),
+            Effect::AskDecider { incident, request, decider, question } => {
+                self.ask_decider(incident, request, decider, question);
+            }
             Effect::Deliver { notice, not_before_elapsed_ms } => {
                 self.deliver(notice, world, wait(not_before_elapsed_ms, now));
             }
@@ -269,6 +283,20 @@ impl Dispatcher {
             let told = Message::plain(Input::NoticeTried { notice, answer });
             // The inbox may be full; no thread that others need may wait for it. Gone only when the daemon stops.
             let _ = tokio::task::spawn_blocking(move || turn.send(told)).await;
+        });
+    }
+
+    fn ask_decider(&self, incident: IncidentId, request: Seq, decider: DeciderPlan, question: String) {
+        let (turn, programs, places) = (self.turn.clone(), self.programs.clone(), Arc::clone(&self.deciders));
+        self.runtime.spawn(async move {
+            let Ok(_place) = places.acquire_owned().await else { return };
+            let asking = move || {
+                let timeout = Duration::from_millis(decider.timeout.ms());
+                let decided = decider::read(programs.ask(decider.argv, &question, timeout));
+                // Gone only when the daemon stops; after the next start the program is asked again.
+                let _ = turn.send(Message::plain(Input::Decided { incident, request, decided }));
+            };
+            let _ = tokio::task::spawn_blocking(asking).await;
         });
     }
 

@@ -225,7 +225,7 @@ impl Handle {
         recorded(ask(self.running()?, Input::DrainStarted(DrainStarted { by, reason })).await?)
     }
 
-    /// Gives power back: needs a statement signed by someone with the role `control@remediator`.
+    /// Gives power back: needs a statement signed by someone who holds the role for it ([`Control::role`]).
     pub async fn control(
         &self,
         control: Control,
@@ -257,6 +257,26 @@ impl Handle {
             Answer::Nothing => {
                 Err(misfit::refusal(&running.audit, About::Incident(incident), None, None).await)
             }
+            answer => recorded(answer),
+        }
+    }
+
+    /// Does not let a runbook act that asked for more trust, or no longer. Less power is immediate.
+    pub async fn refuse_elevation(
+        &self,
+        incident: IncidentId,
+        by: String,
+        reason: String,
+    ) -> Result<Seq, Rejection> {
+        let reason = intake::clean_line(&reason);
+        match ask(self.running()?, Input::ElevationRefused { incident, by, reason }).await? {
+            Answer::Nothing => Err(Rejection::Refused {
+                code: "NOTHING_TO_DO",
+                reason: format!(
+                    "nothing of incident {incident} waits to be let, and nothing that was let waits to begin: \
+                     `remediator incident show {incident}`"
+                ),
+            }),
             answer => recorded(answer),
         }
     }

@@ -32,6 +32,7 @@ impl About {
             Input::Closed { incident, .. }
             | Input::Thawed { incident, .. }
             | Input::Rerun { incident, .. } => Self::Incident(*incident),
+            Input::Elevated(word) => Self::Incident(word.incident),
             Input::Cleared(cleared) => Self::Target(cleared.target.clone()),
             _ => Self::Other,
         }
@@ -91,6 +92,12 @@ fn of_incident(view: &IncidentView, word: Option<Control>, general: String) -> S
         Some(Control::Thaw) if view.state == IncidentState::Frozen && view.alarm.is_none() => USED.to_owned(),
         Some(Control::Thaw) => format!("only a frozen incident is thawed: {}", standing(view)),
         // Then it is not the incident's state that is in the way.
+        Some(Control::Elevate) => {
+            let (id, state) = (view.id, state_word(view.state));
+            format!(
+                "{general} (incident {id} is {state}; `remediator incident show {id}` shows what it asks for)"
+            )
+        }
         Some(Control::Rerun) if at_rest && view.alarm.is_none() => {
             let (id, state) = (view.id, state_word(view.state));
             format!(

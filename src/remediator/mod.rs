@@ -7,6 +7,7 @@ mod channels;
 pub mod config;
 mod content;
 mod control;
+mod decider;
 mod dispatch;
 mod error;
 mod handle;

@@ -2,7 +2,8 @@
 
 use crate::event::content::Standing;
 use crate::event::degradation::DegradationSeen;
-use crate::policy::{Offer, OfferLimits, OfferStanding, Planned, Runbooks};
+use crate::event::elevation::DeciderPlan;
+use crate::policy::{Authority, Offer, OfferLimits, OfferStanding, Planned, Runbooks};
 use crate::runbook::{
     Catalog, Considered, Kind, LoadContext, PlanFor, Platform, Runbook, Trust, Verdict, Verified, expr,
 };
@@ -49,6 +50,22 @@ impl Runbooks for CatalogRunbooks {
         })
     }
 
+    fn authority(&self) -> Authority {
+        let policy = self.0.trust().policy();
+        let decider = policy.elevation.decider.as_ref().map(|decider| DeciderPlan {
+            argv: decider.argv.clone(),
+            timeout: decider.timeout,
+            up_to: decider.up_to,
+        });
+        Authority {
+            level: policy.trust_level,
+            answer_within: policy.elevation.answer_within,
+            good_for: policy.elevation.good_for,
+            solo: policy.solo,
+            decider,
+        }
+    }
+
     fn evaluate(&self, questions: &[(&str, serde_json::Value)]) -> Vec<Result<bool, String>> {
         let jobs: Vec<_> = questions.iter().map(|(source, vars)| (*source, vars)).collect();
         expr::evaluate(&jobs).into_iter().map(|answer| answer.map_err(|error| error.to_string())).collect()
@@ -78,6 +95,7 @@ fn offer(considered: Considered<'_>) -> Offer {
         digest: entry.digest,
         priority: runbook.priority,
         standing,
+        trust_level: runbook.trust_level,
         limits,
         mismatch,
     }

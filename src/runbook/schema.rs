@@ -7,8 +7,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::model::{Proposal, Runbook, Sentinel, Service};
+use super::policy::Policy;
 use super::retired::Retired;
-use super::trust::Policy;
 
 /// Which JSON Schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::Deserialize;
-
 use crate::base::digest::FileDigest;
 use crate::base::signers::{AllowedSigners, Holder};
 use crate::base::sshsig::{self, SshPublicKey, SshSigError};
@@ -13,7 +11,7 @@ use crate::base::time::rfc3339;
 
 use super::checks::signed_text;
 use super::content::TRUST_DIR;
-use super::model::V1;
+use super::policy::Policy;
 use super::problem::{Source, likely};
 use super::revoked::Revoked;
 use super::yaml;
@@ -54,61 +52,6 @@ impl Role {
             Self::Control => "control@remediator",
             Self::Trust => "trust@remediator",
         }
-    }
-}
-
-/// `policy.yaml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Policy {
-    /// Version of the format.
-    pub v: V1,
-    /// One person may both write and approve what is reversible and stays on one machine.
-    #[serde(default)]
-    pub solo: bool,
-    /// How many people have to approve what reaches far or cannot be taken back.
-    #[serde(default)]
-    pub approvals: Quorum,
-    /// What has to show that a runbook works before it goes live. Default: a rehearsal or dry runs.
-    #[serde(default)]
-    pub live_evidence: LiveEvidence,
-}
-
-/// What has to show that a runbook works before it goes live (RM-30).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LiveEvidence {
-    /// A rehearsal or dry runs.
-    #[default]
-    Either,
-    /// Dry runs that a journal recorded: five over seven days, one of them in the last 48 hours.
-    DryRuns,
-    /// A signed rehearsal of these very bytes, not older than 30 days.
-    Rehearsal,
-    /// Nothing.
-    None,
-}
-
-impl Policy {
-    /// What holds without a policy file.
-    fn strict() -> Self {
-        Self { v: V1, solo: false, approvals: Quorum::default(), live_evidence: LiveEvidence::default() }
-    }
-}
-
-/// How many people have to approve, where one might not be enough. Files that came with remediator need one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Quorum {
-    /// A runbook of the radius fleet. Default 2.
-    pub fleet: u32,
-    /// A runbook with a step that cannot be taken back. Default 2.
-    pub irreversible: u32,
-}
-
-impl Default for Quorum {
-    fn default() -> Self {
-        Self { fleet: 2, irreversible: 2 }
     }
 }
 
@@ -232,8 +175,14 @@ impl Trust {
             AllowedSigners::parse(signers).map_err(|e| at("allowed_signers", e.line, &e.problem))?;
         let policy = match text("policy.yaml")? {
             None => Policy::strict(),
-            Some(text) => yaml::typed(Source { file: "proposals/trust/policy.yaml", text })
-                .map_err(|p| TrustError::Unreadable(p.to_string()))?,
+            Some(text) => {
+                let policy: Policy = yaml::typed(Source { file: "proposals/trust/policy.yaml", text })
+                    .map_err(|p| TrustError::Unreadable(p.to_string()))?;
+                policy
+                    .check()
+                    .map_err(|what| TrustError::Unreadable(format!("{TRUST_DIR}policy.yaml: {what}")))?;
+                policy
+            }
         };
         let revoked = Revoked::parse(text("revoked")?.unwrap_or_default())
             .map_err(|(line, problem)| at("revoked", line, &problem))?;

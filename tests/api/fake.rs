@@ -85,13 +85,22 @@ impl Daemon for Shared {
     }
     fn control(&self, control: Control, _: Vec<u8>, _: String) -> Answer<'_, Seq> {
         let code = match control {
-            Control::Rerun => "NOT_NOW",
+            Control::Rerun | Control::Elevate => "NOT_NOW",
             Control::RotateKey => "TOO_SOON",
             Control::Break => "NOTHING_TO_DO",
             _ => "SIGNATURE_WRONG",
         };
         let reason = "it was refused".to_owned();
         Box::pin(async move { Err(Rejection::Refused { code, reason }) })
+    }
+    fn refuse_elevation(
+        &self,
+        _: remediator::base::ids::IncidentId,
+        _: String,
+        _: String,
+    ) -> Answer<'_, Seq> {
+        let (code, reason) = ("NOTHING_TO_DO", "nothing waits to be let".to_owned());
+        Box::pin(std::future::ready(Err(Rejection::Refused { code, reason })))
     }
     fn recover(&self, _: Recovery, _: Source) -> Answer<'_, Accepted> {
         Box::pin(std::future::ready(Ok(Accepted { receipt: Receipt::fresh(), seq: 9, duplicate: false })))

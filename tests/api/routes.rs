@@ -33,10 +33,12 @@ const GUARDED: [(&str, &str); 30] = [
     ("POST", "/v1/control/clear"),
     ("POST", "/v1/control/rerun"),
     ("POST", "/v1/control/grant"),
+    ("POST", "/v1/control/elevate"),
     ("GET", "/v1/sentinels"),
     ("POST", "/v1/sentinels/disk-eye/revoke"),
     ("POST", "/v1/heartbeats/backup"),
     ("POST", "/v1/incidents/0190a5a0-0000-8000-8000-000000000000/close"),
+    ("POST", "/v1/incidents/0190a5a0-0000-8000-8000-000000000000/refuse"),
 ];
 
 fn report(target: &str) -> Value {
@@ -309,6 +311,7 @@ async fn what_a_statement_cannot_do_now_is_a_conflict_and_what_nobody_may_is_for
     let body = json!({"statement": "e30=", "signature": "x"}).to_string();
     for (control, status, code) in [
         ("rerun", 409, "NOT_NOW"),
+        ("elevate", 409, "NOT_NOW"),
         ("rotate-key", 409, "TOO_SOON"),
         ("break", 409, "NOTHING_TO_DO"),
         ("resume", 403, "SIGNATURE_WRONG"),

@@ -170,6 +170,7 @@ fn attempt(memory: &Memory, id: IncidentId, cause: Seq) -> (Seq, Seq) {
         target: "web".into(),
         dry_run: false,
         skips: 0,
+        elevation: None,
         plan: plan(),
     };
     let push = |cause: Seq, event: remediator::event::Event| memory.push(Some(id), Some(cause), event).seq;

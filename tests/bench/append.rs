@@ -14,11 +14,11 @@ use remediator::event::degradation::{DegradationSeen, Source};
 use remediator::event::{Draft, Event};
 use remediator::journal::{Clock as _, IndexMode, IntentJournal, Options, SystemClock};
 
-use crate::sample::{Sample, cpu_seconds, eventually, number, pass, timed};
+use crate::sample::{Sample, eventually, number, pass, timed};
 use crate::table::{Holds, Table};
-use crate::{Done, Run, http};
+use crate::{Done, Run, cpu, http};
 
-const PRODUCERS: u64 = 256;
+pub const PRODUCERS: u64 = 256;
 
 /// `degradation.seen` with about 350 bytes of data.
 pub fn seen(n: u64) -> DegradationSeen {
@@ -41,13 +41,13 @@ pub fn seen(n: u64) -> DegradationSeen {
 }
 
 /// The same entry again and again, with a fresh receipt and the time: making it must not be what is measured.
-struct Template(DegradationSeen);
+pub struct Template(DegradationSeen);
 
 impl Template {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(seen(0))
     }
-    fn draft(&self, n: u64) -> Draft {
+    pub fn draft(&self, n: u64) -> Draft {
         let mut seen = self.0.clone();
         seen.receipt = Receipt(uuid::Uuid::from_u128((0x018f << 112) | u128::from(n)));
         Draft { at: SystemClock.now(), incident: None, cause: None, event: Event::from(seen) }
@@ -68,7 +68,7 @@ pub fn index_caught_up(journal: &IntentJournal) -> Done {
 }
 
 /// Appends one by one, on so many threads, until there are `entries` or the time is over. Entries per second.
-fn produce(journal: &IntentJournal, producers: u64, entries: u64, bound: Duration) -> Done<f64> {
+pub fn produce(journal: &IntentJournal, producers: u64, entries: u64, bound: Duration) -> Done<f64> {
     let template = Arc::new(Template::new());
     let (taken, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let began = Instant::now();
@@ -168,8 +168,7 @@ pub fn rows(run: &Run, table: &mut Table) -> Done {
     );
     add("append, 256 producers, without sled", &compare(run, &alone, PRODUCERS, burst)?);
     sustained(run, table, &with_sled)?;
-    cpu(run, table, &alone, "CPU per entry, 256 producers, journal alone", 22.0)?;
-    cpu(run, table, &with_sled, "CPU per entry, 256 producers, lines and indexes in sled", 48.0)?;
+    cpu::rows(run, table, &alone, &with_sled)?;
     let (seconds, stopped) = timed(|| with_sled.clean_stop());
     stopped?;
     if seconds > 5.0 {
@@ -225,28 +224,6 @@ fn sustained(run: &Run, table: &mut Table, journal: &IntentJournal) -> Done {
 /// The bare loop in groups as large as they can be, some rounds.
 fn peers(run: &Run) -> Done<Vec<f64>> {
     (0..run.rounds()).map(|_| run.machine()?.bare(PRODUCERS as usize, run.pick(1.0, 0.1))).collect()
-}
-
-fn cpu(run: &Run, table: &mut Table, journal: &IntentJournal, what: &str, goal: f64) -> Done {
-    let entries = run.pick(60_000, 2_000);
-    let mut each = Vec::new();
-    for _ in 0..run.rounds() {
-        let before = cpu_seconds();
-        produce(journal, PRODUCERS, entries, Duration::from_secs(60))?;
-        if journal.index_is_ready() {
-            index_caught_up(journal)?;
-        }
-        each.push((cpu_seconds() - before) / entries as f64 * 1e6);
-    }
-    let each: Sample = each.into_iter().collect();
-    table.row(
-        what,
-        format!("≤ {goal:.0} µs"),
-        each.says("µs"),
-        "the producers' own work is in it",
-        Holds::when(each.median() <= goal),
-    );
-    Ok(())
 }
 
 /// Whether a walk goes on.

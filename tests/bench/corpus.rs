@@ -259,6 +259,7 @@ impl Runbooks for Shelf {
             digest: FileDigest::of(b"http-wedged"),
             priority: 100,
             standing: OfferStanding::Live,
+            trust_level: TrustLevel::Supervised,
             limits: OfferLimits { attempts: 3, window_ms: 86_400_000, cooldown_ms: 30_000 },
             mismatch: None,
         };
@@ -273,6 +274,9 @@ impl Runbooks for Shelf {
             approvers: vec!["bob".into()],
             relies_on: Vec::new(),
         })
+    }
+    fn authority(&self) -> Authority {
+        Authority::default()
     }
     fn evaluate(&self, questions: &[(&str, serde_json::Value)]) -> Vec<Result<bool, String>> {
         questions.iter().map(|_| Ok(true)).collect()

@@ -6,6 +6,7 @@
 mod action;
 mod append;
 mod corpus;
+mod cpu;
 mod daemon;
 mod fold;
 mod gate;

@@ -115,7 +115,12 @@ fn every_page_under_docs_runs() {
         for _ in 0..PAGES_AT_ONCE {
             scope.spawn(|| {
                 while let Some(page) = next() {
-                    runs(&page, Sandbox::with_home());
+                    let home = match page.as_str() {
+                        // Shows the whole way of a runbook, so it must do for the strictest home.
+                        "docs/runbooks.md" => Sandbox::with_plain_home(),
+                        _ => Sandbox::with_home(),
+                    };
+                    runs(&page, home);
                 }
             });
         }

@@ -61,6 +61,13 @@ impl Sandbox {
         sandbox
     }
 
+    /// A sandbox with a home for `ada` as `init` makes it for work: nothing of it is live that nobody has rehearsed.
+    pub fn with_plain_home() -> Self {
+        let sandbox = Self::new();
+        sandbox.run(&["init", "--name", "ada", "--approve-shipped"]).ends(0);
+        sandbox
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -717,6 +717,53 @@ pub const GUARDS: &[Guard] = &[
         &["--lib", "policy::tests::reruns::it_needs_rest_a_live_runbook_and_a_statement_that_was_not_used"],
     ),
     guard(
+        "approval",
+        "a runbook above the policy's trust level does not act before somebody lets it",
+        ("src/policy/trust.rs", "if needed <= given {", "if needed <= given || offer.priority > 0 {"),
+        &["--lib", "policy::tests::trust::one_above_the_policys_level_asks_and_acts_once_when_it_is_let"],
+    ),
+    guard(
+        "approval",
+        "a word that lets a runbook act is good once",
+        (
+            "src/context/control.rs",
+            "if let Some(statement) = &granted.statement {",
+            "if let Some(statement) = granted.statement.as_ref().filter(|_| now == 0) {",
+        ),
+        &["--lib", "policy::tests::trust::one_above_the_policys_level_asks_and_acts_once_when_it_is_let"],
+    ),
+    guard(
+        "approval",
+        "who signed a runbook does not let it as well",
+        ("src/policy/trust.rs", "if !authority.solo {", "if !authority.solo && desk.now() == 0 {"),
+        &[
+            "--lib",
+            "policy::tests::trust::only_the_request_and_the_bytes_that_were_read_are_let_and_not_by_who_signed_them",
+        ],
+    ),
+    guard(
+        "expiry",
+        "what was granted runs out",
+        ("src/policy/trust.rs", "(*until_elapsed_ms <= now)", "(*until_elapsed_ms == 0)"),
+        &[
+            "--lib",
+            "policy::tests::trust::a_grant_that_cannot_be_used_at_once_waits_is_taken_back_or_runs_out",
+        ],
+    ),
+    guard(
+        "limit",
+        "a decider grants no more than the policy lets it",
+        (
+            "src/policy/trust.rs",
+            "authority.decider.filter(|decider| needed <= decider.up_to)",
+            "authority.decider.filter(|decider| needed != decider.up_to || needed == decider.up_to)",
+        ),
+        &[
+            "--lib",
+            "policy::tests::trust::a_decider_is_asked_first_within_its_bounds_and_people_when_it_does_not_answer",
+        ],
+    ),
+    guard(
         "no repetition",
         "a step that was taken back is not skipped when its attempt runs again",
         ("src/policy/rerun.rs", "false if index > most => {", "false if most > index => {"),

@@ -13,6 +13,7 @@ use remediator::event::attempt::*;
 use remediator::event::content::*;
 use remediator::event::control::*;
 use remediator::event::degradation::*;
+use remediator::event::elevation::*;
 use remediator::event::incident::*;
 use remediator::event::journal::*;
 use remediator::event::lock::*;
@@ -375,6 +376,39 @@ fn of_incidents() -> Vec<Event> {
     ]
 }
 
+fn of_elevations() -> Vec<Event> {
+    let count = u32::MAX;
+    vec![
+        ElevationRequested {
+            runbook: id(),
+            digest: digest(),
+            target: name(),
+            needed: TrustLevel::Collaborative,
+            given: TrustLevel::Collaborative,
+            may_ask: TrustLevel::Collaborative,
+            record: TrackRecord { successes: count, failures: count, overrides: count },
+            until_elapsed_ms: INTEGER,
+            decider: Some(DeciderPlan {
+                argv: vec![text(l::DECIDER_ARGV_BYTES_MAX / 4); 4],
+                timeout: Span::from_ms(INTEGER),
+                up_to: TrustLevel::Collaborative,
+            }),
+        }
+        .into(),
+        ElevationGranted {
+            request: INTEGER,
+            by: name(),
+            reason: line(),
+            statement: Some(statement()),
+            until_elapsed_ms: INTEGER,
+        }
+        .into(),
+        ElevationRefused { request: INTEGER, by: name(), reason: line() }.into(),
+        DeciderAbstained { request: INTEGER, reason: line() }.into(),
+        ElevationExpired { request: INTEGER, granted: Some(INTEGER) }.into(),
+    ]
+}
+
 fn of_attempts() -> Vec<Event> {
     let result =
         PreconditionResult { id: id(), observation: observation(), holds: Some(false), error: Some(line()) };
@@ -391,6 +425,7 @@ fn of_attempts() -> Vec<Event> {
             target: name(),
             dry_run: false,
             skips: 0,
+            elevation: Some(INTEGER),
             plan: plan(),
         }
         .into(),
@@ -481,8 +516,12 @@ fn the_largest_of_every_kind_fits_a_line_and_reads_back() {
     let mut kinds: BTreeSet<&str> = BTreeSet::new();
     let own = journals_own();
     let own_kinds: BTreeSet<&str> = own.iter().map(Event::kind).collect();
-    let all =
-        own.into_iter().chain(of_the_process_and_its_content()).chain(of_incidents()).chain(of_attempts());
+    let all = own
+        .into_iter()
+        .chain(of_the_process_and_its_content())
+        .chain(of_incidents())
+        .chain(of_elevations())
+        .chain(of_attempts());
     for event in all {
         let kind = event.kind();
         kinds.insert(kind);

@@ -15,6 +15,7 @@ use super::super::{Api, Bearer};
 use super::{Operation, Reason, Recorded, Routes, body, json, reason};
 use crate::base::ids::IncidentId;
 use crate::remediator::Control;
+use crate::runbook::Role;
 
 pub(super) fn routes() -> Routes {
     let less = |summary| {
@@ -33,6 +34,15 @@ pub(super) fn routes() -> Routes {
         .refusal(409, &["NOT_AT_REST"])
         .for_people()
         .decides();
+    let of_refuse = Operation::new("A person does not let a runbook act that asked for more trust")
+        .more("Also takes back what was granted and not yet used. Less power needs a token only.")
+        .path::<IncidentId>("id", "The incident that holds the request")
+        .body::<Reason>()
+        .answers::<Recorded>(200, "It is durable")
+        .problem(&[problem::NOT_FOUND])
+        .refusal(409, &["NOTHING_TO_DO"])
+        .for_people()
+        .decides();
     Routes::new("Controls")
         .post("/v1/control/pause", pause, less("From the answer on no new attempt starts"))
         .post(
@@ -41,6 +51,7 @@ pub(super) fn routes() -> Routes {
             less("No new attempt starts, and the end of the last one is recorded"),
         )
         .post("/v1/incidents/{id}/close", close, of_close)
+        .post("/v1/incidents/{id}/refuse", refuse, of_refuse)
         .merge(signed("/v1/control/resume", Control::Resume, "Attempts may start again", &[]))
         .merge(signed("/v1/control/thaw", Control::Thaw, "Ends the freeze of an incident's attempt", &[]))
         .merge(signed("/v1/control/clear", Control::Clear, "Ends the taint of a target", &[]))
@@ -58,6 +69,12 @@ pub(super) fn routes() -> Routes {
             &["NOT_NOW"],
         ))
         .merge(signed("/v1/control/grant", Control::Grant, "Lets an external sentinel report", &[]))
+        .merge(signed(
+            "/v1/control/elevate",
+            Control::Elevate,
+            "Lets a runbook act once that needs more trust than the policy gives",
+            &["NOT_NOW"],
+        ))
 }
 
 /// Why a statement does not count.
@@ -74,14 +91,14 @@ const REFUSALS: &[&str] = &[
 const BASE64_PATTERN: &str =
     "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 
-/// The body of what gives power back: the statement's bytes and an armored `control@remediator` signature of them.
+/// The body of what gives power back: the statement's bytes and an armored signature of them.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Signed {
     /// Padded base64 of the statement's bytes.
     #[schemars(extend("contentEncoding" = "base64", "pattern" = BASE64_PATTERN))]
     statement: String,
-    /// Armored SSH signature of those bytes for `control@remediator`.
+    /// Armored SSH signature of those bytes for `control@remediator` (`approval@remediator` to elevate).
     signature: String,
 }
 
@@ -117,18 +134,40 @@ async fn close(
 ) -> Result<Response, Box<Problem>> {
     let by = format!("person:{}", person(&bearer)?);
     let reason = reason(bytes)?;
-    let incident = id
-        .parse()
-        .map_err(|_| Problem::new(problem::NOT_FOUND, format!("`{id}` is not the id of an incident")))?;
+    let incident = incident(&id)?;
     api.ready()?;
     let seq = api.daemon.close(incident, by, reason).await?;
     json(&Recorded { v: 1, seq })
 }
 
+async fn refuse(
+    State(api): State<Api>,
+    Extension(bearer): Extension<Bearer>,
+    Path(id): Path<String>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Result<Response, Box<Problem>> {
+    let by = format!("person:{}", person(&bearer)?);
+    let reason = reason(bytes)?;
+    let incident = incident(&id)?;
+    api.ready()?;
+    let seq = api.daemon.refuse_elevation(incident, by, reason).await?;
+    json(&Recorded { v: 1, seq })
+}
+
+fn incident(id: &str) -> Result<IncidentId, Box<Problem>> {
+    let problem = || Problem::new(problem::NOT_FOUND, format!("`{id}` is not the id of an incident"));
+    id.parse().map_err(|_| problem().into())
+}
+
 /// A route that takes a signed statement; `conflicts` are its codes of 409 besides that of every one of them.
 fn signed(path: &'static str, control: Control, summary: &'static str, conflicts: &[&'static str]) -> Routes {
     let about = Operation::new(summary)
-        .more("More power needs a statement with a `control@remediator` signature; it is good once and for an hour.")
+        .more(match control.role() {
+            Role::Approval => {
+                "More power needs a statement with an `approval@remediator` signature; it is good once and for an hour."
+            }
+            _ => "More power needs a statement with a `control@remediator` signature; it is good once and for an hour.",
+        })
         .body::<Signed>()
         .answers::<Recorded>(200, "It is durable")
         .refusal(403, REFUSALS)
@@ -137,7 +176,7 @@ fn signed(path: &'static str, control: Control, summary: &'static str, conflicts
         .for_people()
         .decides();
     let about = match control {
-        Control::Thaw | Control::Rerun => about.problem(&[problem::NOT_FOUND]),
+        Control::Thaw | Control::Rerun | Control::Elevate => about.problem(&[problem::NOT_FOUND]),
         _ => about,
     };
     Routes::new("Controls").post(

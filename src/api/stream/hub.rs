@@ -19,7 +19,7 @@ use crate::base::limits::{STREAM_BYTES_KEPT, STREAMS_MAX};
 const BREATH: Duration = Duration::from_millis(500);
 /// Pause between two pieces, for each reader: a write per reader and piece is what a stream costs, so that with many
 /// readers more entries share one.
-const PAUSE_PER_READER: Duration = Duration::from_micros(50);
+const PAUSE_PER_READER: Duration = Duration::from_micros(100);
 /// The longest such pause: nobody waits longer for an entry because of others.
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 /// A piece of this size is followed by the next without a pause.

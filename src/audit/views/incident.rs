@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::elevation::ElevationView;
 use super::{EntryView, V};
 use crate::audit::entries::Error;
 use crate::audit::projection::Audit;
@@ -124,6 +125,9 @@ pub type CandidateView = Candidate;
 pub struct IntermediateView {
     /// Attempts, oldest first.
     pub attempts: Vec<AttemptView>,
+    /// Requests for more trust, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elevations: Vec<ElevationView>,
     /// Why nothing is done now.
     pub held: Option<IncidentHeld>,
     /// The end of the regression watch, on the journal's own clock.
@@ -295,6 +299,7 @@ fn view(context: &RemediationContext, timeline: Vec<EntryView>) -> IncidentView 
         chosen_runbook: choice(context),
         intermediate_state: IntermediateView {
             attempts: context.attempts.iter().map(attempt).collect(),
+            elevations: context.elevations.iter().map(ElevationView::of).collect(),
             held: context.held.clone(),
             watch_until_elapsed_ms: context.watch.as_ref().map(|w| w.until_elapsed_ms),
             relapses: context.relapses,

@@ -1,5 +1,6 @@
 //! What readers get: plain values with a schema version, the same for HTTP and CLI. One file per view.
 
+mod elevation;
 mod explain;
 mod incident;
 mod incidents;
@@ -10,6 +11,7 @@ mod receipt;
 mod sentinels;
 mod status;
 
+pub use elevation::ElevationView;
 pub use explain::{AuthorityView, DecisionView, ExplainView, HoldView, LimitView, LinkView};
 pub use incident::{
     AttemptView, CandidateView, ChoiceView, IncidentView, IntermediateView, SignalView, StepView, UndoView,

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 
 use crate::base::sshsig::SshPrivateKey;
 use crate::cli::init::{files, home, sample};
+use crate::runbook::LiveEvidence;
 
 /// Says that a folder is a demo's and may be emptied by the next one.
 const MARK: &str = ".remediator-demo";
@@ -55,6 +56,7 @@ impl Folder {
             principal: PERSON.to_owned(),
             key: key_path.clone(),
             solo: true,
+            evidence: LiveEvidence::None,
             listen: listen.clone(),
             sample: Some(sample::Facts { program: program_text, port: service_port }),
         };

@@ -3,7 +3,7 @@
 use super::super::exit::Failure;
 use super::super::reader::Reader;
 use super::super::{Exit, Global, Outcome, Output, out};
-use super::named;
+use super::{elevate, named};
 use crate::audit::views::{AttemptView, ChoiceView, IntermediateView, SignalView, VerificationView};
 use crate::audit::{EntryView, IncidentView};
 use crate::base::text::OutsideText;
@@ -121,6 +121,11 @@ fn intermediate(state: &IntermediateView) -> Result<(), Failure> {
     out::say(format!("\n{}", out::head("Intermediate state")))?;
     if let Some(held) = &state.held {
         out::say(format!("  held ({}): {}", out::line(&held.reason), out::line(&held.detail)))?;
+    }
+    for e in &state.elevations {
+        let by = e.by.as_ref().map(|by| format!(" by {}", out::line(by))).unwrap_or_default();
+        let why = e.reason.as_ref().map(|why| format!(": {}", out::line(why))).unwrap_or_default();
+        out::say(format!("  trust {}{by}{why}: {}", out::state(&e.state), elevate::says(e)))?;
     }
     if state.attempts.is_empty() {
         out::say("  no attempt")?;

@@ -15,7 +15,7 @@ use crate::base::sign::JournalKey;
 use crate::journal::{Clock as _, IntentJournal, Options, SystemClock};
 use crate::runbook::authoring::{self, Approve};
 use crate::runbook::schema::Dialect;
-use crate::runbook::{Content, checks, loader, shipped};
+use crate::runbook::{Content, LiveEvidence, checks, loader, shipped};
 
 /// A home that is not started within this time has to be approved again (30 days).
 const ADOPT_WITHIN_US: i64 = 30 * 86_400_000_000;
@@ -30,6 +30,8 @@ pub struct Wish<'a> {
     pub key: PathBuf,
     /// One person may write and approve.
     pub solo: bool,
+    /// What has to show that a runbook works before it goes live.
+    pub evidence: LiveEvidence,
     /// Address of the HTTP interface.
     pub listen: String,
     /// The sample service, if wanted.
@@ -131,7 +133,7 @@ fn write_trust(root: &Path, wish: &Wish<'_>) -> anyhow::Result<()> {
         &trust.join("allowed_signers"),
         texts::allowed_signers(&wish.principal, &public).as_bytes(),
     )?;
-    files::write_new(&trust.join("policy.yaml"), texts::policy(wish.solo).as_bytes())?;
+    files::write_new(&trust.join("policy.yaml"), texts::policy(wish.solo, wish.evidence).as_bytes())?;
     files::write_new(&trust.join("revoked"), texts::REVOKED.as_bytes())?;
     // For editors: what may stand in each kind of file.
     for (name, text) in schema::all(Dialect::Draft07) {

@@ -20,10 +20,13 @@ use person::{Key, Origin, Places};
 use super::exit::{Exit, Failure};
 use super::{Global, Home, Outcome, Output, out};
 use crate::base::signers::is_principal;
+use crate::runbook::LiveEvidence;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  remediator init --approve-shipped --sample-service\n  remediator serve")]
+#[command(
+    after_help = "Example:\n  remediator init --approve-shipped --sample-service\n  remediator init --approve-shipped --live-evidence rehearsal\n  remediator serve"
+)]
 pub struct Args {
     /// Who you are in signatures: letters, digits, dots, dashes. Default: your user name.
     #[arg(long)]
@@ -38,6 +41,10 @@ pub struct Args {
     /// Somebody else has to approve what you write.
     #[arg(long)]
     no_solo: bool,
+    /// What has to show that a runbook of yours works before it goes live. Default: either; with the sample service,
+    /// which nobody has rehearsed on this machine, none.
+    #[arg(long, value_name = "KIND", value_parser = evidence)]
+    live_evidence: Option<LiveEvidence>,
     /// Approve the shipped runbooks (and the sample) without being asked. Needed without a terminal.
     #[arg(long)]
     approve_shipped: bool,
@@ -50,6 +57,21 @@ pub struct Args {
     /// Port of the sample service on 127.0.0.1.
     #[arg(long, env = "REMEDIATOR_SAMPLE_PORT", default_value_t = 8866)]
     sample_port: u16,
+}
+
+impl Args {
+    fn evidence(&self) -> LiveEvidence {
+        let default = if self.sample_service { LiveEvidence::None } else { LiveEvidence::Either };
+        self.live_evidence.unwrap_or(default)
+    }
+}
+
+/// One of the words of the policy.
+fn evidence(word: &str) -> Result<LiveEvidence, String> {
+    let all = LiveEvidence::ALL;
+    all.into_iter()
+        .find(|value| value.word() == word)
+        .ok_or_else(|| format!("write one of {}", all.map(LiveEvidence::word).join(", ")))
 }
 
 /// What is printed with `--output json`.
@@ -105,6 +127,7 @@ fn make(args: &Args, home: &Home, principal: &str, json: bool) -> anyhow::Result
         principal: principal.to_owned(),
         key: key.path.clone(),
         solo: !args.no_solo,
+        evidence: args.evidence(),
         listen: crate::remediator::config::LISTEN.to_owned(),
         sample,
     };

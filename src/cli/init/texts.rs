@@ -3,7 +3,7 @@
 
 use crate::base::signers;
 use crate::base::sshsig::SshPublicKey;
-use crate::runbook::Role;
+use crate::runbook::{LiveEvidence, Role};
 
 /// `remediator.yaml`. `listen` is written only where it differs from the default.
 pub fn config(listen: &str) -> String {
@@ -62,13 +62,16 @@ pub fn allowed_signers(principal: &str, key: &SshPublicKey) -> String {
 }
 
 /// `proposals/trust/policy.yaml`.
-pub fn policy(solo: bool) -> String {
+pub fn policy(solo: bool, evidence: LiveEvidence) -> String {
     format!(
         "# v is the format. solo: one person may both write and approve what stays on one machine and can be\n\
          # repeated or taken back; such approvals are shown as self-approved. live_evidence: what has to show that a\n\
          # runbook works before it goes live: either (a rehearsal or dry runs), rehearsal, dry_runs, none.\n\
          # approvals: how many people what reaches a fleet or cannot be taken back needs; default 2 each.\n\
-         v: 1\nsolo: {solo}\nlive_evidence: none\n"
+         # trust_level: what runbooks may do without anybody being asked: cautious, supervised (default),\n\
+         # collaborative, autonomous.\n\
+         v: 1\nsolo: {solo}\nlive_evidence: {}\n",
+        evidence.word()
     )
 }
 

@@ -56,8 +56,10 @@ fn nothing_that_fits_is_loud_and_recovery_closes_it() {
 #[test]
 fn what_only_observes_is_planned_once_and_never_run() {
     let standing = OfferStanding::ObserveOnly("unsigned".into());
-    let mut play =
-        Play::new(Shelf(vec![(offer("process-dead", standing), plan(vec![step("a", true, false)], false))]));
+    let mut play = Play::new(Shelf(
+        vec![(offer("process-dead", standing), plan(vec![step("a", true, false)], false))],
+        Authority::default(),
+    ));
     play.report();
     play.run(60_000);
     play.report();
@@ -254,7 +256,7 @@ fn a_decision_trace_keeps_32_candidates_in_full_and_counts_the_rest() {
         offer.mismatch = Some(("target".into(), "another target".into()));
         (offer, plan(vec![step("a", true, false)], false))
     };
-    let mut shelf = Shelf((0..100).map(mismatched).collect());
+    let mut shelf = Shelf((0..100).map(mismatched).collect(), Authority::default());
     shelf.0.push((offer("last", OfferStanding::Live), plan(vec![step("a", true, false)], false)));
     let mut play = Play::new(shelf);
     play.report();

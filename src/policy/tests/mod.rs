@@ -6,6 +6,7 @@ mod lives;
 mod notices;
 mod recovery;
 mod reruns;
+mod trust;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -22,6 +23,7 @@ use crate::event::attempt::{Outcome, Resumption};
 use crate::event::content::{CatalogLoaded, ConfigLoaded};
 use crate::event::control::{DrainStarted, KeyRotationOrdered, Paused, Resumed, SignedStatement};
 use crate::event::degradation::{DegradationRecovered, DegradationSeen, Severity, Source};
+use crate::event::elevation::TrustLevel;
 use crate::event::incident::Closure;
 use crate::event::journal::KeyRotated;
 use crate::event::lock::{LockBreakOrdered, LockBroken};
@@ -34,7 +36,7 @@ use crate::event::{Event, Record};
 
 /// A catalog of one or more runbooks for `service/PROCESS_DEAD`.
 #[derive(Clone)]
-struct Shelf(Vec<(Offer, Plan)>);
+struct Shelf(Vec<(Offer, Plan)>, Authority);
 
 impl Runbooks for Shelf {
     fn offers(&self, seen: &DegradationSeen, _: u64) -> (Vec<Offer>, u32) {
@@ -48,6 +50,9 @@ impl Runbooks for Shelf {
         let people = ("alice".into(), "why".into(), vec!["bob".into()]);
         let (signer, proposal, approvers) = people;
         Ok(Planned { plan: plan.clone(), signer, proposal, approvers, relies_on: Vec::new() })
+    }
+    fn authority(&self) -> Authority {
+        self.1.clone()
     }
     fn evaluate(&self, questions: &[(&str, serde_json::Value)]) -> Vec<Result<bool, String>> {
         questions.iter().map(|(_, v)| Ok(v["observed"]["verdict"] != "healthy")).collect()
@@ -115,13 +120,14 @@ fn offer(id: &str, standing: OfferStanding) -> Offer {
         digest: FileDigest::of(id.as_bytes()),
         priority: 100,
         standing,
+        trust_level: TrustLevel::Supervised,
         limits: OfferLimits { attempts: 3, window_ms: 86_400_000, cooldown_ms: 30_000 },
         mismatch: None,
     }
 }
 
 fn shelf(plan: Plan) -> Shelf {
-    Shelf(vec![(offer("process-dead", OfferStanding::Live), plan)])
+    Shelf(vec![(offer("process-dead", OfferStanding::Live), plan)], Authority::default())
 }
 
 /// The script of hands and eyes, and everything recorded so far.
@@ -252,6 +258,8 @@ impl Play {
             Effect::Watch { until_elapsed_ms: at, .. } => *at <= now,
             Effect::StopWatch { .. } | Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => true,
             Effect::BreakLock { .. } | Effect::RotateKey => true,
+            // The script answers itself.
+            Effect::AskDecider { .. } => false,
         };
         let Some(index) = self.effects.iter().position(due) else { return false };
         let Some(effect) = self.effects.remove(index) else { return false };
@@ -299,7 +307,7 @@ impl Play {
             }
             Effect::ForgetEdge { .. } => self.forgotten += 1,
             Effect::ReleaseLocks { .. } => {}
-            Effect::BreakLock { .. } | Effect::RotateKey => {}
+            Effect::BreakLock { .. } | Effect::RotateKey | Effect::AskDecider { .. } => {}
         }
     }
 

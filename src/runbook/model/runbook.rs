@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::time::Span;
 use crate::event::degradation::Severity;
+pub use crate::event::elevation::TrustLevel;
 
 use super::{Kind, Probe, Rehearsal, Step, V1};
 
@@ -33,7 +34,8 @@ pub struct Runbook {
     pub priority: i32,
     /// The largest thing that it may affect.
     pub blast_radius: BlastRadius,
-    /// The trust that it needs before it may run. Default supervised.
+    /// The trust that it needs to run without anybody being asked; what the policy gives is its `trust_level`. Default
+    /// supervised.
     #[serde(default)]
     pub trust_level: TrustLevel,
     /// The largest model that it may ask. Default tier1.
@@ -146,23 +148,6 @@ pub enum BlastRadius {
     Machine,
     /// Several machines.
     Fleet,
-}
-
-/// How much a runbook is trusted to do without a person, from least to most (RM-30).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, schemars::JsonSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum TrustLevel {
-    /// The least.
-    Cautious,
-    /// The default.
-    #[default]
-    Supervised,
-    /// More.
-    Collaborative,
-    /// The most.
-    Autonomous,
 }
 
 /// How large a model a runbook may ask.

@@ -1,8 +1,8 @@
 //! Who approved a content file: of exactly these bytes, in time, none of its authors, and as many as its reach asks for.
 
 use super::super::model::{BlastRadius, Content};
+use super::super::policy::Policy;
 use super::super::proposals::{Approved, SHIPPED, Wrong};
-use super::super::trust::Policy;
 use super::{Adoption, Case, Court, timely, within};
 
 impl Court<'_> {

@@ -2,9 +2,9 @@
 
 use super::super::evidence::{self, Evidence, Seen};
 use super::super::model::{Content, Runbook};
+use super::super::policy::LiveEvidence;
 use super::super::proposals::{SHIPPED, Wrong};
 use super::super::reach::{self, Reach};
-use super::super::trust::LiveEvidence;
 use super::{Adoption, Case, Court};
 use crate::base::digest::FileDigest;
 

@@ -21,7 +21,7 @@ blast_radius: machine}\nrisks: [none]\nundo: stop it\n";
 const PATH: &str = "proposals/web/approvals/ann.json";
 /// When statements are judged: the seeds say 2026-06-01.
 const NOW_US: i64 = 1_780_272_000_000_000;
-const CONTROLS: [Control; 7] = [
+const CONTROLS: [Control; 8] = [
     Control::Resume,
     Control::Thaw,
     Control::Clear,
@@ -29,6 +29,7 @@ const CONTROLS: [Control; 7] = [
     Control::RotateKey,
     Control::Rerun,
     Control::Grant,
+    Control::Elevate,
 ];
 
 static KEY: LazyLock<SshPrivateKey> =
@@ -52,7 +53,8 @@ pub fn check(bytes: &[u8]) {
     approval(bytes, sign(Role::Approval));
     let action = json.as_ref().and_then(|json| json.get("action")?.as_str());
     let control = CONTROLS.into_iter().find(|control| Some(control.word()) == action);
-    statement(control.unwrap_or(Control::Resume), bytes, &sign(Role::Control));
+    let control = control.unwrap_or(Control::Resume);
+    statement(control, bytes, &sign(control.role()));
 }
 
 fn approval(bytes: &[u8], signature: String) {
@@ -103,6 +105,7 @@ fn statement(control: Control, bytes: &[u8], signature: &str) {
                 assert!(serde_json::to_string(&e.subsystems).expect("JSON").len() < 16 * 1024);
                 (e.by, e.reason, e.statement)
             }
+            Ok(Input::Elevated(e)) => (e.by, e.reason, e.statement),
             Ok(Input::Thawed { by, reason, statement, .. }) => (by, reason, statement),
             Ok(Input::Rerun { from, by, reason, statement, .. }) => {
                 from.iter().for_each(said::is_line);

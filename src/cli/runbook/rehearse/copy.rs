@@ -23,7 +23,7 @@ use crate::event::plan::ActionPlan;
 use crate::runbook::authoring::{self, Approve};
 use crate::runbook::model::{Rehearsal, is_id};
 use crate::runbook::problem::Source;
-use crate::runbook::{Kind, PlanFor, Role, checks, yaml};
+use crate::runbook::{Kind, LiveEvidence, PlanFor, Role, checks, yaml};
 
 /// Who does everything in the copy, and who writes what they approve.
 const PEOPLE: [&str; 2] = ["rehearsal", "rehearsal-author"];
@@ -253,6 +253,7 @@ fn write(copy: &Replica, draft: &Draft<'_>) -> anyhow::Result<()> {
         principal: PEOPLE[0].to_owned(),
         key: person.clone(),
         solo: true,
+        evidence: LiveEvidence::None,
         listen: copy.listen.clone(),
         sample: None,
     };
