@@ -1,6 +1,7 @@
 //! The ground everything stands on: ids, time, digests, keys, limits, redaction, outside text, globs.
 //! Pure values and small functions; nothing here knows what an incident or a runbook is.
 
+pub mod cores;
 pub mod deep_stack;
 pub mod digest;
 pub mod glob;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::cores;
 use crate::base::digest::FileDigest;
 use crate::base::glob;
 use crate::base::limits::SUMMARY_BYTES_MAX;
 use crate::event::content::{ContentStanding, Standing};
 
-use super::checks::{self, Rejected};
+use super::checks::Rejected;
 use super::content::ContentFolder;
 use super::matching::Index;
 use super::model::{Content, Kind, Platform, Runbook, Sentinel, Service, is_id};
@@ -159,9 +160,14 @@ impl Catalog {
         for (path, why) in &folder.unreadable {
             catalog.refuse_file(path, format!("cannot be read: {why}"), "make it readable, or remove it");
         }
+        let files: Vec<_> = folder.content_files().collect();
         let mut judged = Vec::new();
-        for (path, bytes) in folder.content_files() {
-            judged.extend(catalog.judge(path, bytes));
+        for (file, found) in files.iter().zip(cores::map(&files, |(path, bytes)| catalog.judge(path, bytes)))
+        {
+            match found {
+                Ok(entry) => judged.push(entry),
+                Err(problems) => drop(catalog.unreadable.insert(file.0.to_owned(), problems)),
+            }
         }
         catalog.file_by_id(judged);
         catalog.refuse_overlaps();
@@ -176,7 +182,8 @@ impl Catalog {
         self.unreadable.entry(path.to_owned()).or_default().push(problem);
     }
 
-    fn judge(&mut self, path: &str, bytes: &[u8]) -> Option<Entry> {
+    /// One file, or what is wrong with one that has no id.
+    fn judge(&self, path: &str, bytes: &[u8]) -> Result<Entry, Vec<Problem>> {
         let digest = FileDigest::of(bytes);
         let blank = |kind, id: &str| Entry {
             kind,
@@ -191,15 +198,12 @@ impl Catalog {
             proof: None,
             runbook_proof: None,
         };
-        let content = match checks::read(path, bytes) {
-            Ok(content) => Arc::new(content),
+        let content = match self.trust.memo().content(path, bytes) {
+            Ok(content) => content,
             Err(Rejected { kind: Some(kind), id: Some(id), problems }) if is_id(&id) => {
-                return Some(Entry { problems, ..blank(kind, &id) });
+                return Ok(Entry { problems, ..blank(kind, &id) });
             }
-            Err(Rejected { problems, .. }) => {
-                self.unreadable.insert(path.to_owned(), problems);
-                return None;
-            }
+            Err(Rejected { problems, .. }) => return Err(problems),
         };
         let known = self.context.adopted.contains_key(&digest);
         let adoption = if known { Adoption::Before } else { Adoption::First };
@@ -222,7 +226,7 @@ impl Catalog {
             }
         }
         entry.content = Some(content);
-        Some(entry)
+        Ok(entry)
     }
 
     /// Of several files with one id the best standing keeps it, then the first adopted, then the first path.

@@ -14,6 +14,7 @@ pub mod expr;
 pub mod loader;
 pub mod manifest;
 pub mod matching;
+mod memo;
 pub mod model;
 pub mod placeholder;
 pub mod planning;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::cores;
 use crate::base::digest::FileDigest;
 use crate::base::limits::MESSAGE_BYTES_MAX;
 use crate::base::signers::is_principal;
@@ -125,17 +126,18 @@ impl std::fmt::Display for Wrong {
 
 /// Reads every proposal of a folder, by id.
 pub fn load(folder: &ContentFolder, trust: &Trust, now_us: i64) -> BTreeMap<String, Proposed> {
-    let mut all = BTreeMap::new();
-    for (path, bytes) in &folder.files {
-        let Some(id) = path.strip_prefix("proposals/").and_then(|p| p.strip_suffix("/proposal.yaml")) else {
-            continue;
-        };
-        if !id.contains('/') {
-            let argument = read_argument(folder, trust, path, id, bytes, now_us);
-            let approvals = read_approvals(folder, trust, id, bytes, now_us);
-            all.insert(id.to_owned(), Proposed { path: path.clone(), argument, approvals });
-        }
-    }
+    let of = |(path, bytes)| {
+        let path: &String = path;
+        let id = path.strip_prefix("proposals/")?.strip_suffix("/proposal.yaml")?;
+        (!id.contains('/')).then_some((id, path, bytes))
+    };
+    let found: Vec<(&str, &String, &Vec<u8>)> = folder.files.iter().filter_map(of).collect();
+    let read = cores::map(&found, |(id, path, bytes)| {
+        let argument = read_argument(folder, trust, path, id, bytes, now_us);
+        let approvals = read_approvals(folder, trust, id, bytes, now_us);
+        ((*id).to_owned(), Proposed { path: (*path).clone(), argument, approvals })
+    });
+    let mut all: BTreeMap<String, Proposed> = read.into_iter().collect();
     refuse_repeated_nonces(&mut all);
     all
 }
@@ -150,7 +152,7 @@ fn read_argument(
 ) -> Result<(Proposal, Signed), Wrong> {
     let lint = format!("remediator runbook lint {path}");
     let proposal =
-        parse_proposal(path, bytes).map_err(|problem| Wrong::new("proposal", problem.to_string(), &lint))?;
+        trust.memo().proposal(path, bytes).map_err(|e| Wrong::new("proposal", e.to_string(), &lint))?;
     if proposal.id != id {
         let problem = format!("{path} calls itself `{}` and stands in the folder of `{id}`", proposal.id);
         return Err(Wrong::new("proposal", problem, lint));

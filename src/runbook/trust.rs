@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use crate::base::digest::FileDigest;
 use crate::base::signers::{AllowedSigners, Holder};
-use crate::base::sshsig::{self, SshPublicKey, SshSigError};
+use crate::base::sshsig::{SshPublicKey, SshSigError};
 use crate::base::time::rfc3339;
 
 use super::checks::signed_text;
 use super::content::TRUST_DIR;
+use super::memo::Memo;
 use super::policy::Policy;
 use super::problem::{Source, likely};
 use super::revoked::Revoked;
@@ -72,6 +73,7 @@ pub struct Trust {
     shipped: Arc<BTreeSet<FileDigest>>,
     samples: SampleKeys,
     former: Arc<BTreeSet<FileDigest>>,
+    memo: Memo,
 }
 
 /// Trust files that cannot be used.
@@ -155,6 +157,7 @@ impl Trust {
             shipped: super::shipped::digests(),
             samples: SampleKeys::Refused,
             former: Arc::default(),
+            memo: Memo::default(),
         }
     }
 
@@ -212,6 +215,10 @@ impl Trust {
     pub(super) fn samples_allowed(&self) -> bool {
         self.samples == SampleKeys::Allowed
     }
+    /// What was already made of bytes.
+    pub(super) fn memo(&self) -> &Memo {
+        &self.memo
+    }
     pub(super) fn revoked(&self) -> &Revoked {
         &self.revoked
     }
@@ -267,7 +274,7 @@ impl Trust {
         armored: &[u8],
         now_us: i64,
     ) -> Result<Signed, SignatureError> {
-        let key = sshsig::verify(armored, role.namespace(), message)?;
+        let key = self.memo.key(armored, role.namespace(), message)?;
         self.principal_of(role, &key, now_us)
     }
 
@@ -335,7 +342,13 @@ impl Trust {
             let replaced = self.files.iter().filter(|(name, bytes)| merged.get(*name) != Some(bytes));
             let replaced = replaced.map(|(_, bytes)| FileDigest::of(bytes));
             let former = Arc::new(self.former.iter().copied().chain(replaced).collect());
-            Self { samples: self.samples, shipped: Arc::clone(&self.shipped), former, ..next }
+            Self {
+                samples: self.samples,
+                shipped: Arc::clone(&self.shipped),
+                former,
+                memo: self.memo.clone(),
+                ..next
+            }
         });
         match next.and_then(|next| next.must_be_sound(now_us).map(|()| next)) {
             Ok(next) => (Some((next, signers.into_iter().collect::<Vec<_>>().join(", "))), refused),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::fake::serve;
 
-const GUARDED: [(&str, &str); 30] = [
+const GUARDED: [(&str, &str); 32] = [
     ("GET", "/v1/channels"),
     ("POST", "/v1/channels/log/test"),
     ("POST", "/v1/ingest/alertmanager"),

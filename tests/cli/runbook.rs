@@ -476,10 +476,15 @@ fn what_a_failed_step_printed_last_is_shown_with_its_incident() {
     sandbox.serve();
     let report = ["emit", "--subsystem", "fleet", "--code", "OLD_SETTINGS", "--target", "all"];
     sandbox.run(&[&report[..], &["--severity", "error", "--summary", "old"]].concat()).ends(0);
-    let over = || sandbox.run(&["incidents"]).stdout.contains("escalated");
+    let over = || {
+        let list = sandbox.run(&["incidents"]).stdout;
+        list.lines().any(|line| line.contains("escalated") && line.contains("OLD_SETTINGS"))
+    };
     assert!(eventually(Duration::from_secs(60), over), "{}", sandbox.run(&["incidents"]).stdout);
     let list = sandbox.run(&["incidents", "--output", "json"]).json();
-    let id = list["incidents"][0]["id"].as_str().expect("an id").to_owned();
+    let failed =
+        list["incidents"].as_array().expect("incidents").iter().find(|i| i["code"] == "OLD_SETTINGS");
+    let id = failed.and_then(|i| i["id"].as_str()).expect("an id").to_owned();
     let shown = [sandbox.run(&["incident", "show", &id]), sandbox.run(&["explain", &id])]
         .map(|ran| ran.ends(0).stdout);
     for shown in &shown {

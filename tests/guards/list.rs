@@ -187,8 +187,8 @@ pub const GUARDS: &[Guard] = &[
         "a control needs a signature for it",
         (
             "src/remediator/control.rs",
-            ".verify(Role::Control, bytes,",
-            ".verify(Role::Control, signature.as_bytes(),",
+            ".verify(control.role(), bytes,",
+            ".verify(control.role(), signature.as_bytes(),",
         ),
         &["--lib", "remediator::control::tests::a_statement_counts_with_role_signature_node_and_time"],
     ),

@@ -15,7 +15,6 @@ use super::super::{Api, Bearer};
 use super::{Operation, Reason, Recorded, Routes, body, json, reason};
 use crate::base::ids::IncidentId;
 use crate::remediator::Control;
-use crate::runbook::Role;
 
 pub(super) fn routes() -> Routes {
     let less = |summary| {
@@ -162,8 +161,8 @@ fn incident(id: &str) -> Result<IncidentId, Box<Problem>> {
 /// A route that takes a signed statement; `conflicts` are its codes of 409 besides that of every one of them.
 fn signed(path: &'static str, control: Control, summary: &'static str, conflicts: &[&'static str]) -> Routes {
     let about = Operation::new(summary)
-        .more(match control.role() {
-            Role::Approval => {
+        .more(match control {
+            Control::Elevate => {
                 "More power needs a statement with an `approval@remediator` signature; it is good once and for an hour."
             }
             _ => "More power needs a statement with a `control@remediator` signature; it is good once and for an hour.",
