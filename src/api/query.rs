@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::problem::{self, Problem};
 use crate::base::ids::{IncidentId, Seq};
-use crate::base::limits::{INTEGER_MAX, SHOWN_BYTES_MAX};
+use crate::base::limits::{INTEGER_MAX, NAME_BYTES_MAX, SHOWN_BYTES_MAX};
 use crate::base::text::shown;
 use crate::base::time::{Since, Span};
 use crate::event::Event;
@@ -69,6 +69,10 @@ pub(super) struct Limit(pub usize);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Beginning(pub i64);
 
+/// What an entry is found by: the name of a runbook, a target, an actor or an outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Called(pub String);
+
 /// The beginning of a kind, such as `attempt.`, or a whole one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KindPrefix(pub String);
@@ -85,6 +89,14 @@ impl FromStr for Beginning {
         )?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Self(since.time_us(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))))
+    }
+}
+
+impl FromStr for Called {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fits = !text.is_empty() && text.len() <= NAME_BYTES_MAX && !text.chars().any(char::is_control);
+        fits.then(|| Self(text.to_owned())).ok_or("a name of 1 to 512 bytes without control characters")
     }
 }
 
@@ -152,6 +164,7 @@ macro_rules! shape {
 shape!(Position, json_schema!({ "type": "integer", "minimum": 0, "maximum": INTEGER_MAX }));
 shape!(After, json_schema!({ "type": "integer", "minimum": -1, "maximum": INTEGER_MAX }));
 shape!(Limit, json_schema!({ "type": "integer", "minimum": 0 }));
+shape!(Called, json_schema!({ "type": "string", "minLength": 1, "maxLength": NAME_BYTES_MAX }));
 shape!(KindPrefix, json_schema!({ "type": "string", "examples": ["attempt.", "lock.refused"] }));
 
 impl JsonSchema for Beginning {

@@ -10,6 +10,7 @@ use super::tail::Tail;
 use crate::base::digest::Blake3;
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::Record;
+use crate::journal::Selection;
 
 /// Why a read cannot be answered.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +93,8 @@ pub trait Entries: Send + Sync {
     fn by_incident(&self, id: IncidentId) -> Result<Vec<Seq>, Error>;
     /// Entries of a kind, oldest first.
     fn by_kind(&self, kind: &str) -> Result<Vec<Seq>, Error>;
+    /// Entries from `from` to `upto` that fit everything that is asked, oldest first, at most `limit`.
+    fn select(&self, selection: &Selection, from: Seq, upto: Seq, limit: usize) -> Result<Vec<Seq>, Error>;
     /// Entries whose wall time is within a range (Unix µs, both ends included).
     fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error>;
     /// What a blob holds; none when it is not there.

@@ -8,7 +8,7 @@ use super::tail::Tail;
 use crate::base::digest::Blake3;
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::Record;
-use crate::journal::{self, IntentJournal, Line, Space, Subscription};
+use crate::journal::{self, IntentJournal, Line, Selection, Space, Subscription};
 
 /// How long a question waits for an index that is not ready, and how often it looks.
 const INDEX_PATIENCE: Duration = Duration::from_secs(2);
@@ -89,6 +89,9 @@ impl Entries for Live {
     }
     fn by_kind(&self, kind: &str) -> Result<Vec<Seq>, Error> {
         patient(|| self.journal.by_kind(kind, None, usize::MAX)).map_err(failed("entries of a kind"))
+    }
+    fn select(&self, selection: &Selection, from: Seq, upto: Seq, limit: usize) -> Result<Vec<Seq>, Error> {
+        patient(|| self.journal.select(selection, from, upto, limit)).map_err(failed("entries that fit"))
     }
     fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error> {
         let until = to_us.saturating_add(1);

@@ -9,6 +9,7 @@ use crate::base::digest::Blake3;
 use crate::base::ids::{BootId, IncidentId, NodeId, Seq};
 use crate::base::time::Stamp;
 use crate::event::{Cause, Event, Record};
+use crate::journal::{Following, LineRef, Selection, Theirs};
 
 /// See the module.
 #[derive(Default)]
@@ -76,6 +77,22 @@ impl Entries for Memory {
     }
     fn by_kind(&self, kind: &str) -> Result<Vec<Seq>, Error> {
         Ok(self.seqs(|r| r.event.kind() == kind))
+    }
+    fn select(&self, selection: &Selection, from: Seq, upto: Seq, limit: usize) -> Result<Vec<Seq>, Error> {
+        let (mut following, mut found) = (Following::default(), Vec::new());
+        for record in self.records().iter() {
+            let line = line(record)?;
+            let Ok(parsed) = LineRef::parse(line.as_bytes()) else { continue };
+            let words = following.words(&parsed, &mut |_| Theirs::default());
+            let kind = record.event.kind();
+            let fits = selection.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|wanted| wanted == kind))
+                && selection.incident.is_none_or(|id| record.incident == Some(id))
+                && selection.words.iter().all(|word| words.contains(word));
+            if fits && (from..=upto).contains(&record.seq) && found.len() < limit {
+                found.push(record.seq);
+            }
+        }
+        Ok(found)
     }
     fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error> {
         Ok(self.seqs(|r| (from_us..=to_us).contains(&r.at.time_us)))

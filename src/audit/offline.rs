@@ -13,7 +13,7 @@ use crate::base::digest::Blake3;
 use crate::base::ids::{IncidentId, Seq};
 use crate::context::World;
 use crate::event::Record;
-use crate::journal::{self, read_offline};
+use crate::journal::{self, AnyOf, Following, Listed, Selection, Theirs, Word, intersect, read_offline};
 
 /// See the module.
 struct Offline {
@@ -23,6 +23,7 @@ struct Offline {
     times: Vec<i64>,
     incidents: BTreeMap<IncidentId, Vec<Seq>>,
     kinds: BTreeMap<&'static str, Vec<Seq>>,
+    words: BTreeMap<Word, Vec<Seq>>,
 }
 
 impl Audit {
@@ -36,6 +37,7 @@ impl Audit {
             times: Vec::new(),
             incidents: BTreeMap::new(),
             kinds: BTreeMap::new(),
+            words: BTreeMap::new(),
         };
         offline.fold(&mut world)?;
         Ok(Self::still(Arc::new(offline), world))
@@ -44,8 +46,21 @@ impl Audit {
 
 impl Offline {
     fn fold(&mut self, world: &mut World) -> Result<(), Error> {
-        let Self { journal, times, incidents, kinds, .. } = self;
-        let read = journal.records(None, &mut |record: Record| {
+        let Self { journal, times, incidents, kinds, words, .. } = self;
+        let mut following = Following::default();
+        let mut unreadable = None;
+        let read = journal.lines(None, &mut |line| {
+            let record = match line.record() {
+                Ok(record) => record,
+                Err(error) => {
+                    unreadable = Some((line.seq, error));
+                    return ControlFlow::Break(());
+                }
+            };
+            // Everything is followed from the start, so there is nothing earlier to look up.
+            for word in following.words(line, &mut |_| Theirs::default()) {
+                words.entry(word).or_default().push(record.seq);
+            }
             world.apply(&record);
             times.push(record.at.time_us);
             kinds.entry(record.event.kind()).or_default().push(record.seq);
@@ -55,6 +70,9 @@ impl Offline {
             ControlFlow::Continue(())
         });
         read.map_err(failed("the segments"))?;
+        if let Some((seq, error)) = unreadable {
+            return Err(Error::Journal { what: format!("entry {seq}"), source: Box::new(error) });
+        }
         self.head = match world.next_seq.checked_sub(1) {
             Some(seq) => self.one(seq, |line| Head { seq, hash: line.chain_hash() })?,
             None => None,
@@ -75,6 +93,10 @@ impl Offline {
         read.map_err(failed("an entry"))?;
         Ok(found)
     }
+}
+
+fn listed(seqs: Option<&Vec<Seq>>) -> Listed<'_> {
+    Listed::new(seqs.map_or(&[][..], Vec::as_slice))
 }
 
 impl Entries for Offline {
@@ -111,6 +133,19 @@ impl Entries for Offline {
     }
     fn by_kind(&self, kind: &str) -> Result<Vec<Seq>, Error> {
         Ok(self.kinds.get(kind).cloned().unwrap_or_default())
+    }
+    fn select(&self, selection: &Selection, from: Seq, upto: Seq, limit: usize) -> Result<Vec<Seq>, Error> {
+        let mut lists = Vec::new();
+        if let Some(kinds) = &selection.kinds {
+            lists.push(AnyOf::new(kinds.iter().map(|kind| listed(self.kinds.get(kind.as_str()))).collect()));
+        }
+        if let Some(id) = &selection.incident {
+            lists.push(AnyOf::new(vec![listed(self.incidents.get(id))]));
+        }
+        lists.extend(selection.words.iter().map(|word| AnyOf::new(vec![listed(self.words.get(word))])));
+        let upto = self.head.map_or(0, |head| head.seq).min(upto);
+        let Ok(found) = intersect(&mut lists, from, upto, limit);
+        Ok(found)
     }
     fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error> {
         let within = |(_, time): &(Seq, &i64)| (from_us..=to_us).contains(*time);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{Client, NoAnswer};
 use super::exit::Failure;
+use super::reader::asking;
 use crate::base::ids::Seq;
 
 /// The server shows every 15 s that it lives; this long without a sign it does not.
@@ -28,6 +29,7 @@ pub enum Came {
 /// A place in the journal and the connection that gives what follows it.
 pub struct Follow<'c> {
     client: &'c Client,
+    narrowed: Vec<(&'static str, Option<String>)>,
     after: Option<Seq>,
     response: Option<reqwest::Response>,
     buffer: Vec<u8>,
@@ -36,17 +38,23 @@ pub struct Follow<'c> {
 }
 
 impl<'c> Follow<'c> {
-    /// Behind `after` (none: from the start). The daemon must answer now.
-    pub fn new(client: &'c Client, after: Option<Seq>) -> Result<Self, NoAnswer> {
-        let mut follow =
-            Self { client, after, response: None, buffer: Vec::new(), heard: Instant::now(), lost: None };
+    /// Behind `after` (none: from the start), only what these parameters mean. The daemon must answer now.
+    pub fn new(
+        client: &'c Client,
+        narrowed: Vec<(&'static str, Option<String>)>,
+        after: Option<Seq>,
+    ) -> Result<Self, NoAnswer> {
+        let (response, buffer, heard, lost) = (None, Vec::new(), Instant::now(), None);
+        let mut follow = Self { client, narrowed, after, response, buffer, heard, lost };
         follow.response = Some(follow.connect()?);
         Ok(follow)
     }
 
     fn connect(&self) -> Result<reqwest::Response, NoAnswer> {
         let after = self.after.map_or("-1".to_owned(), |seq| seq.to_string());
-        self.client.stream(&format!("/v1/audit/stream?after={after}"))
+        let mut parameters = self.narrowed.clone();
+        parameters.push(("after", Some(after)));
+        self.client.stream(&asking("/v1/audit/stream", &parameters))
     }
 
     /// What comes next; waits for it at most `patience`.

@@ -19,6 +19,7 @@ use super::error::Error;
 use super::rows::{Applied, Rows, Trouble};
 use super::segment::{Catalog, Cursor};
 use super::store::Store;
+use super::words::{Following, Theirs};
 
 /// Entries that go into sled at once: more make larger index rows, fewer make more of them.
 const APPLY_ENTRIES_MAX: u64 = 1024;
@@ -313,6 +314,7 @@ impl Work {
         let mut flushed = Instant::now();
         let mut unflushed = false;
         let mut look_every = LOOK_EVERY;
+        let mut following = Following::default();
         let mut pace = Pace::at(self.ground.durable.seq());
         while !self.shared.stopped() {
             let durable = self.ground.durable.seq();
@@ -320,7 +322,7 @@ impl Work {
                 self.sleep(LOOK_EVERY, Woken::Reader);
                 continue;
             }
-            let applied = self.apply_some(rows, &mut cursor, durable)?;
+            let applied = self.apply_some(rows, &mut cursor, &mut following, durable)?;
             unflushed |= applied > 0;
             let lag = (durable + 1).saturating_sub(cursor.next_seq());
             // Not only at lag 0: under a load that never pauses appenders have to wait from some point on.
@@ -378,13 +380,29 @@ impl Work {
         Ok(cursor)
     }
 
-    fn apply_some(&self, rows: &Rows, cursor: &mut Cursor, durable: Seq) -> Result<u64, Trouble> {
+    fn apply_some(
+        &self,
+        rows: &Rows,
+        cursor: &mut Cursor,
+        following: &mut Following,
+        durable: Seq,
+    ) -> Result<u64, Trouble> {
         let upto = durable.min((cursor.next_seq() + APPLY_ENTRIES_MAX).saturating_sub(1));
         let mut batch = Applied::default();
+        let mut trouble = None;
         let read = cursor.read(upto, &mut |line| {
-            batch.add(line);
+            let words = following.words(line, &mut |id| {
+                rows.theirs(id).unwrap_or_else(|why| {
+                    trouble = Some(why);
+                    Theirs::default()
+                })
+            });
+            batch.add(line, &words);
             ControlFlow::Continue(())
         });
+        if let Some(trouble) = trouble {
+            return Err(trouble);
+        }
         // Damaged segments are mended by whoever opens or verifies; until then there is no index.
         read.map_err(|e| Trouble(format!("the segments cannot be read: {e}")))?;
         let count = batch.count;

@@ -15,6 +15,7 @@ use super::repair::{Keys, Source};
 use super::rows::{By, Rows, Trouble, incident_term, kind_term};
 use super::seals::{check_one, seal_of};
 use super::segment::first_of;
+use super::select::{AnyOf, Selection, intersect};
 
 impl IntentJournal {
     /// One line as stored, if it is durable.
@@ -81,6 +82,30 @@ impl IntentJournal {
         limit: usize,
     ) -> Result<Vec<Seq>, Error> {
         self.indexed(|rows| rows.seqs(By::Fingerprint, fingerprint.as_bytes(), after, limit))
+    }
+
+    /// Entries from `from` to `upto` that fit everything that is asked, in order, at most `limit`.
+    pub fn select(
+        &self,
+        selection: &Selection,
+        from: Seq,
+        upto: Seq,
+        limit: usize,
+    ) -> Result<Vec<Seq>, Error> {
+        let upto = upto.min(self.inner.durable.seq());
+        self.indexed(|rows| {
+            let mut lists = Vec::new();
+            if let Some(kinds) = &selection.kinds {
+                let of = |kind: &String| rows.list(By::Kind, kind_term(kind));
+                lists.push(AnyOf::new(kinds.iter().map(of).collect()));
+            }
+            if let Some(id) = &selection.incident {
+                lists.push(AnyOf::new(vec![rows.list(By::Incident, incident_term(id))]));
+            }
+            let words = selection.words.iter();
+            lists.extend(words.map(|word| AnyOf::new(vec![rows.list(By::Word, word.term())])));
+            intersect(&mut lists, from, upto, limit)
+        })
     }
 
     /// Entries with `from_us` ≤ wall time < `until_us` (Unix µs), in order.

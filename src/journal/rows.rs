@@ -1,7 +1,7 @@
 //! What stands in sled: lines by seq with a hash of the whole line, and rows of the indexes.
 //! Nothing here is believed without its check; whoever sees trouble throws the folder away (`index`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -16,6 +16,8 @@ use crate::base::ids::{Fingerprint, IncidentId, Seq};
 
 use super::durable::Head;
 use super::line::LineRef;
+use super::select::Postings;
+use super::words::{Theirs, Word};
 
 /// sled's cache: the default takes 700 MB at a million entries.
 const CACHE_BYTES: u64 = 16 * 1024 * 1024;
@@ -43,10 +45,16 @@ pub(super) enum By {
     Kind,
     Time,
     Fingerprint,
+    Word,
 }
 
-const INDEXES: [(By, &str); 4] =
-    [(By::Incident, "incident"), (By::Kind, "kind"), (By::Time, "time"), (By::Fingerprint, "fingerprint")];
+const INDEXES: [(By, &str); 5] = [
+    (By::Incident, "incident"),
+    (By::Kind, "kind"),
+    (By::Time, "time"),
+    (By::Fingerprint, "fingerprint"),
+    (By::Word, "word"),
+];
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct HeadRow {
@@ -54,14 +62,14 @@ struct HeadRow {
     hash: Blake3,
     genesis: Blake3,
     /// Rows of each index up to `seq`.
-    rows: [u64; 4],
+    rows: [u64; 5],
 }
 
 /// An open sled folder.
 pub(super) struct Rows {
     db: sled::Db,
     lines: sled::Tree,
-    indexes: [sled::Tree; 4],
+    indexes: [sled::Tree; 5],
     meta: sled::Tree,
     head: std::sync::Mutex<Option<HeadRow>>,
     genesis: Blake3,
@@ -100,7 +108,8 @@ impl Rows {
             .mode(sled::Mode::HighThroughput)
             .open()?;
         let tree = |name: &str| db.open_tree(name);
-        let indexes = [tree(INDEXES[0].1)?, tree(INDEXES[1].1)?, tree(INDEXES[2].1)?, tree(INDEXES[3].1)?];
+        let [a, b, c, d, e] = INDEXES.map(|(_, name)| tree(name));
+        let indexes = [a?, b?, c?, d?, e?];
         let (lines, meta) = (tree("lines")?, tree("meta")?);
         let head = match meta.get("head")? {
             Some(bytes) => Some(decode_head(&bytes).ok_or(Trouble("its head row does not check".into()))?),
@@ -152,7 +161,7 @@ impl Rows {
     pub fn apply(&self, batch: Applied, hash: Blake3) -> Result<(), Trouble> {
         guarded(|| {
             self.lines.apply_batch(batch.lines)?;
-            let mut counts = self.head_row().as_ref().map_or([0; 4], |head| head.rows);
+            let mut counts = self.head_row().as_ref().map_or([0; 5], |head| head.rows);
             for (i, terms) in batch.terms.into_iter().enumerate() {
                 let mut rows = sled::Batch::default();
                 counts[i] += terms.len() as u64;
@@ -180,7 +189,7 @@ impl Rows {
         guarded(|| {
             let (seq, counts) = match &*self.head_row() {
                 Some(head) => (Some(head.seq), head.rows),
-                None => (None, [0; 4]),
+                None => (None, [0; 5]),
             };
             for (i, (_, name)) in INDEXES.iter().enumerate() {
                 let mut found = 0;
@@ -256,11 +265,75 @@ impl Rows {
     }
 }
 
+/// Seqs that are read of a list at once.
+const CHUNK: usize = 512;
+
+/// The seqs that have a term, read as far as they are walked.
+pub(super) struct RowList<'a> {
+    rows: &'a Rows,
+    by: By,
+    term: Vec<u8>,
+    ahead: VecDeque<Seq>,
+    over: bool,
+}
+
+impl Rows {
+    /// See [`RowList`].
+    pub fn list(&self, by: By, term: Vec<u8>) -> RowList<'_> {
+        RowList { rows: self, by, term, ahead: VecDeque::new(), over: false }
+    }
+
+    /// What an incident is about, by its entries.
+    pub fn theirs(&self, id: IncidentId) -> Result<Theirs, Trouble> {
+        let (mut theirs, seqs) =
+            (Theirs::default(), self.seqs(By::Incident, &incident_term(&id), None, usize::MAX)?);
+        for seq in &seqs {
+            if theirs.knows_target() {
+                break;
+            }
+            self.learn(&mut theirs, *seq)?;
+        }
+        for seq in seqs.iter().rev() {
+            if theirs.knows_runbook() {
+                break;
+            }
+            let mut last = Theirs::default();
+            self.learn(&mut last, *seq)?;
+            if last.knows_runbook() {
+                self.learn(&mut theirs, *seq)?;
+            }
+        }
+        Ok(theirs)
+    }
+
+    fn learn(&self, theirs: &mut Theirs, seq: Seq) -> Result<(), Trouble> {
+        let line = self.line(seq)?.ok_or_else(|| Trouble(format!("line {seq} is missing")))?;
+        let line = LineRef::parse(&line).map_err(|_| Trouble(format!("line {seq} is no line")))?;
+        theirs.learn(&line);
+        Ok(())
+    }
+}
+
+impl Postings for RowList<'_> {
+    type Error = Trouble;
+    fn seek(&mut self, from: Seq) -> Result<Option<Seq>, Trouble> {
+        while self.ahead.front().is_some_and(|seq| *seq < from) {
+            self.ahead.pop_front();
+        }
+        if self.ahead.is_empty() && !self.over {
+            let more = self.rows.seqs(self.by, &self.term, from.checked_sub(1), CHUNK)?;
+            self.over = more.len() < CHUNK;
+            self.ahead = more.into();
+        }
+        Ok(self.ahead.front().copied())
+    }
+}
+
 /// A batch on its way into sled.
 #[derive(Default)]
 pub(super) struct Applied {
     lines: sled::Batch,
-    terms: [BTreeMap<Vec<u8>, Row>; 4],
+    terms: [BTreeMap<Vec<u8>, Row>; 5],
     last: Seq,
     /// How many lines are in it.
     pub count: u64,
@@ -272,8 +345,8 @@ struct Row {
 }
 
 impl Applied {
-    /// Adds a line that follows the ones before.
-    pub fn add(&mut self, line: &LineRef<'_>) {
+    /// Adds a line that follows the ones before, with the words that it is found by.
+    pub fn add(&mut self, line: &LineRef<'_>, words: &[Word]) {
         let text = line.as_str().as_bytes();
         let mut value = Vec::with_capacity(32 + text.len());
         value.extend_from_slice(blake3::hash(text).as_bytes());
@@ -289,6 +362,9 @@ impl Applied {
         times.extend_from_slice(&line.at.time_us.to_le_bytes());
         if let Some(fingerprint) = fingerprint_of(line) {
             self.row(By::Fingerprint, fingerprint.as_bytes().to_vec(), line.seq).extend_from_slice(&seq);
+        }
+        for word in words {
+            self.row(By::Word, word.term(), line.seq).extend_from_slice(&seq);
         }
         self.last = line.seq;
         self.count += 1;

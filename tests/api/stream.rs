@@ -174,3 +174,33 @@ async fn the_server_ends_its_streams_when_it_stops() {
     drop(server);
     while stream.block().await.is_some() {}
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_leaves_some_out_gets_what_fits_of_what_was_and_of_what_comes() {
+    let server = serve().await;
+    let page = server.get("/v1/audit?kind=attempt.&limit=100").await;
+    let before: Vec<u64> = page.json()["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .filter_map(|e| e["seq"].as_u64())
+        .collect();
+    assert!(before.len() > 1, "{before:?}");
+    let mut attempts = open(&server, "?after=-1&kind=attempt.", &[]).await;
+    let mut paused = open(&server, "?after=-1&actor=ada&kind=control.", &[]).await;
+    for seq in before {
+        let frame = attempts.frame().await;
+        assert_eq!((frame.id, frame.event.starts_with("attempt.")), (seq, true));
+    }
+    // Many that do not fit, and some that do, after everything was seen.
+    let last = grow(&server, 300, "more");
+    let mut found = Vec::new();
+    while found.last().is_none_or(|id| *id < last) {
+        let frame = paused.frame().await;
+        assert_eq!(frame.event, "control.paused");
+        found.push(frame.id);
+    }
+    assert!(found.is_sorted() && found.len() >= 300, "{}", found.len());
+    server.get("/v1/audit/stream?kind=atempt.").await.problem(400, "BAD_PARAMETER");
+    server.get("/v1/audit?outcome=").await.problem(400, "BAD_PARAMETER");
+}

@@ -18,6 +18,7 @@ mod machine;
 mod matching;
 mod memory;
 mod opening;
+mod query;
 #[allow(dead_code, reason = "the tests of the gate use all of it")]
 #[path = "../gate/repo.rs"]
 mod repo;
@@ -52,6 +53,7 @@ const GROUPS: &[Group] = &[
     ("verify", verify::rows),
     ("fold", fold::rows),
     ("open", opening::rows),
+    ("query", query::rows),
     ("memory", memory::rows),
     ("sentinels", sentinels::rows),
     ("gate", gate::rows),

@@ -34,6 +34,12 @@ fn the_daemon_and_the_segments_give_the_same_bytes() {
         vec!["audit", "tail", "--after", "-1"],
         vec!["audit", "tail", "--kind", "incident.", "-n", "3"],
         vec!["audit", "tail", "--kind", "lock.", "--since", "1h"],
+        vec!["audit", "query", "--limit", "7"],
+        vec!["audit", "query", "--target", "demo-web", "--outcome", "healthy"],
+        vec!["audit", "query", "--runbook", "demo-web-dead", "--kind", "step.", "--since", "1h"],
+        vec!["audit", "query", "--actor", "ada", "--after", "2", "--before", "9000"],
+        vec!["audit", "query", "--target", "nobody"],
+        vec!["audit", "tail", "--target", "demo-web", "-n", "4"],
         vec!["incidents", "--target", "demo-*", "--since", "1h"],
         vec!["incidents", "--code", "example/DISK_SLOW"],
     ];

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::super::auth::person;
 use super::super::problem::{self, Problem};
-use super::super::query::{After, Beginning, Incident, KindPrefix, Limit, Position, read};
+use super::super::query::{After, Beginning, Called, Incident, KindPrefix, Limit, Position, read};
 use super::super::{Api, Bearer};
 use super::{Operation, Routes};
 use crate::audit::EntryFilter;
@@ -21,11 +21,9 @@ pub(super) fn routes() -> Routes {
     let of_page = Operation::new("Stored entries, byte for byte")
         .more("A page ends at 4 MiB. An empty page means that there is nothing newer yet.")
         .query::<After>("after", "Entries behind this seq; absent or -1: from the start")
-        .query::<KindPrefix>("kind", "Only entries whose kind begins so")
-        .query::<Incident>("incident", "Only entries of this incident")
-        .query::<Beginning>("since", "Only entries written since then: how long ago, or a moment")
         .query::<Limit>("last", "Only so many of the newest of them")
-        .query::<Limit>("limit", "At most so many; 100 unless said, at most 1,000")
+        .query::<Limit>("limit", "At most so many; 100 unless said, at most 1,000");
+    let of_page = narrowed(of_page)
         .answers::<PageBody>(200, "One page")
         .answers_as::<String>(200, "One page", NDJSON)
         .for_people()
@@ -37,6 +35,42 @@ pub(super) fn routes() -> Routes {
         .for_people()
         .reads();
     Routes::new("Audit").get("/v1/audit", page, of_page).get("/v1/audit/{seq}", one, of_one)
+}
+
+/// What every route takes that gives some of the entries.
+pub(super) fn narrowed(operation: Operation) -> Operation {
+    operation
+        .query::<KindPrefix>("kind", "Only entries whose kind begins so")
+        .query::<Incident>("incident", "Only entries of this incident")
+        .query::<Called>("runbook", "Only entries of attempts of this runbook, and those that name it")
+        .query::<Called>("target", "Only entries of incidents about this target, and those that name it")
+        .query::<Called>(
+            "actor",
+            "Only what this one said or did: a person's name, `sentinel:NAME`, `remediator`, `decider`, `time`",
+        )
+        .query::<Called>(
+            "outcome",
+            "Only ends with this outcome, of an attempt, a step, a verification or an incident: `healthy`, `failed`, `healed`",
+        )
+        .query::<Beginning>("since", "Only entries written since then: how long ago, or a moment")
+        .query::<Beginning>("until", "Only entries written before then: how long ago, or a moment")
+        .query::<Position>("before", "Only entries with a smaller seq")
+}
+
+/// The same, read.
+pub(super) fn filter(query: Option<&str>) -> Result<EntryFilter, Box<Problem>> {
+    let called = |name| Ok::<_, Box<Problem>>(read(query, name)?.map(|Called(name)| name));
+    Ok(EntryFilter {
+        kind: read(query, "kind")?.map(|KindPrefix(prefix)| prefix),
+        incident: read(query, "incident")?.map(|Incident(id)| id),
+        runbook: called("runbook")?,
+        target: called("target")?,
+        actor: called("actor")?,
+        outcome: called("outcome")?,
+        since_us: read(query, "since")?.map(|Beginning(time_us)| time_us),
+        until_us: read(query, "until")?.map(|Beginning(time_us)| time_us),
+        before: read(query, "before")?.map(|Position(seq)| seq),
+    })
 }
 
 pub(super) const NDJSON: &str = "application/x-ndjson";
@@ -65,11 +99,7 @@ async fn page(
     let After(after) = read(query, "after")?.unwrap_or(After(None));
     let Limit(limit) = read(query, "limit")?.unwrap_or(Limit(LIMIT));
     let limit = limit.clamp(1, AUDIT_PAGE_MAX);
-    let filter = EntryFilter {
-        kind: read(query, "kind")?.map(|KindPrefix(prefix)| prefix),
-        incident: read(query, "incident")?.map(|Incident(id)| id),
-        since_us: read(query, "since")?.map(|Beginning(time_us)| time_us),
-    };
+    let filter = filter(query)?;
     let last = read(query, "last")?.map(|Limit(last)| last);
     let page = api.read(move |audit| audit.page_of(&filter, after, last, limit)).await?;
     if ndjson(&headers) {

@@ -11,7 +11,7 @@ use super::super::problem::{self, Problem};
 use super::super::query::{After, read};
 use super::super::stream::Format;
 use super::super::{Api, Bearer};
-use super::audit::{NDJSON, ndjson};
+use super::audit::{NDJSON, filter, narrowed, ndjson};
 use super::{Operation, Routes};
 use crate::base::ids::Seq;
 use crate::base::limits::STREAMS_MAX;
@@ -23,7 +23,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 pub(super) fn routes() -> Routes {
-    let about = Operation::new("Stored entries as they become durable, byte for byte")
+    let about = narrowed(Operation::new("Stored entries as they become durable, byte for byte"))
         .more(
             "As events: `event` is the entry's kind, `id` its seq, `data` the stored line; a comment comes when nothing \
              happened for 15 s. A place that is not in this journal is answered with an event `reset` \
@@ -61,13 +61,14 @@ async fn stream(
 ) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     let after = place(query.as_deref(), &headers)?;
+    let filter = filter(query.as_deref())?;
     let (format, media) = match ndjson(&headers) {
         true => (Format::Ndjson, NDJSON),
         false => (Format::Events, EVENTS),
     };
     let hub = api.stream.clone();
     let (head, reader) =
-        api.read(move |audit| Ok((audit.head()?, hub.reader(audit, format, after)?))).await?;
+        api.read(move |audit| Ok((audit.head()?, hub.reader(audit, format, filter, after)?))).await?;
     let full = || {
         let detail = format!("{STREAMS_MAX} streams are open");
         Problem::new(problem::TOO_MANY_STREAMS, detail).retry_after(5)

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::frame::{Format, Piece};
 use super::reader::Reader;
-use crate::audit::{self, Audit, Tail};
+use crate::audit::{self, Audit, EntryFilter, Tail};
 use crate::base::ids::Seq;
 use crate::base::limits::{STREAM_BYTES_KEPT, STREAMS_MAX};
 
@@ -97,12 +97,13 @@ impl Hub {
         &self,
         audit: &Audit,
         format: Format,
+        filter: EntryFilter,
         after: Option<Seq>,
     ) -> Result<Option<Reader>, audit::Error> {
         // The seat comes first: the thread does not end while one is taken.
         let Ok(seat) = Arc::clone(&self.shared.seats).try_acquire_owned() else { return Ok(None) };
         self.run(audit)?;
-        Ok(Some(Reader::new(Arc::clone(&self.shared), audit.clone(), format, after, seat)))
+        Ok(Some(Reader::new(Arc::clone(&self.shared), audit.clone(), format, filter, after, seat)))
     }
 
     fn run(&self, audit: &Audit) -> Result<(), audit::Error> {
@@ -230,7 +231,7 @@ mod tests {
     fn there_are_no_more_readers_than_places_and_a_place_is_given_back() {
         let audit = Audit::still(Arc::new(Memory::new()), World::new(Blake3::ZERO));
         let hub = Hub::with(2);
-        let sit = || hub.reader(&audit, Format::Events, None).expect("a journal");
+        let sit = || hub.reader(&audit, Format::Events, EntryFilter::default(), None).expect("a journal");
         let (first, second) = (sit().expect("a place"), sit().expect("a place"));
         assert!(sit().is_none());
         assert_eq!(hub.readers(), 2);

@@ -12,17 +12,22 @@ use tokio::sync::watch;
 
 use super::frame::{Format, HELLO, reset};
 use super::hub::{Seat, Shared, State, Taken};
-use crate::audit::{self, Audit, Tail};
+use crate::audit::{self, Audit, EntryFilter, Tail};
 use crate::base::ids::Seq;
 
 /// How long nothing may be sent; shorter than any proxy's patience.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Entries that a reader who leaves some out is given at once.
+const FOUND_MAX: usize = 256;
+/// How long such a reader waits for an index that is being built.
+const INDEX_PAUSE: Duration = Duration::from_secs(1);
 
 /// See the module.
 pub struct Reader {
     shared: Arc<Shared>,
     audit: Audit,
     format: Format,
+    filter: Arc<EntryFilter>,
     next: Seq,
     state: watch::Receiver<State>,
     broken: u64,
@@ -36,6 +41,7 @@ impl Reader {
         shared: Arc<Shared>,
         audit: Audit,
         format: Format,
+        filter: EntryFilter,
         after: Option<Seq>,
         seat: Seat,
     ) -> Self {
@@ -46,7 +52,8 @@ impl Reader {
         if format == Format::Events {
             ready.push_back(Bytes::from_static(HELLO));
         }
-        Self { shared, audit, format, next, state, broken, ready, behind: None, _seat: seat }
+        let filter = Arc::new(filter);
+        Self { shared, audit, format, filter, next, state, broken, ready, behind: None, _seat: seat }
     }
 
     /// Its place is behind the head: it is told so and goes on there.
@@ -74,7 +81,13 @@ impl Reader {
             if state.broken != self.broken {
                 return None;
             }
-            match self.shared.take(self.next, state.published, self.format) {
+            if !self.filter.is_all() && self.next <= state.published {
+                self.find(state.published).await?;
+                if !self.ready.is_empty() {
+                    continue;
+                }
+            }
+            match self.unfiltered(state.published) {
                 Taken::Frames(frames, last) => {
                     self.behind = None;
                     self.next = last + 1;
@@ -92,6 +105,44 @@ impl Reader {
                 Ok(Err(_)) => return None,
                 Err(_) => return Some(self.format.keep_alive()),
             }
+        }
+    }
+
+    /// What the newest pieces hold for a reader that leaves nothing out.
+    fn unfiltered(&self, published: Seq) -> Taken {
+        match self.filter.is_all() {
+            true => self.shared.take(self.next, published, self.format),
+            false => Taken::Nothing,
+        }
+    }
+
+    /// Looks for what fits among the entries that are published. None when it cannot be read.
+    async fn find(&mut self, published: Seq) -> Option<()> {
+        let turn = self.shared.catching_up.acquire().await.ok()?;
+        let (audit, format, next) = (self.audit.clone(), self.format, self.next);
+        let filter = Arc::clone(&self.filter);
+        let read = tokio::task::spawn_blocking(move || {
+            let page = audit.page_of(&filter, next.checked_sub(1), None, FOUND_MAX)?;
+            let lines = page.numbered();
+            Ok::<_, audit::Error>((lines.len(), lines.last().map(|line| line.0), format.frames(&lines)))
+        });
+        match read.await.ok()? {
+            Ok((found, last, frames)) => {
+                drop(turn);
+                // Where nothing more was found nothing up to what was published fits.
+                let behind = if found < FOUND_MAX { published } else { self.next.saturating_sub(1) };
+                self.next = last.unwrap_or(0).max(behind) + 1;
+                if found > 0 {
+                    self.ready.push_back(frames);
+                }
+                Some(())
+            }
+            Err(audit::Error::Rebuilding { .. } | audit::Error::Behind { .. }) => {
+                drop(turn);
+                tokio::time::sleep(INDEX_PAUSE).await;
+                Some(())
+            }
+            Err(_) => None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod elevation;
 mod explain;
+mod filter;
 mod incident;
 mod incidents;
 mod locks;
@@ -13,13 +14,14 @@ mod status;
 
 pub use elevation::ElevationView;
 pub use explain::{AuthorityView, DecisionView, ExplainView, HoldView, LimitView, LinkView};
+pub use filter::EntryFilter;
 pub use incident::{
     AttemptView, CandidateView, ChoiceView, IncidentView, IntermediateView, SignalView, StepView, UndoView,
     VerificationView, state_word,
 };
 pub use incidents::{IncidentFilter, IncidentList, IncidentSummary};
 pub use locks::{BreakView, LockState, LockView, LocksView};
-pub use page::{EntryFilter, EntryView, Page};
+pub use page::{EntryView, Page};
 pub use receipt::ReceiptView;
 pub use status::{
     CatalogView, ContentView, DrainView, HeadView, KeyRefusedView, KeyView, PausedView, StatusView, TrustView,

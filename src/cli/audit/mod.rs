@@ -1,7 +1,9 @@
 //! `remediator audit …`: the journal itself.
 
 mod export;
+mod filters;
 mod import;
+mod query;
 mod show;
 mod tail;
 mod verify;
@@ -12,7 +14,7 @@ use clap::Subcommand;
 
 use super::{Global, Outcome};
 
-/// Read, verify, export and import the journal.
+/// Read, search, verify, export and import the journal.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -22,6 +24,7 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Tail(tail::Args),
+    Query(query::Args),
     Show(show::Args),
     Verify(verify::Args),
     Export(export::Args),
@@ -32,6 +35,7 @@ enum Command {
 pub fn run(args: Args, global: &Global) -> Outcome {
     match args.command {
         Command::Tail(args) => tail::run(args, global),
+        Command::Query(args) => query::run(args, global),
         Command::Show(args) => show::run(args, global),
         Command::Verify(args) => verify::run(args, global),
         Command::Export(args) => export::run(args, global),

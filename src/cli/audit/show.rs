@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::super::exit::Failure;
 use super::super::reader::Reader;
 use super::super::{Exit, Global, Outcome, Output, out};
-use crate::audit::{EntryFilter, say};
+use crate::audit::say;
 use crate::base::ids::{IncidentId, Seq};
 use crate::base::time::rfc3339;
 use crate::event::{Cause, Event};
@@ -29,7 +29,6 @@ pub struct Decoded {
     pub kind: String,
     /// What it says.
     pub said: String,
-    time_us: i64,
     incident: Option<IncidentId>,
     cause: Option<Cause>,
     data: String,
@@ -59,14 +58,9 @@ impl Decoded {
             Ok(event) => say(&event),
             Err(error) => error.to_string(),
         };
-        let (seq, time_us, incident, cause) = (m.seq, m.time, m.incident, m.cause);
+        let (seq, incident, cause) = (m.seq, m.incident, m.cause);
         let data = m.data.get().to_owned();
-        Ok(Self { seq, time_us, at: rfc3339(m.time), kind: m.kind, said, incident, cause, data })
-    }
-
-    /// Whether a filter means it.
-    pub fn fits(&self, filter: &EntryFilter) -> bool {
-        filter.fits(&self.kind, self.incident, self.time_us)
+        Ok(Self { seq, at: rfc3339(m.time), kind: m.kind, said, incident, cause, data })
     }
 }
 

@@ -1,6 +1,5 @@
 //! `remediator audit tail`: the last entries, and those to come.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,15 +8,12 @@ use serde_json::value::RawValue;
 use super::super::client::NoAnswer;
 use super::super::exit::Failure;
 use super::super::follow::{Came, Follow};
-use super::super::incident::named;
 use super::super::reader::{Reader, asking};
 use super::super::{Exit, Global, Outcome, Output, out};
+use super::filters::{self, Filters};
 use super::show::Decoded;
 use crate::audit::{EntryFilter, StatusView};
 use crate::base::ids::Seq;
-use crate::base::time::{Since, rfc3339};
-use crate::event::Event;
-use crate::runbook::problem::likely;
 
 /// The longest single wait of `--follow`.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -36,50 +32,25 @@ pub struct Args {
     /// All entries after this seq instead (-1 = from the start).
     #[arg(long, value_name = "SEQ", allow_negative_numbers = true)]
     after: Option<i64>,
-    /// Only entries whose kind begins so: `attempt.`, `lock.refused`.
-    #[arg(long, value_name = "PREFIX", value_parser = kind)]
-    kind: Option<String>,
-    /// Only entries of this incident: its id, or the beginning of it.
-    #[arg(long, value_name = "ID")]
-    incident: Option<String>,
-    /// Only entries since then: how long ago (24h, 7d), or a time (2026-01-31T08:00:00Z).
-    #[arg(long, value_name = "WHEN", value_parser = Since::parse)]
-    since: Option<Since>,
+    #[command(flatten)]
+    filters: Filters,
     /// Go on with what is new, until interrupted.
     #[arg(short, long)]
     follow: bool,
 }
 
-/// The beginning of some kind.
-fn kind(text: &str) -> Result<String, String> {
-    let kinds = || Event::KINDS.iter().map(|(kind, _)| *kind);
-    if kinds().any(|kind| kind.starts_with(text)) {
-        return Ok(text.to_owned());
-    }
-    let families: BTreeSet<&str> = kinds().filter_map(|kind| kind.split_inclusive('.').next()).collect();
-    let near = likely(text, kinds()).or_else(|| likely(text, families.iter().copied()));
-    Err(match near {
-        Some(near) => format!("no kind of entries begins so; did you mean `{near}`?"),
-        None => format!("no kind of entries begins so; they are of {}", Vec::from_iter(families).join(" ")),
-    })
-}
-
 /// A page as HTTP gives it, the lines untouched.
 #[derive(Deserialize)]
-struct Page<'a> {
+pub(super) struct Page<'a> {
     #[serde(borrow)]
-    entries: Vec<&'a RawValue>,
-    next: i64,
+    pub entries: Vec<&'a RawValue>,
+    pub next: i64,
 }
 
 /// Prints.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let reader = Reader::new(global)?;
-    let filter = EntryFilter {
-        kind: args.kind.clone(),
-        incident: args.incident.as_deref().map(|text| named::incident(&reader, text)).transpose()?,
-        since_us: args.since.map(|since| since.time_us(out::now_us())),
-    };
+    let filter = args.filters.read(&reader)?;
     let printed = match reader.ask("/v1/status")? {
         Some(status) => online(&args, &filter, &reader, &status, global.output)?,
         None if args.follow => {
@@ -131,14 +102,12 @@ fn online(
     }
     let mut printed = false;
     loop {
-        let parameters = [
+        let mut parameters = filters::parameters(filter);
+        parameters.extend([
             ("after", Some(after.to_string())),
             ("limit", Some(PAGE.to_string())),
             ("last", last.take().map(|last| last.to_string())),
-            ("kind", filter.kind.clone()),
-            ("incident", filter.incident.map(|id| id.to_string())),
-            ("since", filter.since_us.map(rfc3339)),
-        ];
+        ]);
         let Some(text) = reader.ask(&asking("/v1/audit", &parameters))? else {
             return Err(Failure::new(Exit::Temporary, "the daemon does not answer any more")
                 .hint("what was printed is right but not all; ask again"));
@@ -164,13 +133,14 @@ fn follow(
     filter: &EntryFilter,
     output: Output,
 ) -> Result<bool, Failure> {
-    let mut follow = Follow::new(reader.client(), after).map_err(NoAnswer::into_failure)?;
+    let narrowed = filters::parameters(filter);
+    let mut follow = Follow::new(reader.client(), narrowed, after).map_err(NoAnswer::into_failure)?;
     loop {
         match follow.next(PAUSE)? {
-            Came::Line(line) if filter.is_all() || Decoded::of(&line)?.fits(filter) => print(&line, output)?,
+            Came::Line(line) => print(&line, output)?,
             Came::Lost => anstream::eprintln!("note: the daemon went away; waiting until it is back"),
             Came::Back => anstream::eprintln!("note: the daemon is back"),
-            Came::Line(_) | Came::Nothing => {}
+            Came::Nothing => {}
         }
     }
 }
@@ -191,7 +161,7 @@ fn offline(args: &Args, filter: &EntryFilter, reader: &Reader, output: Output) -
     }
 }
 
-fn print(line: &str, output: Output) -> Result<(), Failure> {
+pub(super) fn print(line: &str, output: Output) -> Result<(), Failure> {
     match output {
         Output::Json => out::json(line),
         Output::Human => {

@@ -49,7 +49,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     };
     let head = status.head.as_ref().map_or(0, |head| head.seq);
     let after = head.checked_sub(ENTRIES_BEFORE);
-    let mut follow = Follow::new(reader.client(), after).map_err(NoAnswer::into_failure)?;
+    let mut follow = Follow::new(reader.client(), Vec::new(), after).map_err(NoAnswer::into_failure)?;
     let lines = args.plain || global.output == Output::Json || !std::io::stdout().is_terminal();
     if lines {
         return plain(&mut follow, global.output);
