@@ -18,3 +18,4 @@ mod sandbox;
 mod sentinel;
 mod systemd;
 mod targets;
+mod transparency;

@@ -3,6 +3,7 @@
 mod explain;
 mod incident;
 mod incidents;
+mod keys;
 mod locks;
 mod output;
 mod page;
@@ -16,6 +17,7 @@ pub use incident::{
     VerificationView, state_word,
 };
 pub use incidents::{IncidentFilter, IncidentList, IncidentSummary};
+pub use keys::SigningKeyView;
 pub use locks::{BreakView, LockState, LockView, LocksView};
 pub use page::{EntryFilter, EntryView, Page};
 pub use receipt::ReceiptView;

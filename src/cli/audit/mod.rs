@@ -1,7 +1,9 @@
 //! `remediator audit …`: the journal itself.
 
+mod cosign;
 mod export;
 mod import;
+mod prove;
 mod show;
 mod tail;
 mod verify;
@@ -12,7 +14,7 @@ use clap::Subcommand;
 
 use super::{Global, Outcome};
 
-/// Read, verify, export and import the journal.
+/// Read, prove, verify, export and import the journal.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]
@@ -23,6 +25,8 @@ pub struct Args {
 enum Command {
     Tail(tail::Args),
     Show(show::Args),
+    Prove(prove::Args),
+    Cosign(cosign::Args),
     Verify(verify::Args),
     Export(export::Args),
     Import(import::Args),
@@ -33,6 +37,8 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     match args.command {
         Command::Tail(args) => tail::run(args, global),
         Command::Show(args) => show::run(args, global),
+        Command::Prove(args) => prove::run(args, global),
+        Command::Cosign(args) => cosign::run(args, global),
         Command::Verify(args) => verify::run(args, global),
         Command::Export(args) => export::run(args, global),
         Command::Import(args) => import::run(args, global),
