@@ -197,8 +197,7 @@ mod tests {
             assert!(!route.operation.summary.is_empty(), "{place}: no summary");
             assert!(!route.operation.good.is_empty(), "{place}: no answer");
             let path = written(route.path);
-            let path: Vec<&str> =
-                path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+            let path: Vec<&str> = path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
             let of_path = route.operation.parameters.iter().filter(|p| p.place == "path");
             assert_eq!(of_path.map(|p| p.name).collect::<Vec<_>>(), path, "{place}: parameters of the path");
         }

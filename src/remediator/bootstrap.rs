@@ -403,7 +403,8 @@ fn open_log(
     named: Result<transparency::Named, transparency::LogError>,
 ) -> (Transparency, Option<Keeper>) {
     let opened = named.map_err(|e| e.to_string());
-    let opened = opened.and_then(|named| transparency::open(parts, journal, named).map_err(|e| e.to_string()));
+    let opened =
+        opened.and_then(|named| transparency::open(parts, journal, named).map_err(|e| e.to_string()));
     let (log, keeper) = match opened {
         Ok((log, keeper)) => (Ok(log), Some(keeper)),
         Err(error) => {

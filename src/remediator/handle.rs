@@ -162,7 +162,9 @@ impl Handle {
             match &running.log.witness {
                 Some(witness) => witness.know(witnessed),
                 None if witnessed.is_empty() => {}
-                None => tracing::warn!("the first log under `witness` needs a restart: a witness begins with a key"),
+                None => tracing::warn!(
+                    "the first log under `witness` needs a restart: a witness begins with a key"
+                ),
             }
             running.channels.replace(channels);
             *running.ingest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ingest);

@@ -70,7 +70,11 @@ fn made(parts: &Parts, name: &str) -> Result<JournalKey, LogError> {
 }
 
 /// Opens the log, with what keeps it up.
-pub(super) fn open(parts: &Parts, journal: &IntentJournal, named: Named) -> Result<(Log, Keeper), crate::tlog::Error> {
+pub(super) fn open(
+    parts: &Parts,
+    journal: &IntentJournal,
+    named: Named,
+) -> Result<(Log, Keeper), crate::tlog::Error> {
     Log::open(Options {
         folder: parts.state.join("tlog"),
         journal: journal.clone(),

@@ -34,8 +34,10 @@ impl Checkpoint {
         let mut lines = lines.split('\n');
         let mut next = || lines.next().filter(|line| !line.is_empty());
         let origin = next().ok_or(Malformed("the checkpoint names no log"))?.to_owned();
-        let size = next().and_then(decimal).ok_or(Malformed("the checkpoint's second line is no tree size"))?;
-        let root = next().and_then(Hash::parse).ok_or(Malformed("the checkpoint's third line is no root hash"))?;
+        let size =
+            next().and_then(decimal).ok_or(Malformed("the checkpoint's second line is no tree size"))?;
+        let root =
+            next().and_then(Hash::parse).ok_or(Malformed("the checkpoint's third line is no root hash"))?;
         if lines.any(str::is_empty) {
             return Err(Malformed("the checkpoint has an empty line"));
         }
@@ -125,8 +127,17 @@ mod tests {
         assert_eq!(Checkpoint::parse(&text), Ok(checkpoint()));
         assert_eq!(Checkpoint::parse(&format!("{text}something more\n")), Ok(checkpoint()));
         for bad in [
-            "", "\n", text.trim_end(), &text.replace("17", "017"), &text.replace("17", "+17"), &text.replace("17", "-1"),
-            &text.replace("17", ""), &text.replace("=\n", "\n"), &format!("{text}\n"), &format!("{text}\nx\n"), "a\n0\n",
+            "",
+            "\n",
+            text.trim_end(),
+            &text.replace("17", "017"),
+            &text.replace("17", "+17"),
+            &text.replace("17", "-1"),
+            &text.replace("17", ""),
+            &text.replace("=\n", "\n"),
+            &format!("{text}\n"),
+            &format!("{text}\nx\n"),
+            "a\n0\n",
         ] {
             assert!(Checkpoint::parse(bad).is_err(), "{bad:?}");
         }

@@ -106,23 +106,32 @@ pub fn signatures(note: &Note, policy: &Policy, age: Age) -> Judged {
                 (known, judged.time) = (true, judged.time.max(time));
             }
             (Verdict::Wrong, _) => {
-                judged.findings.push(Finding::Tampered(format!("the signature of the log {} does not hold", head.origin)));
+                judged.findings.push(Finding::Tampered(format!(
+                    "the signature of the log {} does not hold",
+                    head.origin
+                )));
                 known = true;
             }
             (Verdict::Absent, _) => {}
         }
     }
     if !known {
-        judged.findings.push(Finding::UnknownKey(format!("no key that is believed signed the head of {}", head.origin)));
+        judged
+            .findings
+            .push(Finding::UnknownKey(format!("no key that is believed signed the head of {}", head.origin)));
     }
     let cosigned = policy.judge(note);
     for name in &cosigned.wrong {
-        judged.findings.push(Finding::Tampered(format!("the cosignature of the witness {name} does not hold")));
+        judged
+            .findings
+            .push(Finding::Tampered(format!("the cosignature of the witness {name} does not hold")));
     }
     if !cosigned.quorum {
         let names: Vec<&str> = cosigned.cosigned.keys().map(String::as_str).collect();
         let who = if names.is_empty() { "no witness".into() } else { names.join(", ") };
-        judged.findings.push(Finding::NoQuorum(format!("{who} cosigned it, which the policy does not call enough")));
+        judged
+            .findings
+            .push(Finding::NoQuorum(format!("{who} cosigned it, which the policy does not call enough")));
     }
     judged.time = judged.time.max(cosigned.cosigned.values().copied().max());
     judged.cosigned = cosigned.cosigned;
@@ -151,14 +160,19 @@ pub fn against_journal(what: &str, size: u64, root: &Hash, journal: &Journal) ->
     }
     match journal.roots.get(&size) {
         Some(ours) if ours == root => None,
-        _ => Some(Finding::Forked(format!("{what} has another root over the first {size} entries than this journal"))),
+        _ => Some(Finding::Forked(format!(
+            "{what} has another root over the first {size} entries than this journal"
+        ))),
     }
 }
 
 /// Whether a journal, or a checkpoint alone, continues the head that was seen last.
 pub fn against_last_seen(seen: &LastSeen, origin: Option<&str>, now: Now<'_>) -> Option<Finding> {
     if let Some(other) = origin.filter(|origin| **origin != *seen.origin) {
-        return Some(Finding::Forked(format!("the head that was seen last is of the log {}, this one is {other}", seen.origin)));
+        return Some(Finding::Forked(format!(
+            "the head that was seen last is of the log {}, this one is {other}",
+            seen.origin
+        )));
     }
     let Some(root) = Hash::parse(&seen.root) else {
         return Some(Finding::Tampered("the root in the state file is no hash".into()));
@@ -166,12 +180,14 @@ pub fn against_last_seen(seen: &LastSeen, origin: Option<&str>, now: Now<'_>) ->
     match now {
         Now::Journal(journal) => against_journal("the head that was seen last", seen.size, &root, journal),
         Now::Head(head) if head.size < seen.size => {
-            let text = format!("the head that was seen last has {} entries, this one {}", seen.size, head.size);
+            let text =
+                format!("the head that was seen last has {} entries, this one {}", seen.size, head.size);
             Some(Finding::Truncated(text))
         }
-        Now::Head(head) if head.size == seen.size && head.root != root => {
-            Some(Finding::Forked(format!("the head that was seen last has another root over {} entries", seen.size)))
-        }
+        Now::Head(head) if head.size == seen.size && head.root != root => Some(Finding::Forked(format!(
+            "the head that was seen last has another root over {} entries",
+            seen.size
+        ))),
         Now::Head(_) => None,
     }
 }
@@ -186,15 +202,26 @@ pub enum Now<'a> {
 }
 
 /// Judges a proof: its signatures, its path, and its head against a journal, if there is one.
-pub fn proof(proof: &Proof, entry: Option<&[u8]>, policy: &Policy, age: Age, journal: Option<&Journal>) -> Judged {
+pub fn proof(
+    proof: &Proof,
+    entry: Option<&[u8]>,
+    policy: &Policy,
+    age: Age,
+    journal: Option<&Journal>,
+) -> Judged {
     let mut judged = signatures(&proof.note, policy, age);
     match entry {
         Some(entry) if !proof.shows(entry) => {
-            let text = format!("the path does not lead from this entry to the root of the checkpoint (index {})", proof.index);
+            let text = format!(
+                "the path does not lead from this entry to the root of the checkpoint (index {})",
+                proof.index
+            );
             judged.findings.push(Finding::Tampered(text));
         }
         Some(_) => {}
-        None => judged.findings.push(Finding::Truncated(format!("entry {} is not in this journal", proof.index))),
+        None => {
+            judged.findings.push(Finding::Truncated(format!("entry {} is not in this journal", proof.index)))
+        }
     }
     if let (Some(head), Some(journal)) = (&judged.head, journal) {
         judged.findings.extend(against_journal("the proof's checkpoint", head.size, &head.root, journal));
@@ -252,7 +279,10 @@ mod tests {
         let good = head(20, 0).signed(&key(), 990);
         assert_eq!(judge(&good), Vec::<&str>::new());
         assert_eq!(judge(&head(20, 0).signed(&key(), 879)), ["stale"]);
-        assert_eq!(judge(&head(20, 0).signed(&JournalKey::from_seed(&[9; 32]), 990)), ["unknown_key", "stale"]);
+        assert_eq!(
+            judge(&head(20, 0).signed(&JournalKey::from_seed(&[9; 32]), 990)),
+            ["unknown_key", "stale"]
+        );
         let mut changed = good.clone();
         changed.text = changed.text.replace("\n20\n", "\n21\n");
         assert_eq!(judge(&changed)[0], "tampered");
@@ -286,7 +316,10 @@ mod tests {
         assert_eq!(now(seen(head(20, 0)), Now::Journal(&ours)), Vec::<&str>::new());
         assert_eq!(now(seen(head(20, 1)), Now::Journal(&ours)), ["forked"]);
         assert_eq!(now(seen(Checkpoint { size: 99, ..head(20, 0) }), Now::Journal(&ours)), ["truncated"]);
-        assert_eq!(now(seen(Checkpoint { origin: "other".into(), ..head(20, 0) }), Now::Journal(&ours)), ["forked"]);
+        assert_eq!(
+            now(seen(Checkpoint { origin: "other".into(), ..head(20, 0) }), Now::Journal(&ours)),
+            ["forked"]
+        );
         assert_eq!(now(seen(head(21, 0)), Now::Head(&alone)), ["truncated"]);
         assert_eq!(now(seen(head(20, 1)), Now::Head(&alone)), ["forked"]);
         assert_eq!(now(seen(head(19, 0)), Now::Head(&alone)), Vec::<&str>::new());

@@ -67,7 +67,8 @@ impl Log {
         let last = last.and_then(|text| own(&log_key, &text));
         let inner = Arc::new(Inner::new(log_key, options.journal.clone(), files));
         let lines = options.journal.subscribe(size.checked_sub(1));
-        let keeper = Keeper { options, inner: Arc::clone(&inner), grower, size, lines, last, published: None };
+        let keeper =
+            Keeper { options, inner: Arc::clone(&inner), grower, size, lines, last, published: None };
         Ok((Self { inner }, keeper))
     }
 }
@@ -112,7 +113,9 @@ impl Keeper {
     /// Takes in what is new and publishes what is due.
     fn round(&mut self) -> Result<(), Error> {
         if self.inner.is_doubted() {
-            tracing::warn!("the tree on disk does not prove what it should; it is made anew from the segments");
+            tracing::warn!(
+                "the tree on disk does not prove what it should; it is made anew from the segments"
+            );
             self.inner.begin_anew();
             self.from(0)?;
         }
@@ -180,8 +183,11 @@ impl Keeper {
                 };
             }
         }
-        let head =
-            Checkpoint { origin: self.inner.key.origin.clone(), size: self.size, root: root(files, self.size)? };
+        let head = Checkpoint {
+            origin: self.inner.key.origin.clone(),
+            size: self.size,
+            root: root(files, self.size)?,
+        };
         let seconds = u64::try_from(self.options.clock.now().time_us / 1_000_000).unwrap_or(0);
         let note = head.signed(&self.options.key, seconds).to_string();
         replace(&self.options.folder.join(CHECKPOINT), note.as_bytes(), false)?;

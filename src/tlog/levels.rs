@@ -30,7 +30,11 @@ pub(super) struct Found {
 impl Files {
     /// Opens the files of a folder, cut to what hashes to itself: the whole tiles of level 0 that fit those above.
     pub fn open(folder: &Path) -> Result<Found, Error> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(Error::io("make", folder))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(Error::io("make", folder))?;
         let files = Self { folder: folder.to_owned(), levels: RwLock::default() };
         let size = files.believable()?;
         let grower = files.cut(size)?;

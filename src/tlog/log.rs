@@ -101,7 +101,9 @@ impl Log {
                 let lines = self.inner.journal.lines(from.checked_sub(1), tile.width)?;
                 // Lines are bounded by what a bundle can say, and all of them are durable.
                 let bytes = bundle(lines.iter().map(|line| line.as_str().as_bytes()));
-                bytes.filter(|_| lines.len() == tile.width).ok_or_else(|| Error::NotThere(format!("tile {tile}")))
+                bytes
+                    .filter(|_| lines.len() == tile.width)
+                    .ok_or_else(|| Error::NotThere(format!("tile {tile}")))
             }
         }
     }

@@ -60,7 +60,8 @@ pub trait Levels {
 pub fn perfect(hashes: &[Hash]) -> Hash {
     let mut level: Vec<Hash> = hashes.to_vec();
     while level.len() > 1 {
-        level = level.chunks(2).map(|pair| Hash::of_node(&pair[0], pair.last().unwrap_or(&pair[0]))).collect();
+        level =
+            level.chunks(2).map(|pair| Hash::of_node(&pair[0], pair.last().unwrap_or(&pair[0]))).collect();
     }
     level.first().copied().unwrap_or_else(Hash::of_nothing)
 }

@@ -40,7 +40,8 @@ impl Signature {
     /// Reads one line without its LF.
     pub fn parse(line: &str) -> Result<Self, Malformed> {
         let wrong = Malformed("a signature line is not an em dash, a key name and base64");
-        let (name, text) = line.strip_prefix(DASH).and_then(|rest| rest.split_once(' ')).ok_or(wrong.clone())?;
+        let (name, text) =
+            line.strip_prefix(DASH).and_then(|rest| rest.split_once(' ')).ok_or(wrong.clone())?;
         let bytes = STANDARD.decode(text).map_err(|_| wrong.clone())?;
         let (id, bytes) = bytes.split_first_chunk().ok_or(wrong.clone())?;
         if !is_name(name) || bytes.is_empty() {
@@ -77,7 +78,8 @@ impl Note {
         }
         let at = note.rfind("\n\n").ok_or(Malformed("no blank line stands between text and signatures"))?;
         let (text, below) = (&note[..=at], &note[at + 2..]);
-        let below = below.strip_suffix('\n').ok_or(Malformed("the note does not end with a signature line"))?;
+        let below =
+            below.strip_suffix('\n').ok_or(Malformed("the note does not end with a signature line"))?;
         let signatures = below.split('\n').map(Signature::parse).collect::<Result<Vec<_>, _>>()?;
         if signatures.len() > NOTE_SIGNATURES_MAX {
             return Err(Malformed("the note has more than 64 signatures"));
@@ -157,7 +159,8 @@ impl Verifier {
         if !is_name(name) {
             return Err(Malformed("the name of a vkey has no blanks and is not empty"));
         }
-        let bytes = STANDARD.decode(key).map_err(|_| Malformed("the key of a vkey is padded standard base64"))?;
+        let bytes =
+            STANDARD.decode(key).map_err(|_| Malformed("the key of a vkey is padded standard base64"))?;
         let (kind, key) = match bytes.split_first() {
             Some((1, key)) => (Kind::Plain, key),
             Some((4, key)) => (Kind::Timestamped, key),
@@ -199,7 +202,8 @@ impl Verifier {
                 let signature = signature.try_into().ok()?;
                 let message = timestamped(text, time);
                 // As the format has it: a time is a positive signed 64-bit number.
-                (time <= i64::MAX as u64 && self.key.verify(message.as_bytes(), signature)).then_some(Some(time))
+                (time <= i64::MAX as u64 && self.key.verify(message.as_bytes(), signature))
+                    .then_some(Some(time))
             }
         }
     }
@@ -247,7 +251,8 @@ mod tests {
 
     #[test]
     fn a_note_reads_what_it_writes_and_each_kind_of_key_finds_its_own_line() {
-        let both = note(vec![sign("example.com/log", &key(1), TEXT), cosign("w", &key(2), TEXT, 1_700_000_000)]);
+        let both =
+            note(vec![sign("example.com/log", &key(1), TEXT), cosign("w", &key(2), TEXT, 1_700_000_000)]);
         let written = both.to_string();
         assert_eq!(Note::parse(&written), Ok(both.clone()));
         let log = Verifier::new("example.com/log", Kind::Plain, key(1).public());
@@ -291,16 +296,34 @@ mod tests {
     fn what_is_no_note_is_refused() {
         let good = note(vec![sign("n", &key(1), TEXT)]).to_string();
         for bad in [
-            "", "\n\n", "text\n", TEXT, "text\n\n", &good.replace('\u{2014}', "-"), &good.replace("\n\n", "\n"),
-            good.trim_end(), &format!("{good}more\n"), &good.replacen("example", "exa\u{7}mple", 1),
-            &good.replace("\u{2014} n ", "\u{2014} n+ "), "t\n\n\u{2014} n AAAA\n", "t\n\n\u{2014} n AAAAAA==\n", "t\n\n\u{2014} n\n",
+            "",
+            "\n\n",
+            "text\n",
+            TEXT,
+            "text\n\n",
+            &good.replace('\u{2014}', "-"),
+            &good.replace("\n\n", "\n"),
+            good.trim_end(),
+            &format!("{good}more\n"),
+            &good.replacen("example", "exa\u{7}mple", 1),
+            &good.replace("\u{2014} n ", "\u{2014} n+ "),
+            "t\n\n\u{2014} n AAAA\n",
+            "t\n\n\u{2014} n AAAAAA==\n",
+            "t\n\n\u{2014} n\n",
         ] {
             assert!(Note::parse(bad).is_err(), "{bad:?}");
         }
         let many = (0..=NOTE_SIGNATURES_MAX).map(|_| sign("n", &key(1), TEXT)).collect();
         assert!(Note::parse(&note(many).to_string()).is_err());
         let vkey = Verifier::new("n", Kind::Plain, key(1).public()).to_string();
-        for bad in ["", "n", "n+00000000", &vkey.replacen("n+", "m+", 1), &vkey.replacen("n+", "n n+", 1), &vkey[..40]] {
+        for bad in [
+            "",
+            "n",
+            "n+00000000",
+            &vkey.replacen("n+", "m+", 1),
+            &vkey.replacen("n+", "n n+", 1),
+            &vkey[..40],
+        ] {
             assert!(Verifier::parse(bad).is_err(), "{bad:?}");
         }
     }

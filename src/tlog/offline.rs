@@ -71,7 +71,9 @@ fn named(line: &LineRef<'_>, node: NodeId, genesis: &Blake3) -> Option<LogKey> {
     if line.kind != LogNamed::KIND {
         return None;
     }
-    let Event::LogNamed(LogNamed { origin, public_key, possession }) = line.record().ok()?.event else { return None };
+    let Event::LogNamed(LogNamed { origin, public_key, possession }) = line.record().ok()?.event else {
+        return None;
+    };
     let statement = possession_statement(node, &origin, &public_key.to_string());
     let shown = public_key.verify(statement.as_bytes(), &parse_signature(&possession)?);
     let ours = origin == origin_of(node, genesis) && !public_key.as_dalek().is_weak();

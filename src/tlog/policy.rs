@@ -84,7 +84,9 @@ impl Policy {
                 return Err(wrong("control characters".into()));
             }
             let words: Vec<&str> = line.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
-            let Some((what, rest)) = words.split_first().filter(|(word, _)| !word.starts_with('#')) else { continue };
+            let Some((what, rest)) = words.split_first().filter(|(word, _)| !word.starts_with('#')) else {
+                continue;
+            };
             lines += 1;
             if lines > POLICY_LINES_MAX {
                 return Err(wrong(format!("more than {POLICY_LINES_MAX} lines that say something")));
@@ -128,7 +130,9 @@ impl Policy {
     }
 
     fn add_group(&mut self, words: &[&str], grouped: &mut BTreeSet<String>) -> Result<(), String> {
-        let [name, least, of @ ..] = words else { return Err("a group is `group NAME all|any|K NAME…`".into()) };
+        let [name, least, of @ ..] = words else {
+            return Err("a group is `group NAME all|any|K NAME…`".into());
+        };
         if of.is_empty() {
             return Err("a group has members".into());
         }
@@ -243,7 +247,10 @@ mod tests {
 
     /// `witness NAME` with the n-th key.
     fn witness(name: &str, n: u8) -> String {
-        format!("witness {name} {}", Verifier::new(&format!("w.example/{name}"), Kind::Timestamped, key(n).public()))
+        format!(
+            "witness {name} {}",
+            Verifier::new(&format!("w.example/{name}"), Kind::Timestamped, key(n).public())
+        )
     }
 
     /// The example of the format: two of the X and one of the Y.

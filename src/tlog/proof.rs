@@ -57,7 +57,9 @@ impl Proof {
         let index = lines.next().and_then(|line| decimal(line.strip_prefix("index ")?));
         let index = index.ok_or(Malformed("the proof names no index"))?;
         let path = lines.map(Hash::parse).collect::<Option<Vec<Hash>>>();
-        let path = path.filter(|path| path.len() <= PATH_MAX).ok_or(Malformed("the proof's path is no list of hashes"))?;
+        let path = path
+            .filter(|path| path.len() <= PATH_MAX)
+            .ok_or(Malformed("the proof's path is no list of hashes"))?;
         Ok(Self { extra, index, path, note: Note::parse(note)? })
     }
 
@@ -84,7 +86,8 @@ mod tests {
         let mut tree = InMemory::default();
         (0..300_u64).for_each(|n| tree.push(Hash::of_leaf(&n.to_be_bytes())));
         let root = root(&tree, 300).expect("a root");
-        let note = Checkpoint { origin: "log".into(), size: 300, root }.signed(&JournalKey::from_seed(&[1; 32]), 1);
+        let note =
+            Checkpoint { origin: "log".into(), size: 300, root }.signed(&JournalKey::from_seed(&[1; 32]), 1);
         Proof { extra: None, index: 290, path: inclusion(&tree, 290, 300).expect("a path"), note }
     }
 
@@ -105,9 +108,18 @@ mod tests {
     fn what_is_no_proof_is_refused() {
         let good = proof().to_string();
         for bad in [
-            "", &good[1..], &good.replace("@v1", "@v2"), &good.replace("index 290", "index 0290"), &good.replace("index", "Index"),
-            &good.replace("index 290", "index 290\nx"), &good.replace("index 290", "extra =\nindex 290"), &good.replace("\n\n", "\n"),
-            &good.replace("index 290", &format!("index 290{}", format!("\n{}", Hash::of_nothing()).repeat(64))),
+            "",
+            &good[1..],
+            &good.replace("@v1", "@v2"),
+            &good.replace("index 290", "index 0290"),
+            &good.replace("index", "Index"),
+            &good.replace("index 290", "index 290\nx"),
+            &good.replace("index 290", "extra =\nindex 290"),
+            &good.replace("\n\n", "\n"),
+            &good.replace(
+                "index 290",
+                &format!("index 290{}", format!("\n{}", Hash::of_nothing()).repeat(64)),
+            ),
         ] {
             assert!(Proof::parse(bad).is_err(), "{bad:?}");
         }

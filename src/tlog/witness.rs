@@ -95,7 +95,11 @@ impl Witness {
 
     fn keep(&self, path: &Path, request: &AddCheckpoint, new: Seen) -> Result<(), Error> {
         let folder = &self.inner.folder;
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(Error::io("make", folder))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(Error::io("make", folder))?;
         let record = Record {
             v: 1,
             origin: request.head.origin.clone(),

@@ -62,7 +62,8 @@ pub enum Refusal {
 impl AddCheckpoint {
     /// Reads the body of a request.
     pub fn parse(body: &str) -> Result<Self, Refusal> {
-        let (head, note) = body.split_once("\n\n").ok_or(Malformed("no blank line stands before the checkpoint"))?;
+        let (head, note) =
+            body.split_once("\n\n").ok_or(Malformed("no blank line stands before the checkpoint"))?;
         let mut lines = head.split('\n');
         let old = lines.next().and_then(|line| decimal(line.strip_prefix("old ")?));
         let old = old.ok_or(Malformed("the first line is not `old SIZE`"))?;
@@ -146,7 +147,13 @@ mod tests {
             assert_eq!(AddCheckpoint::parse(&request.body()), Ok(request));
         }
         let good = asked(7, 40).body();
-        for bad in ["", &good[1..], &good.replace("old 7", "old 07"), &good.replace("old 7", "old 7\n"), &good.replace('=', "")] {
+        for bad in [
+            "",
+            &good[1..],
+            &good.replace("old 7", "old 07"),
+            &good.replace("old 7", "old 7\n"),
+            &good.replace('=', ""),
+        ] {
             assert!(matches!(AddCheckpoint::parse(bad), Err(Refusal::Malformed(_))), "{bad}");
         }
         let larger = good.replace("old 7", "old 41");

@@ -245,7 +245,8 @@ impl Kept {
         let (began, wanted) = (Instant::now(), journal.head().seq + 1);
         let line = format!("\n{wanted}\n");
         let there = || self.log.checkpoint().ok().filter(|note| note.contains(&line)).map(drop);
-        eventually(Duration::from_secs(120), Duration::from_millis(5), there).ok_or("the log does not catch up")?;
+        eventually(Duration::from_secs(120), Duration::from_millis(5), there)
+            .ok_or("the log does not catch up")?;
         Ok(began.elapsed().as_secs_f64())
     }
 

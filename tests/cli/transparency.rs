@@ -25,7 +25,8 @@ fn read(sandbox: &Sandbox, name: &str) -> String {
 }
 
 fn report(sandbox: &Sandbox, target: &str) {
-    let emit = ["emit", "--subsystem", "x", "--code", "ODD_THING", "--target", target, "--severity", "info", "odd"];
+    let emit =
+        ["emit", "--subsystem", "x", "--code", "ODD_THING", "--target", target, "--severity", "info", "odd"];
     sandbox.run(&emit).ends(0);
 }
 
@@ -76,9 +77,11 @@ fn a_running_log_is_read_and_checked_by_others() {
     // openssl knows nothing of notes: the text, the signature without its key id, and the key as DER.
     write(&sandbox, "text", &note.text);
     write(&sandbox, "signature", &note.signatures[0].bytes);
-    let der = [&hex::decode("302a300506032b6570032100").expect("hex")[..], key.key.as_dalek().as_bytes()].concat();
+    let der =
+        [&hex::decode("302a300506032b6570032100").expect("hex")[..], key.key.as_dalek().as_bytes()].concat();
     write(&sandbox, "key.der", der);
-    let openssl = "openssl pkeyutl -verify -pubin -inkey key.der -keyform DER -rawin -in text -sigfile signature";
+    let openssl =
+        "openssl pkeyutl -verify -pubin -inkey key.der -keyform DER -rawin -in text -sigfile signature";
     sandbox.shell(openssl).ends(0);
     write(&sandbox, "text", note.text.replace('\n', " \n"));
     assert_ne!(sandbox.shell(openssl).code, Some(0));
@@ -88,12 +91,16 @@ fn a_running_log_is_read_and_checked_by_others() {
     ask(&sandbox, &format!("/tile/entries/000.p/{}", head.size), "bundle").ends(0);
     let bundle = std::fs::read(sandbox.path().join("bundle")).expect("a bundle");
     assert_eq!(unbundle(&bundle).expect("whole"), lines);
-    assert!(read(&sandbox, "bundle.head").to_lowercase().contains("cache-control: max-age=31536000, immutable"));
+    assert!(
+        read(&sandbox, "bundle.head").to_lowercase().contains("cache-control: max-age=31536000, immutable")
+    );
     assert!(read(&sandbox, "checkpoint.head").to_lowercase().contains("cache-control: no-store"));
     ask(&sandbox, &format!("/tile/0/000.p/{}", head.size), "hashes").ends(0);
     let hashes: Vec<u8> = lines.iter().flat_map(|line| Hash::of_leaf(line).0).collect();
     assert_eq!(std::fs::read(sandbox.path().join("hashes")).expect("hashes"), hashes);
-    for (path, status) in [("/tile/0/000", 404), ("/tile/0/00", 404), ("/tile/1/000.p/1", 404), ("/v1/audit/99999/proof", 404)] {
+    for (path, status) in
+        [("/tile/0/000", 404), ("/tile/0/00", 404), ("/tile/1/000.p/1", 404), ("/v1/audit/99999/proof", 404)]
+    {
         ask(&sandbox, path, "none").ends(0);
         assert!(read(&sandbox, "none.head").starts_with(&format!("HTTP/1.1 {status}")), "{path}");
     }
@@ -138,7 +145,9 @@ fn what_is_wrong_with_a_head_is_told_apart_by_its_exit_code() {
     let rolled = verify(&["--folder", "early", "--state", "seen"]).ends(6).json();
     assert_eq!(rolled["log"]["findings"][0]["code"], "truncated");
     // Truncated: by the head file, and without one by the checkpoint.
-    sandbox.shell("cp -r home/state cut && f=$(ls cut/journal/*.ndjson | tail -n 1) && sed -i '$ d' $f").ends(0);
+    sandbox
+        .shell("cp -r home/state cut && f=$(ls cut/journal/*.ndjson | tail -n 1) && sed -i '$ d' $f")
+        .ends(0);
     verify(&["--folder", "cut"]).ends(6);
     sandbox.shell("cp -r early short && cp home/state/tlog/checkpoint short/checkpoint").ends(0);
     verify(&["--folder", "short", "--full"]).ends(6);
@@ -162,7 +171,11 @@ fn what_is_wrong_with_a_head_is_told_apart_by_its_exit_code() {
     // Quorum missing, until the witness cosigns.
     let witness = JournalKey::from_seed(&[2; 32]);
     let named = Verifier::new("w.example", Kind::Timestamped, witness.public());
-    write(&sandbox, "strict", format!("{}witness w {named}\nquorum w\n", read(&sandbox, "policy").replace("quorum none\n", "")));
+    write(
+        &sandbox,
+        "strict",
+        format!("{}witness w {named}\nquorum w\n", read(&sandbox, "policy").replace("quorum none\n", "")),
+    );
     verify(&["--policy", "strict"]).ends(10);
     let mut cosigned = head.signed(&key, 1);
     cosigned.signatures.push(cosign("w.example", &witness, &cosigned.text, 7));
@@ -266,14 +279,17 @@ fn send(sandbox: &Sandbox, body: &str) -> (String, String) {
 #[test]
 fn a_witness_cosigns_what_continues_and_remembers_it_over_a_crash() {
     let (mut sandbox, log) = (Sandbox::with_home(), Other::new());
-    sandbox.shell(&format!("printf 'witness:\\n  logs: [\"{}\"]\\n' >> home/remediator.yaml", log.vkey())).ends(0);
+    sandbox
+        .shell(&format!("printf 'witness:\\n  logs: [\"{}\"]\\n' >> home/remediator.yaml", log.vkey()))
+        .ends(0);
     sandbox.serve();
     let (status, lines) = send(&sandbox, &log.asks(0, 100).body());
     assert_eq!(status, "200 text/plain; charset=utf-8", "{lines}");
     ask(&sandbox, "/v1/audit/keys", "keys.json").ends(0);
     let keys: serde_json::Value = serde_json::from_str(&read(&sandbox, "keys.json")).expect("JSON");
     let witness = Verifier::parse(keys["witness"]["vkey"].as_str().expect("a vkey")).expect("readable");
-    let cosigned = Note::parse(&format!("{}{lines}", log.asks(0, 100).note)).expect("a note with one line more");
+    let cosigned =
+        Note::parse(&format!("{}{lines}", log.asks(0, 100).note)).expect("a note with one line more");
     assert!(matches!(witness.verify(&cosigned), Verdict::Holds(Some(_))));
 
     let said = |body: &str| send(&sandbox, body).0;
@@ -320,7 +336,8 @@ fn a_log_is_cosigned_by_another_home_and_its_proofs_then_carry_the_quorum() {
     report(&log, "two");
     caught_up(&log);
     log.run(&cosign).ends(0);
-    log.run(&["audit", "verify", "--policy", "policy", "--checkpoint", "cosigned", "--max-age", "1h"]).ends(0);
+    log.run(&["audit", "verify", "--policy", "policy", "--checkpoint", "cosigned", "--max-age", "1h"])
+        .ends(0);
     log.run(&["audit", "prove", "1", "--with-entry", "--checkpoint", "cosigned"]).ends(0);
     let alone = ["audit", "verify", "--home", "nowhere", "--policy", "policy", "--proof", "1.tlog-proof"];
     log.run(&alone).ends(0);

@@ -1036,19 +1036,30 @@ pub const GUARDS: &[Guard] = &[
             "let same = last.size <= self.size && root(files, last.size)? == last.root;",
             "let same = last.size <= u64::MAX;",
         ),
-        &["--test", "cli", "transparency::a_journal_that_was_put_back_silences_its_log_and_a_lost_cache_costs_nothing"],
+        &[
+            "--test",
+            "cli",
+            "transparency::a_journal_that_was_put_back_silences_its_log_and_a_lost_cache_costs_nothing",
+        ],
     ),
     guard(
         "one history",
         "a witness compares with what it cosigned last",
-        ("src/tlog/witness_request.rs", "if self.old != last.size {", "if self.old > last.size && last.size > self.old {"),
+        (
+            "src/tlog/witness_request.rs",
+            "if self.old != last.size {",
+            "if self.old > last.size && last.size > self.old {",
+        ),
         &["--lib", "tlog::witness_request::tests::a_witness_goes_forward_only_and_along_one_tree"],
     ),
     guard(
         "one history",
         "a witness keeps what it cosigns before it answers",
         ("src/tlog/witness.rs", "self.keep(&path, &request, new)?;", "let _ = Self::keep;"),
-        &["--lib", "tlog::witness::tests::what_was_cosigned_is_remembered_over_a_restart_and_there_is_no_way_back"],
+        &[
+            "--lib",
+            "tlog::witness::tests::what_was_cosigned_is_remembered_over_a_restart_and_there_is_no_way_back",
+        ],
     ),
     guard(
         "one history",

@@ -48,16 +48,17 @@ impl<F: Fn(&str) -> Vec<u8>> TileReader for Tiles<F> {
     fn height(&self) -> u8 {
         8
     }
-    fn read_tiles(&self, tiles: &[Tile]) -> Result<Vec<Vec<u8>>, tlog::TlogError> {
+    fn read_tiles(&self, tiles: &[Tile]) -> Result<Vec<Vec<u8>>, tlog::Error> {
         Ok(tiles.iter().map(|tile| (self.0)(&name(tile))).collect())
     }
     fn save_tiles(&self, _: &[Tile], _: &[Vec<u8>]) {}
 }
 
-/// The name that it gives a tile, without `tile/`; ours reads it back.
+/// The name that it gives a tile, without what is before the level; ours reads it back.
 pub fn name(tile: &Tile) -> String {
-    let path = tile.path(false);
-    let name = path.strip_prefix("tile/").expect("a tile").to_owned();
+    // It says the height as well, which is always 8 here.
+    let path = tile.path();
+    let name = path.strip_prefix("tile/8/").expect("a tile").to_owned();
     assert_eq!(TileName::parse(&name).map(|ours| ours.to_string()).as_ref(), Some(&name));
     name
 }

@@ -95,7 +95,14 @@ fn grow(journal: &IntentJournal, size: u64) -> Vec<Vec<u8>> {
 }
 
 /// Everything that others can say about a log of this size.
-fn checked_by_others(kept: &Kept, note: &Note, lines: &[Vec<u8>], ours: &InMemory, theirs: &Tree, before: u64) {
+fn checked_by_others(
+    kept: &Kept,
+    note: &Note,
+    lines: &[Vec<u8>],
+    ours: &InMemory,
+    theirs: &Tree,
+    before: u64,
+) {
     let head = Checkpoint::parse(&note.text).expect("a checkpoint");
     let (size, root_now) = (head.size, head.root);
     assert_eq!(foreign::root_of(theirs), root_now);
@@ -130,7 +137,9 @@ fn checked_by_others(kept: &Kept, note: &Note, lines: &[Vec<u8>], ours: &InMemor
         }
     }
     // What is not signed for yet is not there.
-    for beyond in [format!("0/{:03}.p/{}", size / 256, size % 256 + 1), "3/000".to_owned(), "63/000.p/1".to_owned()] {
+    for beyond in
+        [format!("0/{:03}.p/{}", size / 256, size % 256 + 1), "3/000".to_owned(), "63/000.p/1".to_owned()]
+    {
         if let Some(tile) = TileName::parse(&beyond) {
             assert!(kept.log.tile(&tile).is_err(), "{beyond}");
         }

@@ -33,20 +33,24 @@ pub(super) fn routes() -> Routes {
     let of_head = asked("The signed head of the log: a checkpoint as c2sp.org/tlog-checkpoint has it")
         .more("At most a second behind what is durable, and signed anew each minute.")
         .answers_as::<String>(200, "A signed note", TEXT);
-    let of_tile = asked("A tile of the log's tree, or a bundle of its entries, as c2sp.org/tlog-tiles has them")
-        .more("`LEVEL/N` for hashes, `entries/N` for entries, `.p/WIDTH` behind it for the beginning of one.")
-        .path::<String>("path", "Which tile: `0/x001/234.p/17`")
-        .answers_as::<String>(200, "Hashes of 32 bytes, or entries each behind its length in two bytes", BYTES)
-        .problem(&[problem::NOT_FOUND]);
+    let of_tile = asked(
+        "A tile of the log's tree, or a bundle of its entries, as c2sp.org/tlog-tiles has them",
+    )
+    .more("`LEVEL/N` for hashes, `entries/N` for entries, `.p/WIDTH` behind it for the beginning of one.")
+    .path::<String>("path", "Which tile: `0/x001/234.p/17`")
+    .answers_as::<String>(200, "Hashes of 32 bytes, or entries each behind its length in two bytes", BYTES)
+    .problem(&[problem::NOT_FOUND]);
     let of_proof = asked("The proof that an entry is in the log, as c2sp.org/tlog-proof has it")
         .path::<Position>("seq", "Its position")
         .query::<String>("entry", "Put the entry itself into the proof's extra data")
         .answers_as::<String>(200, "A proof under the newest checkpoint", TEXT)
         .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER]);
-    let of_keys = Operation::new("Every key that signs: the journal's with the entries each signed, the log's, a witness's")
-        .answers::<Keys>(200, "Public halves")
-        .for_people()
-        .reads();
+    let of_keys = Operation::new(
+        "Every key that signs: the journal's with the entries each signed, the log's, a witness's",
+    )
+    .answers::<Keys>(200, "Public halves")
+    .for_people()
+    .reads();
     Routes::new("Transparency log")
         .get("/checkpoint", checkpoint, of_head)
         .get("/tile/{*path}", tile, of_tile)
@@ -114,7 +118,8 @@ async fn tile(
     Path(path): Path<String>,
 ) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
-    let name = TileName::parse(&path).ok_or_else(|| Problem::new(problem::NOT_FOUND, "no tile is called that"))?;
+    let name =
+        TileName::parse(&path).ok_or_else(|| Problem::new(problem::NOT_FOUND, "no tile is called that"))?;
     let bytes = ask(&api, move |log| log.tile(&name)).await?;
     Ok(([(header::CONTENT_TYPE, BYTES), (header::CACHE_CONTROL, FOR_EVER)], bytes).into_response())
 }
@@ -133,7 +138,10 @@ async fn proof(
     Ok(([(header::CONTENT_TYPE, TEXT_UTF8)], proof.to_string()).into_response())
 }
 
-async fn keys(State(api): State<Api>, Extension(bearer): Extension<Bearer>) -> Result<Response, Box<Problem>> {
+async fn keys(
+    State(api): State<Api>,
+    Extension(bearer): Extension<Bearer>,
+) -> Result<Response, Box<Problem>> {
     person(&bearer)?;
     let keys = api.read(crate::audit::Audit::signing_keys).await?;
     let log = api.daemon.log().ok().map(|log| NamedKey::of(&log.key().verifier()));

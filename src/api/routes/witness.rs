@@ -29,10 +29,7 @@ pub(super) fn routes() -> Routes {
     Routes::new("Transparency log").post("/add-checkpoint", add, about)
 }
 
-async fn add(
-    State(api): State<Api>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Response, Box<Problem>> {
+async fn add(State(api): State<Api>, body: Result<Bytes, BytesRejection>) -> Result<Response, Box<Problem>> {
     let bytes = body.map_err(|rejection| Problem::new(problem::TOO_LARGE, rejection.body_text()))?;
     let text = String::from_utf8(bytes.to_vec())
         .map_err(|_| Problem::new(problem::BAD_CHECKPOINT, "the body is not UTF-8"))?;

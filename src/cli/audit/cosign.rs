@@ -78,7 +78,12 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         Output::Human => {
             let who: Vec<&str> = judged.cosigned.keys().map(String::as_str).collect();
             let who = if who.is_empty() { "nobody".to_owned() } else { who.join(", ") };
-            out::say(format!("{}: {} entries, cosigned by {}", args.to.display(), head.size, out::line(&who)))?;
+            out::say(format!(
+                "{}: {} entries, cosigned by {}",
+                args.to.display(),
+                head.size,
+                out::line(&who)
+            ))?;
         }
     }
     Ok(if judged.quorum { Exit::Ok } else { Exit::NoQuorum })
@@ -93,7 +98,8 @@ fn newest(reader: &Reader) -> Result<Note, Failure> {
             std::fs::read_to_string(&path).map_err(|e| none().because(e))?
         }
     };
-    Note::parse(&text).map_err(|e| Failure::new(Exit::Damage, format!("the checkpoint is no signed note: {e}")))
+    Note::parse(&text)
+        .map_err(|e| Failure::new(Exit::Damage, format!("the checkpoint is no signed note: {e}")))
 }
 
 struct Asking {
@@ -104,8 +110,8 @@ struct Asking {
 impl Asking {
     fn new() -> Result<Self, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime =
-            runtime.map_err(|e| Failure::new(Exit::Unavailable, "cannot start the HTTP client").because(e))?;
+        let runtime = runtime
+            .map_err(|e| Failure::new(Exit::Unavailable, "cannot start the HTTP client").because(e))?;
         Ok(Self { http: client::outside(CONNECT, ANSWER)?, runtime })
     }
 

@@ -25,8 +25,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let manifest = crate::journal::export(&home.state(), &args.to, None)?;
     if let Some(checkpoint) = checkpoint {
         let path = args.to.join(CHECKPOINT);
-        std::fs::write(&path, checkpoint)
-            .map_err(|e| Failure::new(Exit::Unavailable, format!("cannot write {}", path.display())).because(e))?;
+        std::fs::write(&path, checkpoint).map_err(|e| {
+            Failure::new(Exit::Unavailable, format!("cannot write {}", path.display())).because(e)
+        })?;
     }
     match global.output {
         Output::Json => out::json(

@@ -37,9 +37,8 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let path = format!("/v1/audit/{}/proof{}", args.seq, if args.with_entry { "?entry" } else { "" });
     let asked = if args.checkpoint.is_none() { reader.ask(&path)? } else { None };
     let proof = match asked {
-        Some(text) => Proof::parse(&text).map_err(|e| {
-            Failure::new(Exit::Unavailable, "the daemon's answer is no proof").because(e)
-        })?,
+        Some(text) => Proof::parse(&text)
+            .map_err(|e| Failure::new(Exit::Unavailable, "the daemon's answer is no proof").because(e))?,
         None => offline(&args, &reader)?,
     };
     let text = proof.to_string();
@@ -57,8 +56,17 @@ pub fn run(args: Args, global: &Global) -> Outcome {
             "root": head.root.to_string(),
         }))?,
         Output::Human => {
-            out::say(format!("{}: entry {} of {} at {} entries", to.display(), proof.index, head.origin, head.size))?;
-            out::say(out::faint(format!("check it anywhere: remediator audit verify --proof {}", to.display())))?;
+            out::say(format!(
+                "{}: entry {} of {} at {} entries",
+                to.display(),
+                proof.index,
+                head.origin,
+                head.size
+            ))?;
+            out::say(out::faint(format!(
+                "check it anywhere: remediator audit verify --proof {}",
+                to.display()
+            )))?;
         }
     }
     Ok(Exit::Ok)

@@ -99,10 +99,12 @@ impl Before {
     /// Judges it, and writes the state file anew when all is good. None when this journal is no log.
     pub fn judge(self, args: &Args, folder: &Path, entries: u64) -> Result<Option<Head>, Failure> {
         let head = self.note.as_ref().and_then(|note| Checkpoint::parse(&note.text).ok());
-        let sizes: BTreeSet<u64> = head.iter().map(|h| h.size).chain(self.seen.iter().map(|s| s.size)).collect();
+        let sizes: BTreeSet<u64> =
+            head.iter().map(|h| h.size).chain(self.seen.iter().map(|s| s.size)).collect();
         let journal = read(folder, entries, &sizes, &BTreeSet::new())?;
         let policy = args.policy()?;
-        let nothing = self.note.is_none() && self.malformed.is_none() && self.seen.is_none() && args.state.is_none();
+        let nothing =
+            self.note.is_none() && self.malformed.is_none() && self.seen.is_none() && args.state.is_none();
         if nothing && journal.keys.is_empty() {
             return Ok(None);
         }

@@ -62,14 +62,20 @@ pub struct Args {
 impl Args {
     /// Whether the tree and its checkpoint are looked at.
     fn wants_head(&self) -> bool {
-        self.full || self.policy.is_some() || self.checkpoint.is_some() || self.state.is_some() || self.max_age.is_some()
+        self.full
+            || self.policy.is_some()
+            || self.checkpoint.is_some()
+            || self.state.is_some()
+            || self.max_age.is_some()
     }
 
     /// The policy that was given.
     fn policy(&self) -> Result<Option<Policy>, Failure> {
         let Some(path) = &self.policy else { return Ok(None) };
         let text = read_text(path, "the policy")?;
-        Policy::parse(&text).map(Some).map_err(|e| Failure::new(Exit::Usage, format!("{}: {e}", path.display())))
+        Policy::parse(&text)
+            .map(Some)
+            .map_err(|e| Failure::new(Exit::Usage, format!("{}: {e}", path.display())))
     }
 }
 

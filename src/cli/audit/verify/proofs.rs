@@ -50,8 +50,7 @@ pub fn run(args: &Args, global: &Global) -> Outcome {
             return Err(Failure::new(Exit::Usage, format!("{} comes without its entry", path.display()))
                 .hint("give it with --entry FILE, or say where the journal is with --folder DIR"));
         }
-        let judged =
-            judge::proof(proof, bytes.map(Vec::as_slice), &policy, age(args), journal.as_ref());
+        let judged = judge::proof(proof, bytes.map(Vec::as_slice), &policy, age(args), journal.as_ref());
         let (origin, size) = judged.head.map(|head| (head.origin, head.size)).unzip();
         all.extend(judged.findings.iter().cloned());
         let findings = Told::all(judged.findings);
@@ -89,7 +88,8 @@ fn journal(args: &Args, global: &Global, proofs: &[Proof]) -> Result<Option<Jour
             Err(failure) => return Err(failure),
         },
     };
-    let sizes: BTreeSet<u64> = proofs.iter().filter_map(|p| p.checkpoint().ok()).map(|head| head.size).collect();
+    let sizes: BTreeSet<u64> =
+        proofs.iter().filter_map(|p| p.checkpoint().ok()).map(|head| head.size).collect();
     let entries: BTreeSet<u64> = proofs.iter().map(|proof| proof.index).collect();
     Ok(Some(read(&folder, u64::MAX, &sizes, &entries)?))
 }
