@@ -25,8 +25,19 @@ fn read(sandbox: &Sandbox, name: &str) -> String {
 }
 
 fn report(sandbox: &Sandbox, target: &str) {
-    let emit =
-        ["emit", "--subsystem", "x", "--code", "ODD_THING", "--target", target, "--severity", "info", "odd"];
+    let emit = [
+        "emit",
+        "--subsystem",
+        "x",
+        "--code",
+        "ODD_THING",
+        "--target",
+        target,
+        "--severity",
+        "info",
+        "--summary",
+        "odd",
+    ];
     sandbox.run(&emit).ends(0);
 }
 
