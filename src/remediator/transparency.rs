@@ -8,7 +8,7 @@ use crate::base::sign::{JournalKey, signature_text};
 use crate::event::log::LogNamed;
 use crate::journal::IntentJournal;
 use crate::tlog::checkpoint::{origin_of, possession_statement};
-use crate::tlog::{Keeper, Log, Options, Witness};
+use crate::tlog::{HEARTBEAT, Keeper, Log, Options, Witness};
 
 use super::bootstrap::Parts;
 use super::keys::{self, KeyError};
@@ -81,6 +81,7 @@ pub(super) fn open(
         origin: named.origin,
         key: named.key,
         clock: std::sync::Arc::clone(&parts.clock),
+        heartbeat: HEARTBEAT,
     })
 }
 

@@ -168,7 +168,9 @@ pub fn against_journal(what: &str, size: u64, root: &Hash, journal: &Journal) ->
 
 /// Whether a journal, or a checkpoint alone, continues the head that was seen last.
 pub fn against_last_seen(seen: &LastSeen, origin: Option<&str>, now: Now<'_>) -> Option<Finding> {
-    if let Some(other) = origin.filter(|origin| **origin != *seen.origin) {
+    // A journal that was no log yet had no name.
+    let renamed = |origin: &&str| !seen.origin.is_empty() && **origin != *seen.origin;
+    if let Some(other) = origin.filter(renamed) {
         return Some(Finding::Forked(format!(
             "the head that was seen last is of the log {}, this one is {other}",
             seen.origin
@@ -320,6 +322,8 @@ mod tests {
             now(seen(Checkpoint { origin: "other".into(), ..head(20, 0) }), Now::Journal(&ours)),
             ["forked"]
         );
+        let nameless = Checkpoint { origin: String::new(), ..head(20, 0) };
+        assert_eq!(now(seen(nameless), Now::Journal(&ours)), Vec::<&str>::new());
         assert_eq!(now(seen(head(21, 0)), Now::Head(&alone)), ["truncated"]);
         assert_eq!(now(seen(head(20, 1)), Now::Head(&alone)), ["forked"]);
         assert_eq!(now(seen(head(19, 0)), Now::Head(&alone)), Vec::<&str>::new());

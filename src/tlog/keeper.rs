@@ -21,12 +21,13 @@ use crate::journal::{Clock, IntentJournal, Subscription};
 const LOOK: Duration = Duration::from_millis(250);
 /// The longest between two checkpoints while there is something new.
 const BEHIND_MAX: Duration = Duration::from_millis(500);
-/// The longest between two checkpoints at all.
-const HEARTBEAT: Duration = Duration::from_secs(60);
+/// The longest between two checkpoints at all, unless a test says otherwise.
+pub const HEARTBEAT: Duration = Duration::from_secs(60);
 /// How long it waits after something went wrong before it tries again.
 const AGAIN: Duration = Duration::from_secs(5);
-/// Less than everything else of the daemon: when processors are scarce, the appender goes first.
-const NICE: i32 = 10;
+/// A little less than everything else of the daemon: when processors are scarce, the appender goes first, and a head is
+/// still signed in time.
+const NICE: i32 = 5;
 
 /// What a log is kept with.
 pub struct Options {
@@ -40,6 +41,8 @@ pub struct Options {
     pub key: JournalKey,
     /// Where the time of a checkpoint comes from.
     pub clock: Arc<dyn Clock>,
+    /// The longest between two checkpoints: [`HEARTBEAT`].
+    pub heartbeat: Duration,
 }
 
 /// The thread that keeps a log up.
@@ -123,7 +126,7 @@ impl Keeper {
         // A long way to the head is gone in pieces, each with its checkpoint.
         while self.take_in()? > 0 && began.elapsed() < BEHIND_MAX {}
         let new = self.inner.size() != Some(self.size);
-        let longest = if new { BEHIND_MAX } else { HEARTBEAT };
+        let longest = if new { BEHIND_MAX } else { self.options.heartbeat };
         match self.published.is_none_or(|at| at.elapsed() >= longest) {
             true => self.publish(),
             false => Ok(()),

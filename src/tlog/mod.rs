@@ -19,7 +19,7 @@ mod witness;
 pub mod witness_request;
 
 pub use error::Error;
-pub use keeper::{CHECKPOINT, Keeper, Options};
+pub use keeper::{CHECKPOINT, HEARTBEAT, Keeper, Options};
 pub use log::Log;
 pub use offline::{Journal, prove, read, tree};
 pub use witness::{Witness, WitnessError};

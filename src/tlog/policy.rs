@@ -38,7 +38,7 @@ pub struct Witness {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Member {
-    Witness(Witness),
+    Witness(Box<Witness>),
     Group { least: usize, of: Vec<String> },
 }
 
@@ -126,7 +126,7 @@ impl Policy {
         if self.witnesses().any(|(_, known)| known.verifier.key == verifier.key) {
             return Err("a second witness with that key".into());
         }
-        self.add(name, Member::Witness(Witness { verifier, url }))
+        self.add(name, Member::Witness(Box::new(Witness { verifier, url })))
     }
 
     fn add_group(&mut self, words: &[&str], grouped: &mut BTreeSet<String>) -> Result<(), String> {
@@ -186,7 +186,7 @@ impl Policy {
     /// Every witness with its name in this policy.
     pub fn witnesses(&self) -> impl Iterator<Item = (&str, &Witness)> {
         self.members.iter().filter_map(|(name, member)| match member {
-            Member::Witness(witness) => Some((name.as_str(), witness)),
+            Member::Witness(witness) => Some((name.as_str(), &**witness)),
             Member::Group { .. } => None,
         })
     }

@@ -228,6 +228,7 @@ impl Kept {
             origin: "bench.example/log".into(),
             key: JournalKey::from_seed(&[8; 32]),
             clock: Arc::new(SystemClock),
+            heartbeat: remediator::tlog::HEARTBEAT,
         };
         let (log, keeper) = Log::open(options)?;
         let stop = Arc::new(AtomicBool::new(false));

@@ -4,17 +4,19 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use remediator::base::sign::JournalKey;
-use remediator::journal::{FixedClock, IntentJournal};
-use remediator::tlog::checkpoint::Checkpoint;
+use remediator::base::time::Stamp;
+use remediator::journal::{Clock, FixedClock, IntentJournal};
+use remediator::tlog::checkpoint::{Checkpoint, LogKey};
 use remediator::tlog::merkle::{Hash, InMemory, consistency, inclusion, root};
 use remediator::tlog::note::{Kind, Note, Verifier};
 use remediator::tlog::tiles::{TileName, unbundle};
 use remediator::tlog::{self, Log};
 
-use crate::common::{AT, Home, draft, node, options, until};
+use crate::common::{AT, Home, draft, node, options};
 use crate::foreign::{self, Tiles, Tree};
 
 const SIZES: [u64; 6] = [1, 255, 256, 257, 65_536, 70_000];
@@ -28,6 +30,15 @@ fn file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tlog-v1.txt")
 }
 
+/// Waits until something holds, leaving the processor to the thread that has to bring it about.
+fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(180);
+    while !holds() {
+        assert!(Instant::now() < deadline, "never came true: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// A log that is kept up until it is dropped.
 struct Kept {
     log: Log,
@@ -37,12 +48,16 @@ struct Kept {
 
 impl Kept {
     fn up(journal: &IntentJournal, home: &Home) -> Self {
+        Self::with(journal, home, Arc::new(FixedClock(AT)), tlog::HEARTBEAT)
+    }
+    fn with(journal: &IntentJournal, home: &Home, clock: Arc<dyn Clock>, heartbeat: Duration) -> Self {
         let (log, keeper) = Log::open(tlog::Options {
             folder: home.state.join("tlog"),
             journal: journal.clone(),
             origin: ORIGIN.into(),
             key: key(),
-            clock: Arc::new(FixedClock(AT)),
+            clock,
+            heartbeat,
         })
         .expect("opened");
         let stop = Arc::new(AtomicBool::new(false));
@@ -55,7 +70,7 @@ impl Kept {
     /// The note, once it is of this size.
     fn at(&self, size: u64) -> Note {
         let mut found = None;
-        until("a checkpoint of everything", || {
+        eventually("a checkpoint of everything", || {
             let note = self.log.checkpoint().ok().and_then(|text| Note::parse(&text).ok());
             found = note.filter(|note| Checkpoint::parse(&note.text).is_ok_and(|head| head.size == size));
             found.is_some()
@@ -199,7 +214,32 @@ fn what_is_appended_while_the_log_is_kept_up_is_signed_for_and_damage_of_the_cac
     bytes[32 * 40] ^= 1;
     std::fs::write(&level, bytes).expect("damaged");
     assert!(kept.log.proof(41, false).is_err());
-    until("the tree is made anew", || kept.log.proof(41, false).is_ok());
+    eventually("the tree is made anew", || kept.log.proof(41, false).is_ok());
     let path = inclusion(&ours, 41, 900).expect("a path");
     assert_eq!(kept.log.proof(41, false).expect("a proof").path, path);
+}
+
+/// A clock that is a minute on each time somebody looks.
+struct Minutes(AtomicI64);
+
+impl Clock for Minutes {
+    fn now(&self) -> Stamp {
+        Stamp { time_us: self.0.fetch_add(60_000_000, Ordering::Relaxed), mono_ms: 0 }
+    }
+}
+
+#[test]
+fn a_heartbeat_says_a_later_time_of_the_same_head() {
+    let home = Home::new();
+    let journal = IntentJournal::create(options(&home.state), node(), BTreeMap::new()).expect("made");
+    let clock = Arc::new(Minutes(AtomicI64::new(60_000_000)));
+    let kept = Kept::with(&journal, &home, clock, Duration::ZERO);
+    let log = LogKey { origin: ORIGIN.into(), key: key().public() };
+    let first = kept.at(1);
+    let said = log.judge(&first).1.expect("a time");
+    eventually("a later time of the same text", || {
+        let note = kept.at(1);
+        assert_eq!((&note.text, &note.signatures[0]), (&first.text, &first.signatures[0]));
+        log.judge(&note).1.is_some_and(|time| time > said)
+    });
 }

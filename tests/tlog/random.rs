@@ -3,10 +3,16 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use remediator::base::sign::JournalKey;
+use remediator::tlog::checkpoint::Checkpoint;
 use remediator::tlog::merkle::{
     Hash, InMemory, Levels as _, consistency, inclusion, is_consistent, is_included, root,
 };
+use remediator::tlog::note::{Kind, Note, Verifier};
+use remediator::tlog::policy::Policy;
+use remediator::tlog::proof::Proof;
 use remediator::tlog::tiles::{Content, TileName};
+use remediator::tlog::witness_request::AddCheckpoint;
 
 use crate::foreign::{self, Tiles, Tree};
 
@@ -53,5 +59,64 @@ proptest! {
             hashes.iter().flat_map(|hash| hash.0).collect()
         });
         foreign::proves_from_tiles(&tiles, (size, &whole), &picked);
+    }
+}
+
+/// Reads a text, and writes what it read.
+type Reads = fn(&str) -> Option<String>;
+
+/// A good one of each text, and what reads it.
+fn texts() -> Vec<(String, Reads)> {
+    let key = JournalKey::from_seed(&[1; 32]);
+    let mut tree = InMemory::default();
+    (0..20_u64).for_each(|n| tree.push(Hash::of_leaf(&n.to_be_bytes())));
+    let root = root(&tree, 20).expect("a root");
+    let head = Checkpoint { origin: "log".into(), size: 20, root };
+    let note = head.signed(&key, 9);
+    let path = inclusion(&tree, 3, 20).expect("a path");
+    let proof = Proof { extra: Some(b"entry".to_vec()), index: 3, path, note: note.clone() };
+    let asks = AddCheckpoint {
+        old: 7,
+        proof: consistency(&tree, 7, 20).expect("a proof"),
+        note: note.clone(),
+        head: head.clone(),
+    };
+    let vkey = Verifier::new("log", Kind::Plain, key.public());
+    let witness = Verifier::new("w", Kind::Timestamped, key.public());
+    let policy = format!("log {vkey}\nwitness w {witness} http://w.example\ngroup g any w\nquorum g\n");
+    vec![
+        (note.to_string(), |text| Note::parse(text).ok().map(|note| note.to_string())),
+        (head.to_string(), |text| Checkpoint::parse(text).ok().map(|head| head.to_string())),
+        (proof.to_string(), |text| Proof::parse(text).ok().map(|proof| proof.to_string())),
+        (asks.body(), |text| AddCheckpoint::parse(text).ok().map(|asks| asks.body())),
+        (vkey.to_string(), |text| Verifier::parse(text).ok().map(|vkey| vkey.to_string())),
+        ("12/x001/234.p/7".into(), |text| TileName::parse(text).map(|tile| tile.to_string())),
+        (policy, |text| Policy::parse(text).ok().map(|_| text.to_owned())),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Whatever is sent is read or refused, and what was read is what was sent: there is one spelling of each.
+    #[test]
+    fn texts_from_outside_are_read_as_they_are_or_refused(
+        which in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        length in 0_usize..4,
+        with in "[\\x00-\\x7f\u{2014}é]{0,4}",
+    ) {
+        let all = texts();
+        let (text, reads) = &all[which.index(all.len())];
+        let there = reads(text);
+        prop_assert_eq!(there.as_ref(), Some(text));
+        let mut letters: Vec<char> = text.chars().collect();
+        let from = at.index(letters.len());
+        letters.splice(from..(from + length).min(letters.len()), with.chars());
+        let changed: String = letters.into_iter().collect();
+        if let Some(read) = reads(&changed) {
+            // Extension lines of a checkpoint are passed over.
+            prop_assert!(read == changed || changed.starts_with(read.trim_end()), "{changed:?} was read as {read:?}");
+        }
     }
 }
