@@ -79,6 +79,11 @@ impl Log {
         &self.inner.key
     }
 
+    /// Entries under the newest checkpoint; none while there is none.
+    pub fn size(&self) -> Option<u64> {
+        self.inner.size()
+    }
+
     /// The signed checkpoint.
     pub fn checkpoint(&self) -> Result<String, Error> {
         Ok(self.inner.published()?.note.clone())

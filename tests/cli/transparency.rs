@@ -115,6 +115,12 @@ fn a_running_log_is_read_and_checked_by_others() {
         ask(&sandbox, path, "none").ends(0);
         assert!(read(&sandbox, "none.head").starts_with(&format!("HTTP/1.1 {status}")), "{path}");
     }
+    ask(&sandbox, "/metrics", "figures").ends(0);
+    let figures = read(&sandbox, "figures");
+    assert!(
+        figures.contains("\nremediator_log_up 1\n") && figures.contains("\nremediator_log_entries "),
+        "{figures}"
+    );
     assert!(sandbox.get("/checkpoint").starts_with("HTTP/1.1 401"), "a journal is nobody else's business");
 
     sandbox.run(&["audit", "prove", "2"]).ends(0);
@@ -232,6 +238,8 @@ fn a_journal_that_was_put_back_silences_its_log_and_a_lost_cache_costs_nothing()
     });
     assert!(silent, "{}", read(&sandbox, "silent"));
     assert!(read(&sandbox, "silent").contains("does not continue"), "{}", read(&sandbox, "silent"));
+    ask(&sandbox, "/metrics", "figures").ends(0);
+    assert!(read(&sandbox, "figures").contains("\nremediator_log_up 0\n"));
     sandbox.stop("-TERM");
     sandbox.shell("rm home/state/tlog/checkpoint").ends(0);
     sandbox.serve();
