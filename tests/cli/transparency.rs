@@ -227,7 +227,7 @@ fn a_journal_that_was_put_back_silences_its_log_and_a_lost_cache_costs_nothing()
     (0..5).for_each(|n| report(&sandbox, &format!("more-{n}")));
     let after = Checkpoint::parse(&caught_up(&sandbox).text).expect("a checkpoint");
     assert!(after.size > before.size && after.origin == before.origin);
-    sandbox.stop("-TERM");
+    sandbox.stop("-KILL");
     sandbox.run(&["audit", "verify", "--full"]).ends(0);
     sandbox.shell("rm -rf home/state/journal home/state/sled-* home/state/snapshots && cp -r kept home/state/journal").ends(0);
     sandbox.serve();
