@@ -29,3 +29,5 @@ pub mod notify;
 pub mod remediator;
 #[cfg(feature = "server")]
 pub mod sentinel;
+#[cfg(feature = "server")]
+pub mod tlog;

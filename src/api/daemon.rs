@@ -12,6 +12,7 @@ use crate::ingest::{Mappings, Recovery};
 use crate::remediator::{
     Accepted, BeatRefused, ChannelTested, Control, Handle, Heard, Live, Readiness, Rejection,
 };
+use crate::tlog::{self, Log, Witness};
 
 /// An answer that comes when it is durable.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send + 'a>>;
@@ -72,6 +73,14 @@ pub trait Daemon: Send + Sync {
     fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
         Err(STARTING)
     }
+    /// The journal as a transparency log.
+    fn log(&self) -> Result<Log, tlog::Error> {
+        Err(tlog::Error::NotYet { retry_after_s: 1 })
+    }
+    /// The witness of other logs; none when it knows no log.
+    fn witness(&self) -> Result<Option<Witness>, Rejection> {
+        Err(STARTING)
+    }
     /// Which folder it serves, where that can be told.
     fn home(&self) -> Option<&str> {
         None
@@ -129,6 +138,12 @@ impl Daemon for Handle {
     }
     fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
         Handle::sentinels(self)
+    }
+    fn log(&self) -> Result<Log, tlog::Error> {
+        Handle::log(self)
+    }
+    fn witness(&self) -> Result<Option<Witness>, Rejection> {
+        Handle::witness(self)
     }
     fn home(&self) -> Option<&str> {
         Handle::home(self)

@@ -24,10 +24,10 @@ fn value(listed: &[Listed]) -> Value {
     let settings = SchemaSettings::draft2020_12().with(|s| s.definitions_path = SCHEMAS.into());
     let mut generator = settings.into_generator();
     generator.subschema_for::<Problem>();
-    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     for route in listed {
         let operation = operation(route, &mut generator);
-        paths.entry(route.path).or_default().insert(route.method.into(), operation);
+        paths.entry(written(route.path)).or_default().insert(route.method.into(), operation);
     }
     json!({
         "openapi": "3.1.0",
@@ -79,6 +79,11 @@ fn operation(route: &Listed, generator: &mut SchemaGenerator) -> Value {
     }
     operation["parameters"] = shown.into();
     operation
+}
+
+/// The router's `{*rest}`, which takes slashes as well, is written as every other parameter.
+fn written(path: &str) -> String {
+    path.replace("{*", "{")
 }
 
 /// `get /v1/incidents/{id}` → `get_v1_incidents_id`.
@@ -191,8 +196,8 @@ mod tests {
             assert!(ids.insert(id(route)), "{place}: two routes have the same id");
             assert!(!route.operation.summary.is_empty(), "{place}: no summary");
             assert!(!route.operation.good.is_empty(), "{place}: no answer");
-            let path: Vec<&str> =
-                route.path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+            let path = written(route.path);
+            let path: Vec<&str> = path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
             let of_path = route.operation.parameters.iter().filter(|p| p.place == "path");
             assert_eq!(of_path.map(|p| p.name).collect::<Vec<_>>(), path, "{place}: parameters of the path");
         }

@@ -27,6 +27,8 @@ pub(super) struct Scrape<'a> {
     pub tally: &'a Tally,
     pub ready: bool,
     pub live: bool,
+    /// Entries under the log's newest checkpoint; none while there is none.
+    pub log: Option<u64>,
     pub streams: usize,
     pub requests: &'a Requests,
 }
@@ -123,8 +125,11 @@ fn now(text: &mut Text, scrape: &Scrape<'_>) {
     );
     let nearly_full = status.journal.space != "ample";
     flag("remediator_journal_reserve_only", "1 when the disk is nearly full.", nearly_full);
+    flag("remediator_log_up", "1 when the transparency log has a checkpoint to give.", scrape.log.is_some());
     let head = status.head.as_ref().map_or(0, |head| head.seq);
     text.one("remediator_journal_head_seq", "gauge", "Position of the last durable entry.", head);
+    let signed = scrape.log.unwrap_or(0);
+    text.one("remediator_log_entries", "gauge", "Entries under the log's newest checkpoint.", signed);
     text.one("remediator_streams", "gauge", "Open streams of the journal.", scrape.streams);
 }
 

@@ -96,6 +96,11 @@ impl Operation {
         self.bodies.push(Form { media, schema: schema_of::<T> });
         self.problem(&[problem::BAD_JSON, problem::BAD_UTF8, problem::BAD_REPORT])
     }
+    /// A body that is text and no JSON; what can be wrong with it is the route's own.
+    pub fn body_of_text(mut self, media: &'static str) -> Self {
+        self.bodies.push(Form { media, schema: schema_of::<String> });
+        self
+    }
     /// An answer as JSON.
     pub fn answers<T: JsonSchema>(self, status: u16, what: &'static str) -> Self {
         self.answers_as::<T>(status, what, "application/json")

@@ -10,6 +10,7 @@ use crate::audit;
 use crate::base::limits::{MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX};
 use crate::base::text::shown;
 use crate::remediator::Rejection;
+use crate::tlog;
 
 /// The body of an error.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -195,6 +196,48 @@ pub(super) const BEHIND: Kind = (
     "The view has not caught up yet",
     "try again after Retry-After",
 );
+/// The log publishes nothing.
+pub(super) const LOG_SILENT: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "LOG_SILENT",
+    "The transparency log publishes nothing",
+    "mend what the detail names; the journal itself goes on (docs/transparency.md)",
+);
+/// No request of a log to its witness.
+pub(super) const BAD_CHECKPOINT: Kind = (
+    StatusCode::BAD_REQUEST,
+    "BAD_CHECKPOINT",
+    "That is no add-checkpoint request",
+    "send `old SIZE`, the consistency proof, an empty line and the checkpoint (c2sp.org/tlog-witness)",
+);
+/// A log that the witness does not know.
+pub(super) const UNKNOWN_LOG: Kind = (
+    StatusCode::NOT_FOUND,
+    "UNKNOWN_LOG",
+    "This witness does not know that log",
+    "the witness's operator names the log's key under `witness.logs` in remediator.yaml",
+);
+/// The log's signature is missing or wrong.
+pub(super) const LOG_NOT_SIGNED: Kind = (
+    StatusCode::FORBIDDEN,
+    "LOG_NOT_SIGNED",
+    "The log's signature is not on the checkpoint",
+    "sign it with the key that the witness's operator was given",
+);
+/// Two heads of one size.
+pub(super) const LOG_FORKED: Kind = (
+    StatusCode::CONFLICT,
+    "LOG_FORKED",
+    "The log showed another tree before",
+    "the two checkpoints prove it: keep both, and find out which history is the true one",
+);
+/// No beginning of it.
+pub(super) const LOG_INCONSISTENT: Kind = (
+    StatusCode::UNPROCESSABLE_ENTITY,
+    "LOG_INCONSISTENT",
+    "The proof does not hold",
+    "send the proof from the size that was cosigned last; when it is right, the log's history was changed",
+);
 /// It took too long.
 pub(super) const TIMEOUT: Kind = (
     StatusCode::SERVICE_UNAVAILABLE,
@@ -326,6 +369,21 @@ impl From<audit::Error> for Box<Problem> {
             audit::Error::NotAName(_) => Problem::new(BAD_PARAMETER, detail),
             audit::Error::Journal { .. } => {
                 tracing::error!(%error, "a view could not be read");
+                Problem::new(INTERNAL, detail)
+            }
+        }
+    }
+}
+
+impl From<tlog::Error> for Box<Problem> {
+    fn from(error: tlog::Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            tlog::Error::NotYet { retry_after_s } => Problem::new(BEHIND, detail).retry_after(retry_after_s),
+            tlog::Error::NotThere(_) => Problem::new(NOT_FOUND, detail),
+            tlog::Error::Silent(why) => Problem::new(LOG_SILENT, why).retry_after(60),
+            tlog::Error::Journal(_) | tlog::Error::Io { .. } => {
+                tracing::error!(%error, "the log could not answer");
                 Problem::new(INTERNAL, detail)
             }
         }

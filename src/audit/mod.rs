@@ -20,5 +20,5 @@ pub use tail::Tail;
 pub use tally::{Histogram, INCIDENT_BOUNDS_MS, STEP_BOUNDS_MS, Tally};
 pub use views::{
     EntryFilter, EntryView, ExplainView, IncidentFilter, IncidentList, IncidentSummary, IncidentView,
-    LockState, LockView, LocksView, Page, ReceiptView, StatusView, state_word,
+    LockState, LockView, LocksView, Page, ReceiptView, SigningKeyView, StatusView, state_word,
 };

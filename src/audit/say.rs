@@ -25,7 +25,7 @@ pub fn say(event: &Event) -> String {
         E::ConfigLoaded(_) | E::ContentAdopted(_) => content(event),
         E::CatalogLoaded(_) | E::TrustChanged(_) | E::TrustRefused(_) | E::TrustRestored(_) => content(event),
         E::Paused(_) | E::DrainStarted(_) | E::Drained(_) | E::Resumed(_) => content(event),
-        E::KeyRotationOrdered(_) | E::KeyRotationRefused(_) => journal(event),
+        E::KeyRotationOrdered(_) | E::KeyRotationRefused(_) | E::LogNamed(_) => journal(event),
         E::DegradationSeen(_) | E::DegradationRecovered(_) | E::DegradationRefused(_) => degradation(event),
         E::IncidentOpened(_) | E::IncidentCoalesced(_) | E::IncidentMatched(_) | E::IncidentHeld(_) => {
             incident(event)
@@ -85,6 +85,7 @@ fn journal(event: &Event) -> String {
         }
         Event::KeyRotationOrdered(e) => format!("{} ordered another key: {}", e.by, e.reason),
         Event::KeyRotationRefused(e) => format!("no other key, asked by {}: {}", e.by, e.reason),
+        Event::LogNamed(e) => format!("the log {} begins: its checkpoints are signed from here on", e.origin),
         Event::KeyRotated(e) => {
             format!("key {} signs from here on, {} no more", e.public_key.id(), e.retires)
         }

@@ -20,6 +20,16 @@ pub const INDEX_LAG_ENTRIES_MAX: u64 = 65_536;
 pub const TURN_INPUTS_MAX: usize = 256;
 /// Inputs waiting for the turn; above it senders get 503.
 pub const TURN_QUEUE_MAX: usize = 4_096;
+/// A signed note (a checkpoint with its cosignatures): 64 post-quantum ones would not fit, 64 of Ed25519 are a tenth of it.
+pub const NOTE_BYTES_MAX: usize = 64 * 1024;
+/// Signatures of a note; every reader must take 16.
+pub const NOTE_SIGNATURES_MAX: usize = 64;
+/// A policy file …
+pub const POLICY_BYTES_MAX: usize = 1024 * 1024;
+/// … and its lines that say something: every reader should take 32 logs, 32 witnesses and 32 groups.
+pub const POLICY_LINES_MAX: usize = 1_024;
+/// Logs that one witness knows.
+pub const WITNESSED_LOGS_MAX: usize = 1_024;
 /// Output that stands in the entry; more goes to a blob.
 pub const TEXT_INLINE_BYTES_MAX: usize = 2 * 1024;
 /// Output of one step that is kept at all (head and tail are kept, the middle is counted).

@@ -279,6 +279,18 @@ pub fn http(connect: Duration, answer: Duration) -> Result<reqwest::Client, Fail
         .map_err(|e| Failure::new(Exit::Unavailable, "cannot make an HTTP client").because(e))
 }
 
+/// An HTTP client for other machines: certificates are checked, no redirects.
+pub fn outside(connect: Duration, answer: Duration) -> Result<reqwest::Client, Failure> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .connect_timeout(connect)
+        .timeout(answer)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("remediator/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|e| Failure::new(Exit::Unavailable, "cannot make an HTTP client").because(e))
+}
+
 /// `REMEDIATOR_LISTEN`, else what the running daemon wrote, else the configuration.
 fn address(home: &Home) -> Result<String, Failure> {
     let said = std::env::var("REMEDIATOR_LISTEN").ok().filter(|a| !a.is_empty());

@@ -25,8 +25,18 @@ pub enum Exit {
     Waiting = 3,
     /// Refused by policy, token or signature.
     Refused = 4,
-    /// Damage found.
+    /// Damage found: something is not what was signed.
     Damage = 5,
+    /// Entries that were there are missing at the end: cut off, or put back from an older copy.
+    Truncated = 6,
+    /// Two histories where there may be one.
+    Forked = 7,
+    /// Nobody who is believed signed it.
+    UnknownKey = 8,
+    /// Older than it may be.
+    Stale = 9,
+    /// Too few witnesses cosigned it.
+    NoQuorum = 10,
     /// No home, no daemon.
     Unavailable = 69,
     /// Try again.

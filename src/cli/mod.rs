@@ -63,7 +63,12 @@ Exit codes:
   2    the command line or the configuration is wrong
   3    waiting for an approval
   4    refused by policy, token or signature
-  5    damage found in the journal
+  5    damage found in the journal: something is not what was signed
+  6    truncated or rolled back: entries that were there are missing
+  7    forked: two histories where there may be one
+  8    unknown key: nobody who is believed signed it
+  9    stale: older than it may be
+  10   quorum missing: too few witnesses cosigned it
   69   not available: no home, no daemon
   75   temporary: try again
   130  interrupted

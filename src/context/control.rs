@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::Seq;
-use crate::base::sign::KeyId;
+use crate::base::sign::{KeyId, PublicKey};
 use crate::event::Event;
 
 /// People's word in force.
@@ -22,6 +22,9 @@ pub struct Control {
     /// The journal's key, and how often it changed.
     #[serde(default)]
     pub key: SigningKey,
+    /// The transparency log: its name and the key that signs its checkpoints.
+    #[serde(default)]
+    pub log: Option<(String, PublicKey)>,
     /// Nonces of signed statements that were used, and when; far longer than a statement is good for.
     pub nonces: BTreeMap<String, u64>,
 }
@@ -91,6 +94,7 @@ impl Control {
                 self.use_up(&resumed.statement.nonce, now);
             }
             Event::KeyRotated(rotated) => self.key.rotated(rotated.public_key.id(), seq, now),
+            Event::LogNamed(named) => self.log = Some((named.origin.clone(), named.public_key.clone())),
             Event::KeyRotationOrdered(ordered) => self.use_up(&ordered.statement.nonce, now),
             Event::KeyRotationRefused(refused) => self.key.refused = Some((seq, refused.reason.clone())),
             Event::LockBreakOrdered(ordered) => self.use_up(&ordered.statement.nonce, now),

@@ -12,6 +12,7 @@ pub mod elevation;
 pub mod incident;
 pub mod journal;
 pub mod lock;
+pub mod log;
 pub mod notice;
 pub mod plan;
 pub mod process;
@@ -125,6 +126,7 @@ registry! {
     "journal.index_rebuilt" 1 journal::IndexRebuilt,
     "journal.snapshot_taken" 1 journal::SnapshotTaken,
     "journal.key_rotated" 1 journal::KeyRotated,
+    "log.named" 1 log::LogNamed,
     "process.started" 1 process::ProcessStarted,
     "process.stopped" 1 process::ProcessStopped,
     "process.clock_stepped" 1 process::ClockStepped,

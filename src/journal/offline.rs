@@ -94,6 +94,11 @@ impl Offline {
         self.genesis_hash
     }
 
+    /// The last entry that is known to be durable, where the folder says so.
+    pub fn durable(&self) -> Option<Seq> {
+        self.durable
+    }
+
     /// Hands out every line behind `after` (none: from the start). A tail that was never durable is no error.
     pub fn lines(
         &self,

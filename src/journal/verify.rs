@@ -87,7 +87,14 @@ pub struct Report {
     pub missing_blobs: BTreeMap<Blake3, Seq>,
 }
 
+/// Said of entries that the folder itself says were there.
+const MISSING: &str = "the entries from here on are missing";
+
 impl Report {
+    /// Whether what is wrong is that the end is missing, and nothing else.
+    pub fn is_cut_off(&self) -> bool {
+        self.first_bad.as_ref().is_some_and(|bad| bad.what == MISSING)
+    }
     /// Whether everything is as it must be.
     pub fn is_good(&self) -> bool {
         self.first_bad.is_none() && self.bad_blobs.is_empty() && self.missing_blobs.is_empty()
@@ -202,7 +209,7 @@ fn report_of(walker: Walker<'_>, depth: Depth, end: Option<&KnownEnd>) -> Report
         let what = match report.head {
             Some(head) if head.seq == end.seq && head.hash != end.hash => "not the entry that was last",
             Some(head) if head.seq >= end.seq => return report,
-            _ => "the entries from here on are missing",
+            _ => MISSING,
         };
         let seq = if report.entries > end.seq { end.seq } else { report.entries };
         report.first_bad = Some(Damage { seq, file, byte, what: what.to_owned() });

@@ -7,6 +7,7 @@ use crate::event::content::{CatalogLoaded, ConfigLoaded, TrustChanged, TrustRefu
 use crate::event::control::{DrainStarted, KeyRotationOrdered, Paused, Resumed, SignedStatement};
 use crate::event::degradation::{DegradationRecovered, DegradationRefused, DegradationSeen};
 use crate::event::lock::{LockBreakFailed, LockBreakOrdered, LockBroken};
+use crate::event::log::LogNamed;
 use crate::event::notice::{Delivery, NoticeQueued};
 use crate::event::process::{ProcessStarted, ProcessStopped};
 use crate::event::sentinel::{SentinelGrantRevoked, SentinelGranted};
@@ -29,6 +30,8 @@ pub enum Input {
     Booted,
     /// The configuration was read.
     ConfigLoaded(ConfigLoaded),
+    /// The journal's transparency log has a name and a key.
+    LogNamed(LogNamed),
     /// The catalog was read.
     CatalogLoaded {
         /// What is recorded of it.

@@ -51,6 +51,7 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
         Input::LeftOversFound(found) => recovery::left_overs(&mut desk, found),
         Input::Booted => recovery::booted(&mut desk),
         Input::ConfigLoaded(config) => desk.note(None, None, config),
+        Input::LogNamed(named) => desk.note(None, None, named),
         Input::CatalogLoaded { loaded, live } => content::catalog_loaded(&mut desk, loaded, live),
         Input::TrustChanged(changed) => desk.note(None, None, changed),
         Input::TrustRefused(refused) => content::trust_refused(&mut desk, refused),

@@ -14,7 +14,7 @@ use super::config::{self, Config};
 use super::content::{self, ContentWatch, TrustNews};
 use super::dispatch::Dispatcher;
 use super::error::Error;
-use super::handle::{Handle, Running};
+use super::handle::{Handle, Running, Transparency};
 use super::inbox::Message;
 use super::looks::Looks;
 use super::observers::PausedFile;
@@ -23,9 +23,9 @@ use super::runbooks::CatalogRunbooks;
 use super::snapshots::Snapshots;
 use super::systemd::Systemd;
 use super::turn::{End, Turn, TurnState};
-use super::{keys, recover, shutdown, spool, starts};
+use super::{keys, recover, shutdown, spool, starts, transparency};
 use crate::audit::Audit;
-use crate::base::ids::BootId;
+use crate::base::ids::{BootId, NodeId};
 use crate::base::limits::TURN_QUEUE_MAX;
 use crate::base::sign::JournalKey;
 use crate::context::{SentinelState, World};
@@ -36,6 +36,7 @@ use crate::journal::{self, Clock, IntentJournal, SystemClock};
 use crate::policy::Input;
 use crate::runbook::{Trust, loader};
 use crate::sentinel::{LastEdge, Watch};
+use crate::tlog::Keeper;
 
 /// How the daemon is started.
 #[derive(Debug, Clone)]
@@ -209,10 +210,11 @@ fn run(parts: &Parts) -> Result<(), Error> {
         parts.state.clone(),
     );
     let before = recover::Before::of(&turn.world);
-    turn.decide_now(vec![
-        started(&opened, observe_only),
-        Input::ConfigLoaded(parts.config.decisions.clone()),
-    ])?;
+    let named = transparency::name(parts, node, &opened.genesis, turn.world.control.log.as_ref());
+    let first = [started(&opened, observe_only), Input::ConfigLoaded(parts.config.decisions.clone())];
+    let entry = named.as_ref().ok().and_then(|named| named.entry.clone()).map(Input::LogNamed);
+    turn.decide_now(first.into_iter().chain(entry).collect())?;
+    let (log, keeper) = open_log(parts, &journal, node, named);
     let running = Running {
         node,
         journal: journal.clone(),
@@ -223,6 +225,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         ingest: RwLock::new(Arc::new(parts.config.ingest.clone())),
         watch: Arc::clone(&watch),
         beats,
+        log,
     };
     parts.handle.set_running(running);
     let content = step(parts, "trust", || trust(parts, &mut turn))?;
@@ -239,6 +242,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         .spawn(move || turn.run(&inbox))
         .map_err(system("start the turn"))?;
     start_watching(parts, &mut threads, content, journal.clone(), paused, (&watch, audit), &turn_in)?;
+    keep_log(parts, &mut threads, keeper)?;
     step(parts, "accept", || {
         let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
         let spooled = spooled.unwrap_or_else(|error| {
@@ -390,6 +394,36 @@ fn runbooks(_: &Parts, turn: &mut Turn, mut content: Content) -> Result<Content,
     content.catalog = Arc::clone(&loaded.catalog);
     turn.adopt(loaded.input, loaded.catalog)?;
     Ok(content)
+}
+
+/// The log and the witness, where they can be had: what is wrong with either stops nothing else.
+fn open_log(
+    parts: &Parts,
+    journal: &IntentJournal,
+    node: NodeId,
+    named: Result<transparency::Named, transparency::LogError>,
+) -> (Transparency, Option<Keeper>) {
+    let opened = named.map_err(|e| e.to_string());
+    let opened =
+        opened.and_then(|named| transparency::open(parts, journal, named).map_err(|e| e.to_string()));
+    let (log, keeper) = match opened {
+        Ok((log, keeper)) => (Ok(log), Some(keeper)),
+        Err(error) => {
+            tracing::error!(error, "the transparency log publishes nothing");
+            (Err(error), None)
+        }
+    };
+    let witness = transparency::witness(parts, node).unwrap_or_else(|error| {
+        tracing::error!(%error, "this daemon is a witness of nobody");
+        None
+    });
+    (Transparency { log, witness }, keeper)
+}
+
+fn keep_log(parts: &Parts, threads: &mut shutdown::Threads, keeper: Option<Keeper>) -> Result<(), Error> {
+    let Some(keeper) = keeper else { return Ok(()) };
+    let stop = Arc::clone(&parts.stop);
+    threads.spawn("log", move || keeper.run(&stop)).map_err(system("keep the transparency log up"))
 }
 
 /// Only behind the first taking in, so that nobody takes in the same file twice.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::overrides;
-use crate::base::limits::{MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX};
+use crate::base::limits::{MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX, WITNESSED_LOGS_MAX};
 use crate::base::text::shown;
 use crate::base::time::Span;
 use crate::event::content::ConfigLoaded;
@@ -16,6 +16,8 @@ use crate::ingest::{IngestFile, Mappings};
 use crate::notify::{self, ChannelFile};
 use crate::runbook::problem::{Problem, Source};
 use crate::runbook::yaml;
+use crate::tlog::checkpoint::LogKey;
+use crate::tlog::note::Verifier;
 
 /// Name of the file in a home.
 pub const FILE: &str = "remediator.yaml";
@@ -47,6 +49,33 @@ pub struct ConfigFile {
     /// How what other programs send becomes reports: docs/ingest.md.
     #[serde(default)]
     pub ingest: IngestFile,
+    /// The logs of others that this daemon is a witness of: docs/transparency.md. Default none.
+    #[serde(default)]
+    pub witness: WitnessFile,
+}
+
+/// What a witness knows.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessFile {
+    /// Keys of logs, as `name+id+key` (a vkey). Their checkpoints are taken in and cosigned.
+    #[serde(default)]
+    pub logs: Vec<String>,
+}
+
+impl WitnessFile {
+    /// The keys, checked.
+    fn keys(&self) -> Result<Vec<LogKey>, (String, String)> {
+        if self.logs.len() > WITNESSED_LOGS_MAX {
+            return Err(("witness.logs".into(), format!("names more than {WITNESSED_LOGS_MAX} logs")));
+        }
+        let key = |(n, vkey): (usize, &String)| {
+            let key = Verifier::parse(vkey).map_err(|error| error.to_string());
+            let key = key.and_then(|key| LogKey::of(&key).ok_or_else(|| "is no key of a log (1)".to_owned()));
+            key.map_err(|problem| (format!("witness.logs[{n}]"), problem))
+        };
+        self.logs.iter().enumerate().map(key).collect()
+    }
 }
 
 /// What bounds acting.
@@ -84,6 +113,8 @@ pub struct Config {
     pub channels: BTreeMap<String, ChannelFile>,
     /// How what other programs send becomes reports.
     pub ingest: Mappings,
+    /// Logs that it is a witness of.
+    pub witnessed: Vec<LogKey>,
 }
 
 /// Why there is no configuration.
@@ -209,7 +240,8 @@ fn resolve(home: &Path, file: ConfigFile, listen: Option<&str>) -> Result<Config
         outcomes: file.outcomes,
     };
     let ingest = Mappings::new(file.ingest).map_err(|(key, problem)| ConfigError::Named { key, problem })?;
-    Ok(Config { listen, content, decisions, channels: file.channels, ingest })
+    let witnessed = file.witness.keys().map_err(|(key, problem)| ConfigError::Named { key, problem })?;
+    Ok(Config { listen, content, decisions, channels: file.channels, ingest, witnessed })
 }
 
 /// A list of channels: each there, once, and of a kind that can take what it is for.
@@ -255,6 +287,7 @@ mod tests {
         assert!(channels("announce: [pager]\n").contains("no channel `pager`"));
         assert!(channels("announce: []\n").contains("names nobody"));
         assert!(channels("outcomes: [log]\n").contains("`outcomes`"));
+        assert!(channels("witness: {logs: [\"a+00000000+AQ==\"]}\n").contains("`witness.logs[0]`"));
         let hostile = format!("listen: \"{}\\e[2J\"\n", "x".repeat(100_000));
         let hostile = check(&hostile).expect_err("no address").to_string();
         assert!(hostile.len() < 2_048 && !hostile.contains(char::is_control), "{hostile:?}");

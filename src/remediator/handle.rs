@@ -25,6 +25,8 @@ use crate::journal::{Clock as _, IntentJournal, SystemClock};
 use crate::notify::{ChannelFile, Channels, Message};
 use crate::policy::{Answer, Input};
 use crate::sentinel::{BeatRefused, Beats, Heard, Live, Watch};
+use crate::tlog::checkpoint::LogKey;
+use crate::tlog::{self, Log, Witness};
 
 /// A report that is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +107,15 @@ pub(super) struct Running {
     pub ingest: RwLock<Arc<Mappings>>,
     pub watch: Arc<Watch>,
     pub beats: Beats,
+    pub log: Transparency,
+}
+
+/// The journal as a log that others can check, and the logs of others.
+pub(super) struct Transparency {
+    /// The log, or why there is none.
+    pub log: Result<Log, String>,
+    /// The witness, when it knows a log.
+    pub witness: Option<Witness>,
 }
 
 /// What came of a test of a channel.
@@ -141,8 +152,20 @@ impl Handle {
         let _ = self.shared.running.set(running);
     }
     /// The configuration was read again: its channels and mappings are in force from here on.
-    pub(super) fn reconfigure(&self, channels: BTreeMap<String, ChannelFile>, ingest: Mappings) {
+    pub(super) fn reconfigure(
+        &self,
+        channels: BTreeMap<String, ChannelFile>,
+        ingest: Mappings,
+        witnessed: Vec<LogKey>,
+    ) {
         if let Some(running) = self.shared.running.get() {
+            match &running.log.witness {
+                Some(witness) => witness.know(witnessed),
+                None if witnessed.is_empty() => {}
+                None => tracing::warn!(
+                    "the first log under `witness` needs a restart: a witness begins with a key"
+                ),
+            }
             running.channels.replace(channels);
             *running.ingest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ingest);
         }
@@ -358,6 +381,17 @@ impl Handle {
     /// What every sentinel sees just now.
     pub fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
         Ok(self.running()?.watch.live())
+    }
+
+    /// The journal as a transparency log, once the journal is open; else why it publishes nothing.
+    pub fn log(&self) -> Result<Log, tlog::Error> {
+        let running = self.running().map_err(|_| tlog::Error::NotYet { retry_after_s: RETRY_AFTER_S })?;
+        running.log.log.clone().map_err(tlog::Error::Silent)
+    }
+
+    /// The witness of other logs; none when it knows no log.
+    pub fn witness(&self) -> Result<Option<Witness>, Rejection> {
+        Ok(self.running()?.log.witness.clone())
     }
 
     /// How far the bootstrap has come.

@@ -1,4 +1,4 @@
-//! The journal's signing key on disk: 32 raw bytes, 0600, in `state/keys/journal.key`.
+//! The daemon's own keys on disk, 32 raw bytes each, 0600, in `state/keys`: the journal's, its log's, a witness's.
 //! A key that is lost is told apart from one that never existed: a journal without its key is never given a new one.
 
 use std::io;
@@ -17,7 +17,7 @@ pub enum KeyError {
              with a new journal by `remediator init` in another home", .0.display())]
     Lost(PathBuf),
     /// The file cannot be read or written.
-    #[error("cannot {doing} the journal's key {}: {source}", path.display())]
+    #[error("cannot {doing} the key {}: {source}", path.display())]
     Io {
         /// What was attempted.
         doing: &'static str,
@@ -27,7 +27,7 @@ pub enum KeyError {
         source: io::Error,
     },
     /// It is not 32 bytes.
-    #[error("the journal's key {} has {got} bytes instead of 32: put it back from a backup", path.display())]
+    #[error("the key {} has {got} bytes instead of 32: put it back from a backup", path.display())]
     Length {
         /// Which file.
         path: PathBuf,
@@ -35,7 +35,7 @@ pub enum KeyError {
         got: usize,
     },
     /// Others may read it.
-    #[error("the journal's key {} can be read by others (mode {mode:o}): `chmod 600` it", path.display())]
+    #[error("the key {} can be read by others (mode {mode:o}): `chmod 600` it", path.display())]
     Open {
         /// Which file.
         path: PathBuf,
@@ -58,6 +58,21 @@ fn next_path(state: &Path) -> PathBuf {
 pub fn read_journal_key(state: &Path) -> Result<JournalKey, KeyError> {
     let path = journal_key_path(state);
     read(&path)?.ok_or(KeyError::Lost(path))
+}
+
+/// Another key of the daemon: `state/keys/NAME.key`, if there is one.
+pub(super) fn read_named(state: &Path, name: &str) -> Result<Option<JournalKey>, KeyError> {
+    read(&named_path(state, name))
+}
+
+/// Writes such a key, which is not there yet, synced with its folder.
+pub(super) fn write_named(state: &Path, name: &str, key: &JournalKey) -> Result<(), KeyError> {
+    write(named_path(state, name), key)?;
+    sync_folder(state)
+}
+
+fn named_path(state: &Path, name: &str) -> PathBuf {
+    state.join("keys").join(format!("{name}.key"))
 }
 
 /// The key that an interrupted rotation left, if there is one.

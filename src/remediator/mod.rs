@@ -27,6 +27,7 @@ mod snapshots;
 pub mod spool;
 mod starts;
 mod systemd;
+mod transparency;
 mod turn;
 
 pub use crate::sentinel::{BeatRefused, Heard, Live};

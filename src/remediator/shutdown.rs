@@ -90,7 +90,7 @@ fn reload(
                 tracing::warn!("`listen` and `content` are read at a start only: restart for them");
             }
             // Before a decision can queue anything for a channel that is new.
-            parts.handle.reconfigure(config.channels, config.ingest);
+            parts.handle.reconfigure(config.channels, config.ingest, config.witnessed);
             if config.decisions != *decisions {
                 *decisions = config.decisions.clone();
                 let _ = inbox.send(Message::plain(Input::ConfigLoaded(config.decisions)));

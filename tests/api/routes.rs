@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 
 use super::fake::serve;
 
-const GUARDED: [(&str, &str); 32] = [
+const GUARDED: [(&str, &str); 36] = [
+    ("GET", "/checkpoint"),
+    ("GET", "/tile/entries/000"),
+    ("GET", "/v1/audit/0/proof"),
+    ("GET", "/v1/audit/keys"),
     ("GET", "/v1/channels"),
     ("POST", "/v1/channels/log/test"),
     ("POST", "/v1/ingest/alertmanager"),
@@ -320,4 +324,21 @@ async fn what_a_statement_cannot_do_now_is_a_conflict_and_what_nobody_may_is_for
     ] {
         server.post(&format!("/v1/control/{control}"), &body).await.problem(status, code);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_for_people_and_a_witness_for_everybody() {
+    let server = serve().await;
+    for path in ["/checkpoint", "/tile/0/000.p/1", "/v1/audit/0/proof", "/v1/audit/keys"] {
+        server.send("GET", path, Some(&server.sentinel), b"").await.problem(403, "PERSONS_ONLY");
+    }
+    // The fake has a journal in memory, which is no log.
+    server.get("/checkpoint").await.problem(503, "BEHIND");
+    server.get("/v1/audit/0/proof").await.problem(503, "BEHIND");
+    server.get("/v1/audit/x/proof").await.problem(400, "BAD_PARAMETER");
+    server.get("/tile/0/0").await.problem(404, "NOT_FOUND");
+    let keys = server.get("/v1/audit/keys").await;
+    assert_eq!((keys.status, &keys.json()["log"]), (200, &serde_json::Value::Null));
+    server.send("POST", "/add-checkpoint", None, b"old 0\n").await.problem(503, "NOT_READY");
+    server.send("POST", "/add-checkpoint", None, b"\xff").await.problem(400, "BAD_CHECKPOINT");
 }

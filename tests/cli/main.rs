@@ -18,4 +18,5 @@ mod sandbox;
 mod sentinel;
 mod systemd;
 mod targets;
+mod transparency;
 mod trust;

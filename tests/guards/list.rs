@@ -18,7 +18,7 @@ pub struct Guard {
 }
 
 /// Every family that must be there.
-pub const FAMILIES: [&str; 9] = [
+pub const FAMILIES: [&str; 10] = [
     "fsync",
     "signature",
     "approval",
@@ -28,6 +28,7 @@ pub const FAMILIES: [&str; 9] = [
     "provenance",
     "leftover hunt",
     "no repetition",
+    "one history",
 ];
 
 const fn guard(
@@ -1073,5 +1074,68 @@ pub const GUARDS: &[Guard] = &[
             "--lib",
             "policy::tests::lives::a_precondition_that_no_longer_holds_stops_before_anything_is_changed",
         ],
+    ),
+    guard(
+        "one history",
+        "the log signs only what continues what it signed before",
+        (
+            "src/tlog/keeper.rs",
+            "let same = last.size <= self.size && root(files, last.size)? == last.root;",
+            "let same = last.size <= u64::MAX;",
+        ),
+        &[
+            "--test",
+            "cli",
+            "transparency::a_journal_that_was_put_back_silences_its_log_and_a_lost_cache_costs_nothing",
+        ],
+    ),
+    guard(
+        "one history",
+        "a witness compares with what it cosigned last",
+        (
+            "src/tlog/witness_request.rs",
+            "if self.old != last.size {",
+            "if self.old > last.size && last.size > self.old {",
+        ),
+        &["--lib", "tlog::witness_request::tests::a_witness_goes_forward_only_and_along_one_tree"],
+    ),
+    guard(
+        "one history",
+        "a witness keeps what it cosigns before it answers",
+        ("src/tlog/witness.rs", "self.keep(&path, &request, new)?;", "let _ = Self::keep;"),
+        &[
+            "--lib",
+            "tlog::witness::tests::what_was_cosigned_is_remembered_over_a_restart_and_there_is_no_way_back",
+        ],
+    ),
+    guard(
+        "one history",
+        "of requests at once one is compared and kept at a time",
+        (
+            "src/tlog/witness.rs",
+            "let _one_at_a_time = self.inner.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);",
+            "drop(self.inner.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner));",
+        ),
+        &["--lib", "tlog::witness::tests::of_many_at_once_each_size_is_left_once"],
+    ),
+    guard(
+        "one history",
+        "a journal that is shorter or other than the head that was seen is told",
+        (
+            "src/cli/audit/verify/head.rs",
+            "judged.findings.extend(judge::against_last_seen(seen, known, Now::Journal(&journal)));",
+            "let _ = (seen, known, Now::Journal(&journal), judge::against_last_seen);",
+        ),
+        &["--test", "cli", "transparency::what_is_wrong_with_a_head_is_told_apart_by_its_exit_code"],
+    ),
+    guard(
+        "signature",
+        "a wrong line of a known key is not mended by a right one",
+        (
+            "src/tlog/note.rs",
+            "let Some(time) = self.holds(&note.text, &signature.bytes) else { return Verdict::Wrong };",
+            "let Some(time) = self.holds(&note.text, &signature.bytes) else { continue };",
+        ),
+        &["--lib", "tlog::note::tests::a_good_line_does_not_hide_a_wrong_one_and_the_newest_time_counts"],
     ),
 ];

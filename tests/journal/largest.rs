@@ -17,6 +17,7 @@ use remediator::event::elevation::*;
 use remediator::event::incident::*;
 use remediator::event::journal::*;
 use remediator::event::lock::*;
+use remediator::event::log::*;
 use remediator::event::notice::*;
 use remediator::event::plan::*;
 use remediator::event::process::*;
@@ -171,6 +172,7 @@ fn of_the_process_and_its_content() -> Vec<Event> {
         }
         .into(),
         ProcessStopped { reason: line() }.into(),
+        LogNamed { origin: text(255), public_key: key().public(), possession: "x".repeat(88) }.into(),
         ClockStepped { last_us: -(INTEGER as i64), now_us: -(INTEGER as i64) }.into(),
         LeftoversDealtWith { terminated: u32::MAX, adopted: u32::MAX, tainted: u32::MAX }.into(),
         ConfigLoaded {

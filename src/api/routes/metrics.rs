@@ -33,6 +33,7 @@ async fn metrics(
         tally: &tally,
         ready: api.daemon.readiness().ready,
         live: api.daemon.live(),
+        log: api.daemon.log().ok().and_then(|log| log.size()),
         streams: api.stream.readers(),
         requests: &api.requests,
     };

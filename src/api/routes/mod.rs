@@ -11,11 +11,13 @@ mod health;
 mod incidents;
 mod ingest;
 mod locks;
+mod log;
 mod metrics;
 mod receipts;
 mod sentinels;
 mod status;
 mod stream;
+mod witness;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -36,6 +38,7 @@ pub(super) fn guarded() -> Routes {
         .merge(status::routes())
         .merge(locks::routes())
         .merge(audit::routes())
+        .merge(log::routes())
         .merge(stream::routes())
         .merge(metrics::routes())
         .merge(control::routes())
@@ -46,7 +49,7 @@ pub(super) fn guarded() -> Routes {
 
 /// Routes that do not.
 pub(super) fn open() -> Routes {
-    Routes::new("").merge(health::routes()).merge(document::routes())
+    Routes::new("").merge(health::routes()).merge(document::routes()).merge(witness::routes())
 }
 
 /// The body as `T`: every way in which it can be wrong has its own problem, with the place.

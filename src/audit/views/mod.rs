@@ -5,6 +5,7 @@ mod explain;
 mod filter;
 mod incident;
 mod incidents;
+mod keys;
 mod locks;
 mod output;
 mod page;
@@ -20,6 +21,7 @@ pub use incident::{
     VerificationView, state_word,
 };
 pub use incidents::{IncidentFilter, IncidentList, IncidentSummary};
+pub use keys::SigningKeyView;
 pub use locks::{BreakView, LockState, LockView, LocksView};
 pub use page::{EntryView, Page};
 pub use receipt::ReceiptView;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use super::super::exit::Failure;
 use super::super::{Exit, Global, Home, Outcome, Output, out};
+use super::verify::beside;
+use crate::tlog::CHECKPOINT;
 
 /// Copy the journal with its blobs and public keys into a new folder, which can be verified anywhere.
 #[derive(Debug, clap::Args)]
@@ -18,7 +20,15 @@ pub struct Args {
 /// Exports.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let home = Home::existing(global)?;
+    // Before the journal is read: what is signed for is then in the export.
+    let checkpoint = beside(&home.state()).and_then(|path| std::fs::read(path).ok());
     let manifest = crate::journal::export(&home.state(), &args.to, None)?;
+    if let Some(checkpoint) = checkpoint {
+        let path = args.to.join(CHECKPOINT);
+        std::fs::write(&path, checkpoint).map_err(|e| {
+            Failure::new(Exit::Unavailable, format!("cannot write {}", path.display())).because(e)
+        })?;
+    }
     match global.output {
         Output::Json => out::json(
             &serde_json::to_string(&manifest)

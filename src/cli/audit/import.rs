@@ -12,6 +12,7 @@ use super::super::{Exit, Global, Home, Outcome, Output, out};
 use crate::base::digest::Blake3;
 use crate::base::ids::{NodeId, Seq};
 use crate::journal::{Depth, Head, Manifest, Report, export, verify};
+use crate::tlog::CHECKPOINT;
 
 /// Make a read-only home of an export: views, explanations and verification give the same as where it came from.
 #[derive(Debug, clap::Args)]
@@ -92,6 +93,13 @@ fn copy(from: &Path, home: &Home, imported: &Imported) -> anyhow::Result<()> {
     export(from, &journal, None).with_context(|| format!("cannot copy {}", from.display()))?;
     // In a home the blobs stand beside the journal.
     std::fs::rename(journal.join("blobs"), state.join("blobs")).context("cannot move the blobs")?;
+    // The head that was signed for: `audit verify --full` finds it at the same place as in a home that serves.
+    let checkpoint = from.join(CHECKPOINT);
+    if checkpoint.is_file() {
+        let log = state.join("tlog");
+        files::private_folder(&log)?;
+        std::fs::copy(&checkpoint, log.join(CHECKPOINT)).context("cannot copy the checkpoint")?;
+    }
     let mut text = serde_json::to_vec_pretty(imported)?;
     text.push(b'\n');
     files::write_private(&state.join(Home::IMPORTED), &text)?;

@@ -10,7 +10,13 @@ use anyhow::Context as _;
 use crate::base::digest::FileDigest;
 
 /// What `--with-keys` takes as well.
-pub const KEYS: [&str; 3] = ["state/keys/journal.key", "state/tokens.json", "state/token"];
+pub const KEYS: [&str; 5] = [
+    "state/keys/journal.key",
+    "state/keys/log.key",
+    "state/keys/witness.key",
+    "state/tokens.json",
+    "state/token",
+];
 
 /// The head file and every segment, in order.
 pub fn journal(state: &Path) -> anyhow::Result<Vec<PathBuf>> {

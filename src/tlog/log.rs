@@ -1,0 +1,135 @@
+//! What a log answers: its checkpoint, its tiles, and proofs. A cheap handle for the faces; every answer is about the
+//! checkpoint that was published last, never about what is not signed for yet.
+//! Not for making any of it (`keeper`).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::checkpoint::{Checkpoint, LogKey};
+use super::error::Error;
+use super::levels::Files;
+use super::merkle::{Levels as _, TILE, inclusion};
+use super::note::Note;
+use super::proof::Proof;
+use super::tiles::{Content, TileName, bundle};
+use crate::base::ids::Seq;
+use crate::journal::IntentJournal;
+
+/// A log. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Log {
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub key: LogKey,
+    pub journal: IntentJournal,
+    pub files: Files,
+    state: RwLock<State>,
+    doubted: AtomicBool,
+}
+
+enum State {
+    Starting,
+    Published(Arc<Published>),
+    Silent(String),
+}
+
+/// A checkpoint that is out.
+pub(super) struct Published {
+    pub head: Checkpoint,
+    pub note: String,
+}
+
+impl Inner {
+    pub fn new(key: LogKey, journal: IntentJournal, files: Files) -> Self {
+        Self { key, journal, files, state: RwLock::new(State::Starting), doubted: AtomicBool::new(false) }
+    }
+    pub fn publish(&self, published: Published) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = State::Published(Arc::new(published));
+    }
+    /// Why there is no checkpoint from here on.
+    pub fn silence(&self, why: String) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = State::Silent(why);
+    }
+    /// Nothing is answered until the next checkpoint.
+    pub fn begin_anew(&self) {
+        *self.state.write().unwrap_or_else(PoisonError::into_inner) = State::Starting;
+    }
+    /// Leaves of the tree that was published last.
+    pub fn size(&self) -> Option<u64> {
+        self.published().ok().map(|published| published.head.size)
+    }
+    /// Whether a proof did not prove what it should, since it was last asked.
+    pub fn is_doubted(&self) -> bool {
+        self.doubted.swap(false, Ordering::Relaxed)
+    }
+    fn published(&self) -> Result<Arc<Published>, Error> {
+        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Starting => Err(Error::NotYet { retry_after_s: 1 }),
+            State::Published(published) => Ok(Arc::clone(published)),
+            State::Silent(why) => Err(Error::Silent(why.clone())),
+        }
+    }
+}
+
+impl Log {
+    /// Its name and key.
+    pub fn key(&self) -> &LogKey {
+        &self.inner.key
+    }
+
+    /// Entries under the newest checkpoint; none while there is none.
+    pub fn size(&self) -> Option<u64> {
+        self.inner.size()
+    }
+
+    /// The signed checkpoint.
+    pub fn checkpoint(&self) -> Result<String, Error> {
+        Ok(self.inner.published()?.note.clone())
+    }
+
+    /// A tile of the published tree: hashes, or entries. Blocks on files.
+    pub fn tile(&self, tile: &TileName) -> Result<Vec<u8>, Error> {
+        let size = self.inner.published()?.head.size;
+        let there = tile.needs().is_some_and(|needs| needs <= size);
+        if !there {
+            return Err(Error::NotThere(format!("tile {tile} of a tree of {size} entries")));
+        }
+        let from = tile.index * TILE as u64;
+        match tile.content {
+            Content::Hashes(level) => {
+                let hashes = self.inner.files.hashes(level, from, tile.width)?;
+                Ok(hashes.iter().flat_map(|hash| hash.0).collect())
+            }
+            Content::Entries => {
+                let lines = self.inner.journal.lines(from.checked_sub(1), tile.width)?;
+                // Lines are bounded by what a bundle can say, and all of them are durable.
+                let bytes = bundle(lines.iter().map(|line| line.as_str().as_bytes()));
+                bytes
+                    .filter(|_| lines.len() == tile.width)
+                    .ok_or_else(|| Error::NotThere(format!("tile {tile}")))
+            }
+        }
+    }
+
+    /// The proof that an entry is in the published tree; with the entry in it, if wanted. It is checked before it is given:
+    /// a damaged cache is made anew, not served. Blocks on files.
+    pub fn proof(&self, seq: Seq, with_entry: bool) -> Result<Proof, Error> {
+        let published = self.inner.published()?;
+        let head = &published.head;
+        let line = self.inner.journal.line(seq)?.ok_or_else(|| Error::NotThere(format!("entry {seq}")))?;
+        if seq >= head.size {
+            return Err(Error::NotYet { retry_after_s: 1 });
+        }
+        let entry = line.as_str().as_bytes();
+        let path = inclusion(&self.inner.files, seq, head.size)?;
+        let note = Note::parse(&published.note).map_err(|error| Error::Silent(error.to_string()))?;
+        let proof = Proof { extra: with_entry.then(|| entry.to_vec()), index: seq, path, note };
+        if proof.shows(entry) {
+            return Ok(proof);
+        }
+        self.inner.doubted.store(true, Ordering::Relaxed);
+        Err(Error::NotYet { retry_after_s: 5 })
+    }
+}
