@@ -162,7 +162,7 @@ pub(super) struct ContentWatch {
     pub trust: Trust,
     pub seen: Arc<ContentFolder>,
     pub catalog: Arc<CatalogRunbooks>,
-    pub on_catalog: Box<dyn Fn(&Catalog) + Send>,
+    pub on_catalog: Box<dyn Fn(&Arc<CatalogRunbooks>) + Send>,
     pub stop: Arc<AtomicBool>,
     pub refused: Option<BTreeMap<String, FileDigest>>,
 }
@@ -242,7 +242,7 @@ impl ContentWatch {
         }
         self.catalog = Arc::clone(&loaded.catalog);
         self.send(Message::catalog(loaded.input, loaded.catalog));
-        (self.on_catalog)(&self.catalog.0);
+        (self.on_catalog)(&self.catalog);
         Ok(())
     }
 

@@ -28,6 +28,7 @@ mod starts;
 mod systemd;
 mod turn;
 
+pub use crate::runbook::listing::{ContentList, ProposalList};
 pub use crate::sentinel::{BeatRefused, Heard, Live};
 pub use bootstrap::{Face, Options, serve};
 pub use channels::channels;

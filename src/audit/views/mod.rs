@@ -17,7 +17,7 @@ pub use incident::{
 };
 pub use incidents::{IncidentFilter, IncidentList, IncidentSummary};
 pub use locks::{BreakView, LockState, LockView, LocksView};
-pub use page::{EntryFilter, EntryView, Page};
+pub use page::{EntryFilter, EntryList, EntryView, Page};
 pub use receipt::ReceiptView;
 pub use status::{
     CatalogView, ContentView, DrainView, HeadView, KeyRefusedView, KeyView, PausedView, StatusView, TrustView,

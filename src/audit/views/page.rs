@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::V;
 use crate::audit::entries::Error;
 use crate::audit::projection::Audit;
 use crate::audit::say::say;
@@ -48,6 +49,17 @@ impl EntryView {
             said: say(&record.event),
         }
     }
+}
+
+/// Entries in order, each in a sentence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EntryList {
+    /// Version of this shape.
+    pub v: u32,
+    /// The entries.
+    pub entries: Vec<EntryView>,
+    /// `after` of the page that follows; -1 where nothing stands before it.
+    pub next: i64,
 }
 
 /// Which entries.
@@ -156,6 +168,25 @@ impl Audit {
         Ok(page)
     }
 
+    /// The same page as sentences.
+    pub fn entry_list(
+        &self,
+        filter: &EntryFilter,
+        after: Option<Seq>,
+        last: Option<usize>,
+        limit: usize,
+    ) -> Result<EntryList, Error> {
+        let page = self.page_of(filter, after, last, limit)?;
+        let mut entries = Vec::with_capacity(page.lines.len());
+        for line in &page.lines {
+            if let Some(seq) = seq_of(line) {
+                entries.push(EntryView::of(&self.record(seq)?));
+            }
+        }
+        let next = page.next.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(-1);
+        Ok(EntryList { v: V, entries, next })
+    }
+
     /// Behind which entry the `last` newest stand.
     fn newest(&self, after: Option<Seq>, last: Option<usize>) -> Result<Option<Seq>, Error> {
         let (Some(last), Some(head)) = (last, self.head()?) else { return Ok(after) };
@@ -197,4 +228,10 @@ impl Audit {
     pub fn record(&self, seq: Seq) -> Result<Record, Error> {
         self.entries().record(seq)?.ok_or_else(|| Error::not_found(format!("entry {seq}")))
     }
+}
+
+/// The seq of a stored line: its second member (docs/journal-format.md).
+fn seq_of(line: &str) -> Option<Seq> {
+    let (_, rest) = line.split_once("\"seq\":")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
