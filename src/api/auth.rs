@@ -10,28 +10,39 @@ use super::problem::{self, Problem};
 use super::{Api, Bearer, origin};
 use crate::base::digest::Blake3;
 
+/// The session that a request rests on, by its id.
+#[derive(Clone)]
+pub(super) struct BySession(pub String);
+
 /// Lets a request with a known token through, with its [`Bearer`].
 pub(super) async fn bearer(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     match of(&api, request.method(), request.headers()) {
-        Ok(bearer) => {
+        Ok((bearer, session)) => {
             request.extensions_mut().insert(bearer);
+            if let Some(session) = session {
+                request.extensions_mut().insert(session);
+            }
             next.run(request).await
         }
         Err(problem) => problem.into_response(),
     }
 }
 
-fn of(api: &Api, method: &Method, headers: &HeaderMap) -> Result<Bearer, Box<Problem>> {
+/// Who it is, and by which session if by one.
+type Known = (Bearer, Option<BySession>);
+
+fn of(api: &Api, method: &Method, headers: &HeaderMap) -> Result<Known, Box<Problem>> {
     match (headers.get(header::AUTHORIZATION), origin::cookie(headers)) {
-        (Some(value), _) => by_token(api, value),
+        (Some(value), _) => Ok((by_token(api, value)?, None)),
         (None, Some(id)) => by_session(api, id, method, headers),
         (None, None) => Err(Problem::new(problem::NO_TOKEN, "there is no Authorization header")),
     }
 }
 
-fn by_session(api: &Api, id: &str, method: &Method, headers: &HeaderMap) -> Result<Bearer, Box<Problem>> {
+fn by_session(api: &Api, id: &str, method: &Method, headers: &HeaderMap) -> Result<Known, Box<Problem>> {
     origin::check(method, headers)?;
     let known = api.sessions.person(id, &api.tokens, now_s());
+    let known = known.map(|bearer| (bearer, Some(BySession(id.to_owned()))));
     known.ok_or_else(|| Problem::new(problem::SESSION_ENDED, "no session has this cookie"))
 }
 

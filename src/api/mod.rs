@@ -57,6 +57,11 @@ impl Api {
         }
     }
 
+    /// Whether a session is good, which counts as a use of it.
+    fn has_session(&self, id: &str, now_s: u64) -> bool {
+        self.sessions.person(id, &self.tokens, now_s).is_some()
+    }
+
     /// Nothing is acknowledged before all steps of the start are done (RM-34).
     fn ready(&self) -> Result<(), Box<Problem>> {
         if self.daemon.readiness().ready { Ok(()) } else { Err(self.not_ready()) }

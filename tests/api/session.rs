@@ -67,6 +67,29 @@ async fn a_session_is_as_good_as_its_token_and_ends_with_a_logout() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_session() {
+    let server = serve().await;
+    let cookie = log_in(&server).await;
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
+    let stream = client.get(format!("http://{}/v1/audit/stream", server.address)).header("cookie", &cookie);
+    let mut stream = stream.send().await.expect("an answer");
+    assert!(stream.chunk().await.expect("it flows").is_some());
+    let origin = format!("http://{}", server.address);
+    let own = [("cookie", cookie.as_str()), ("origin", origin.as_str()), ("sec-fetch-site", "same-origin")];
+    assert_eq!(ask(&server, "POST", "/logout", &own, "").await.status, 200);
+    server.post("/v1/control/pause", r#"{"reason":"said after the session"}"#).await;
+    let rest = async {
+        let mut rest = Vec::new();
+        while let Ok(Some(bytes)) = stream.chunk().await {
+            rest.extend_from_slice(&bytes);
+        }
+        String::from_utf8_lossy(&rest).into_owned()
+    };
+    let rest = tokio::time::timeout(std::time::Duration::from_secs(60), rest).await.expect("it ends");
+    assert!(!rest.contains("said after the session"), "{rest}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_page_of_others_has_a_browser_send_changes_nothing() {
     let server = serve().await;
     let cookie = log_in(&server).await;

@@ -132,7 +132,8 @@ impl Chromium {
     /// Waits until an expression holds in the page.
     #[track_caller]
     pub fn wait(&mut self, expression: &str) {
-        let holds = eventually(PATIENCE, || self.eval(expression).as_bool() == Some(true));
+        let whether = format!("Boolean({expression})");
+        let holds = eventually(PATIENCE, || self.eval(&whether) == true);
         assert!(holds, "never: {expression}\nthe page: {}", self.eval("document.body.innerText"));
     }
 

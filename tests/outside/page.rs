@@ -88,7 +88,7 @@ fn a_restart_of_the_daemon_leaves_no_gap_and_the_page_checks_chain_and_signature
     browser.eval("window.still = true");
     let before = value(&mut browser, "last");
     sandbox.stop("-KILL");
-    browser.wait("document.body.dataset.live === 'reconnecting'");
+    browser.wait("document.body.dataset.live === 'reconnecting' && document.querySelector('#banner .away')");
     browser.picture("reconnecting");
     sandbox.serve();
     browser.wait("document.body.dataset.live === 'live'");
@@ -159,6 +159,11 @@ fn keys_lead_through_the_views_and_a_pause_asks_for_its_reason() {
     browser.wait("!document.querySelector('[aria-busy]')");
     browser.keys(&["j", "Enter"]);
     browser.wait("location.hash.startsWith('#/incidents/') && document.getElementById('stages')");
+    browser.eval("document.getElementById('close').click()");
+    browser.wait("document.activeElement?.id === 'ask-reason'");
+    browser.type_in("nobody needs web-9");
+    browser.keys(&["Enter"]);
+    browser.wait("document.querySelector('[data-stage=closed]')?.textContent.includes('nobody needs web-9')");
     browser.keys(&["u"]);
     browser.wait("location.hash === '#/incidents' && document.querySelector('.incidents .row')");
     browser.keys(&["/"]);
@@ -178,6 +183,41 @@ fn keys_lead_through_the_views_and_a_pause_asks_for_its_reason() {
     browser.wait("document.getElementById('banner').textContent.includes('tea, and <b>cake</b>')");
     let status = sandbox.run(&["status", "--output", "json"]).json();
     assert_eq!(status["paused"]["by"], "person:ada");
+    quiet(&mut browser);
+}
+
+#[test]
+fn every_view_fits_a_narrow_window_whatever_is_reported_and_names_what_can_be_used() {
+    let Some((sandbox, mut browser)) = logged_in() else { return };
+    report(&sandbox, "web-10", &format!("{HOSTILE} {}", "x".repeat(300)));
+    report(&sandbox, &"t".repeat(120), "a long target");
+    browser.wait("document.querySelector('#needs')?.textContent.includes('web-10')");
+    let id = browser.eval("document.querySelector('#needs a').hash");
+    let id = id.as_str().expect("an address").to_owned();
+    let views = ["#/", "#/incidents", &id, "#/audit", "#/audit/3", "#/runbooks", "#/sentinels", "#/controls"];
+    for (width, height, dark) in [(1280, 900, false), (1280, 900, true), (380, 800, false), (380, 800, true)]
+    {
+        browser.size(width, height);
+        browser.dark(dark);
+        for view in views {
+            browser.eval(&format!("location.hash = '{view}'"));
+            browser
+                .wait(&format!("location.hash === '{view}' && document.querySelector('#body[data-view]')"));
+            browser.wait(&format!("document.querySelector('#body').dataset.view === '{view}'"));
+            let wide = browser.eval("document.documentElement.scrollWidth");
+            assert!(
+                wide.as_u64().is_some_and(|wide| wide <= u64::from(width)),
+                "{view} is {wide} wide of {width}"
+            );
+            let nameless = "[...document.querySelectorAll('button, input, select, a')].filter((one) => one.offsetParent && \
+                            !(one.textContent.trim() || one.getAttribute('aria-label') || one.labels?.length)).length";
+            assert_eq!(browser.eval(nameless), 0, "{view}");
+            let kind = if dark { "dark" } else { "light" };
+            let name = view.trim_matches(['#', '/']).split('/').collect::<Vec<_>>();
+            let name = if view == id { "incident".to_owned() } else { name.join("-") };
+            browser.picture(&format!("{width}-{kind}-{}", if name.is_empty() { "now" } else { &name }));
+        }
+    }
     quiet(&mut browser);
 }
 

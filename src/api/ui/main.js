@@ -1,6 +1,6 @@
 // The frame: who is logged in, which view the address means, and what is drawn anew when an entry comes.
 
-import { make, state, tick } from "./dom.js";
+import { empty, make, state, tick } from "./dom.js";
 import { get, live, post, version } from "./net.js";
 import { Chain } from "./chain.js";
 import { listen, showHelp } from "./keys.js";
@@ -35,7 +35,7 @@ const HIDDEN_MS = 60000;
 const main = document.getElementById("main");
 const byId = (id) => document.getElementById(id);
 // What all views share.
-export const known = { status: null, chain: new Chain(), person: null };
+export const known = { status: null, chain: new Chain(), person: null, at: null };
 let shown = null;
 let timer = 0;
 let fresh = [];
@@ -61,6 +61,11 @@ const redraw = (body, drawn) => {
   if (chosen) [...body.querySelectorAll("[data-row]")].find((row) => row.dataset.row === chosen)?.focus({ preventScroll: true });
 };
 
+const marking = (body) => {
+  const marked = getSelection();
+  return !marked.isCollapsed && body.contains(marked.anchorNode);
+};
+
 const problemBox = (problem) => make("div", { class: "notice bad", role: "alert" },
   make("strong", {}, problem.title ?? "It cannot be shown"), " ", problem.message, problem.hint ? make("p", {}, problem.hint) : null);
 
@@ -74,14 +79,22 @@ const draw = async () => {
     known.status = await get("v1/status");
     const held = known.status.incidents.held ? (await get("v1/incidents?state=held&limit=100")).incidents : [];
     frame(held);
+    known.at = new Date();
     const drawn = await drawing.view.draw(news);
     if (shown !== drawing) return 0;
+    // Somebody who marks words to copy them keeps them.
+    if (marking(drawing.body)) return AWAY_MS;
     if (drawn) redraw(drawing.body, drawn);
     drawing.body.removeAttribute("aria-busy");
+    drawing.body.dataset.view = drawing.key;
   } catch (problem) {
     if (shown !== drawing || problem.status === 401) return POLL_MS;
-    fresh = [...news, ...fresh];
-    if (problem.status === 0 || problem.status === 503) return AWAY_MS;
+    if (problem.status === 0 || problem.status === 503) {
+      fresh = [...news, ...fresh];
+      sayAway(problem);
+      if (!drawing.body.hasChildNodes()) redraw(drawing.body, empty("It is shown as soon as the daemon answers."));
+      return AWAY_MS;
+    }
     redraw(drawing.body, problemBox(problem));
   }
   return fresh.length > 0 ? BURST_MS : drawing.view.every ?? POLL_MS;
@@ -138,6 +151,13 @@ const frame = (held) => {
   byId("banner").replaceChildren(...banners);
 };
 
+// What is shown was true when it was drawn: gone with the next drawing.
+const sayAway = (problem) => {
+  const banner = byId("banner");
+  if (banner.querySelector(".away")) return;
+  banner.prepend(make("p", { class: "notice busy away" }, state("waiting"), ` ${problem.status ? problem.message : "the daemon does not answer"}. What is shown is as of ${known.at?.toLocaleTimeString() ?? "before"}; this page goes on by itself.`));
+};
+
 const sayLive = () => {
   const words = { live: "live", reconnecting: "reconnecting…", away: "not connected" };
   byId("live").replaceChildren(make("span", { class: `dot ${live.state}` }), words[live.state]);
@@ -178,6 +198,7 @@ const leave = (why) => {
 
 live.addEventListener("state", async () => {
   sayLive();
+  if (live.state === "reconnecting") later(AWAY_MS);
   if (live.state !== "live" || !known.person) return;
   const session = await get("v1/session").catch(() => null);
   // Another version of the daemon has another page: this one may not understand it.
