@@ -155,8 +155,13 @@ impl Inner {
     /// Every stored hash is compared, each in constant time.
     fn find(&self, id: &str) -> Option<usize> {
         let wanted = hash(id);
-        let same = |session: &Session| bool::from(session.hash.as_bytes().ct_eq(wanted.as_bytes()));
-        self.sessions.iter().enumerate().filter(|(_, session)| same(session)).map(|(at, _)| at).last()
+        let mut found = None;
+        for (at, session) in self.sessions.iter().enumerate() {
+            if bool::from(session.hash.as_bytes().ct_eq(wanted.as_bytes())) {
+                found = Some(at);
+            }
+        }
+        found
     }
 }
 

@@ -195,7 +195,8 @@ fn every_view_fits_a_narrow_window_whatever_is_reported_and_names_what_can_be_us
     let id = browser.eval("document.querySelector('#needs a').hash");
     let id = id.as_str().expect("an address").to_owned();
     let views = ["#/", "#/incidents", &id, "#/audit", "#/audit/3", "#/runbooks", "#/sentinels", "#/controls"];
-    for (width, height, dark) in [(1280, 900, false), (1280, 900, true), (380, 800, false), (380, 800, true)]
+    for (width, height, dark) in
+        [(1280, 900, false), (1280, 900, true), (800, 900, false), (380, 800, false), (380, 800, true)]
     {
         browser.size(width, height);
         browser.dark(dark);
@@ -209,6 +210,8 @@ fn every_view_fits_a_narrow_window_whatever_is_reported_and_names_what_can_be_us
                 wide.as_u64().is_some_and(|wide| wide <= u64::from(width)),
                 "{view} is {wide} wide of {width}"
             );
+            let cut = "[...document.querySelectorAll('.cells')].filter((row) => row.scrollWidth > row.clientWidth + 1).length";
+            assert_eq!(browser.eval(cut), 0, "{view}: something stands beyond the end of its line");
             let nameless = "[...document.querySelectorAll('button, input, select, a')].filter((one) => one.offsetParent && \
                             !(one.textContent.trim() || one.getAttribute('aria-label') || one.labels?.length)).length";
             assert_eq!(browser.eval(nameless), 0, "{view}");

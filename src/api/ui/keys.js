@@ -21,6 +21,7 @@ export const showHelp = (views) => {
       line(["j", "k"], "next line, line before"), line(["Enter"], "open it"), line(["u"], "back to the list"),
       views.map((view) => line(["g", view.key], view.title)),
       line(["/"], "filter"), line(["Esc"], "leave the filter, close this"), line(["?"], "this help"))),
+    make("p", { class: "faint" }, "For programs: ", make("a", { href: "docs" }, "the HTTP interface")),
     make("div", { class: "buttons" }, make("button", { type: "submit" }, "Close"))));
   dialog.showModal();
 };
