@@ -10,7 +10,8 @@ use crate::base::ids::{IncidentId, Seq};
 use crate::event::degradation::{DegradationReport, Source};
 use crate::ingest::{Mappings, Recovery};
 use crate::remediator::{
-    Accepted, BeatRefused, ChannelTested, Control, Handle, Heard, Live, Readiness, Rejection,
+    Accepted, BeatRefused, ChannelTested, ContentList, Control, Handle, Heard, Live, ProposalList, Readiness,
+    Rejection,
 };
 use crate::tlog::{self, Log, Witness};
 
@@ -68,6 +69,14 @@ pub trait Daemon: Send + Sync {
     /// Takes a heartbeat in.
     fn heartbeat(&self, name: String, _by: Source, _at_ms: u64) -> Beat<'_> {
         Box::pin(std::future::ready(Err(BeatRefused::NotExpected(name))))
+    }
+    /// Every content file in force.
+    fn content(&self) -> Result<ContentList, Rejection> {
+        Err(STARTING)
+    }
+    /// Every proposal in force.
+    fn proposals(&self) -> Result<ProposalList, Rejection> {
+        Err(STARTING)
     }
     /// What every sentinel sees just now.
     fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
@@ -135,6 +144,12 @@ impl Daemon for Handle {
     }
     fn heartbeat(&self, name: String, by: Source, at_ms: u64) -> Beat<'_> {
         Box::pin(Handle::heartbeat(self, name, by, at_ms))
+    }
+    fn content(&self) -> Result<ContentList, Rejection> {
+        Handle::content(self)
+    }
+    fn proposals(&self) -> Result<ProposalList, Rejection> {
+        Handle::proposals(self)
     }
     fn sentinels(&self) -> Result<Vec<Live>, Rejection> {
         Handle::sentinels(self)

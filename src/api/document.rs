@@ -39,7 +39,7 @@ fn value(listed: &[Listed]) -> Value {
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
-        "security": [{ "token": [] }],
+        "security": [{ "token": [] }, { "session": [] }],
         "paths": paths,
         "components": {
             "schemas": generator.take_definitions(true),
@@ -48,6 +48,14 @@ fn value(listed: &[Listed]) -> Value {
                     "type": "http",
                     "scheme": "bearer",
                     "description": "`remediator init` writes a person's token to state/token.",
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "remediator_session",
+                    "description": "What a browser gets for a person's token from /login (docs/page.md); \
+                                    `remediator_session_PORT` at a port that is not 8855. A request that changes something \
+                                    also needs the Origin and Sec-Fetch-Site of the daemon's own page.",
                 },
             },
         },
@@ -148,6 +156,7 @@ fn problems(route: &Listed) -> BTreeMap<u16, std::collections::BTreeSet<&'static
     let mut kinds = vec![problem::BAD_PARAMETER, problem::TOO_LARGE, problem::TIMEOUT];
     if route.token {
         kinds.extend([problem::NO_TOKEN, problem::BAD_TOKEN, problem::UNKNOWN_NODE, problem::OTHER_HOME]);
+        kinds.extend([problem::SESSION_ENDED, problem::FOREIGN_REQUEST]);
     }
     let own = route.operation.problems.iter().copied();
     for (status, code) in kinds.iter().map(|kind| (kind.0.as_u16(), kind.1)).chain(own) {

@@ -31,7 +31,7 @@ pub(super) async fn bounds(State(api): State<Api>, request: Request, next: Next)
     };
     api.requests.count(response.status().as_u16());
     let headers = response.headers_mut();
-    // What never changes says so itself.
+    // What an answer says itself stays: files of the page are the same for ever.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response

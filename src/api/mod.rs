@@ -8,9 +8,11 @@ mod document;
 mod guard;
 mod metrics;
 mod operation;
+mod origin;
 mod problem;
 mod query;
 mod routes;
+mod sessions;
 mod stream;
 pub mod tokens;
 
@@ -23,6 +25,7 @@ use tokio::net::TcpListener;
 pub use daemon::{Answer, Daemon};
 pub use document::document;
 pub use problem::Problem;
+pub use sessions::Sessions;
 pub use tokens::{Bearer, Tokens};
 
 use crate::audit::{self, Audit};
@@ -32,6 +35,7 @@ use crate::audit::{self, Audit};
 struct Api {
     daemon: Arc<dyn Daemon>,
     tokens: Arc<Tokens>,
+    sessions: Arc<Sessions>,
     stream: Arc<stream::Hub>,
     requests: Arc<metrics::Requests>,
 }
@@ -51,6 +55,11 @@ impl Api {
                 Err(Problem::new(problem::INTERNAL, "the view could not be made"))
             }
         }
+    }
+
+    /// Whether a session is good, which counts as a use of it.
+    fn has_session(&self, id: &str, now_s: u64) -> bool {
+        self.sessions.person(id, &self.tokens, now_s).is_some()
     }
 
     /// Nothing is acknowledged before all steps of the start are done (RM-34).
@@ -91,17 +100,29 @@ fn router(api: Api) -> Router {
         .with_state(api)
 }
 
-/// Serves until `shutdown` is ready and the requests under way are answered.
+/// Serves until `shutdown` is ready and the requests under way are answered. Sessions end with it.
 pub async fn serve(
     listener: TcpListener,
     daemon: impl Daemon + 'static,
     tokens: Tokens,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
+    serve_with(listener, daemon, tokens, Sessions::in_memory(), shutdown).await
+}
+
+/// The same with sessions that are kept.
+pub async fn serve_with(
+    listener: TcpListener,
+    daemon: impl Daemon + 'static,
+    tokens: Tokens,
+    sessions: Sessions,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
     let stream = Arc::new(stream::Hub::new());
     let api = Api {
         daemon: Arc::new(daemon),
         tokens: Arc::new(tokens),
+        sessions: Arc::new(sessions),
         stream: Arc::clone(&stream),
         requests: Arc::default(),
     };

@@ -61,6 +61,27 @@ pub(super) const BAD_TOKEN: Kind = (
     "The token is not known",
     "use the token of this home (state/token); one that is lost or garbled: remove state/token, restart the daemon",
 );
+/// A cookie that stands for no token any more.
+pub(super) const SESSION_ENDED: Kind = (
+    StatusCode::UNAUTHORIZED,
+    "SESSION_ENDED",
+    "The session is over",
+    "log in again with your token (state/token); programs send `Authorization: Bearer TOKEN`",
+);
+/// A request with a cookie that this page did not make.
+pub(super) const FOREIGN_REQUEST: Kind = (
+    StatusCode::FORBIDDEN,
+    "FOREIGN_REQUEST",
+    "A cookie counts only for the daemon's own page",
+    "open the page by address or `localhost`; programs send `Authorization: Bearer TOKEN` instead of a cookie",
+);
+/// Too many logins failed.
+pub(super) const TOO_MANY_LOGINS: Kind = (
+    StatusCode::TOO_MANY_REQUESTS,
+    "TOO_MANY_LOGINS",
+    "Too many logins failed",
+    "try again after Retry-After; a token in the Authorization header works meanwhile",
+);
 /// A sentinel speaks outside its grant.
 pub(super) const OUTSIDE_GRANT: Kind = (
     StatusCode::FORBIDDEN,

@@ -130,6 +130,10 @@ impl Tokens {
     }
     /// Whose token this is. Every stored hash is compared, each in constant time.
     pub fn verify(&self, token: &str) -> Option<&Bearer> {
+        self.stored(token).map(|stored| &stored.bearer)
+    }
+    /// The same, as it is stored.
+    pub fn stored(&self, token: &str) -> Option<&Stored> {
         if !token.starts_with(PREFIX) || token.len() > TOKEN_BYTES_MAX {
             return None;
         }
@@ -137,10 +141,14 @@ impl Tokens {
         let mut found = None;
         for stored in &self.tokens {
             if bool::from(stored.hash.as_bytes().ct_eq(hash.as_bytes())) {
-                found = Some(&stored.bearer);
+                found = Some(stored);
             }
         }
         found
+    }
+    /// Whose token has this stored hash.
+    pub fn bearer_of(&self, hash: &Blake3) -> Option<&Bearer> {
+        self.tokens.iter().find(|stored| stored.hash == *hash).map(|stored| &stored.bearer)
     }
     /// Whose tokens there are.
     pub fn bearers(&self) -> impl Iterator<Item = &Stored> {

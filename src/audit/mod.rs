@@ -19,6 +19,6 @@ pub use say::say;
 pub use tail::Tail;
 pub use tally::{Histogram, INCIDENT_BOUNDS_MS, STEP_BOUNDS_MS, Tally};
 pub use views::{
-    EntryFilter, EntryView, ExplainView, IncidentFilter, IncidentList, IncidentSummary, IncidentView,
-    LockState, LockView, LocksView, Page, ReceiptView, SigningKeyView, StatusView, state_word,
+    EntryFilter, EntryList, EntryView, ExplainView, IncidentFilter, IncidentList, IncidentSummary,
+    IncidentView, LockState, LockView, LocksView, Page, ReceiptView, SigningKeyView, StatusView, state_word,
 };

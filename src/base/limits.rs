@@ -61,6 +61,16 @@ pub const FILES_WANTED: u64 = 8_192;
 pub const CONNECTIONS_MAX: usize = 4_096;
 /// Of them, streams: the other half is for questions and reports.
 pub const STREAMS_MAX: usize = 2_048;
+/// Sessions of browsers: each person at a few; the one unused for longest gives way.
+pub const SESSIONS_MAX: usize = 64;
+/// A session that is not used for so long ends: a night passes, a forgotten browser does not stay logged in.
+pub const SESSION_IDLE_S_MAX: u64 = 12 * 3_600;
+/// A session ends after so long whatever is done with it: a cookie that was stolen is worth something for a week at most.
+pub const SESSION_AGE_S_MAX: u64 = 7 * 86_400;
+/// Logins that may fail within [`LOGIN_WINDOW_S`], of everybody together; a token cannot be guessed anyway.
+pub const LOGIN_FAILURES_MAX: usize = 10;
+/// See [`LOGIN_FAILURES_MAX`].
+pub const LOGIN_WINDOW_S: u64 = 60;
 /// Newest lines kept at hand for streams; a reader further behind reads from the store.
 pub const STREAM_BYTES_KEPT: usize = 4 * 1024 * 1024;
 /// What the system may hold of an answer that is not read: bounds the memory of slow readers.

@@ -81,6 +81,10 @@ impl Home {
     pub fn tokens(&self) -> PathBuf {
         self.state().join("tokens.json")
     }
+    /// Sessions of browsers. No truth: without it people log in again.
+    pub fn sessions(&self) -> PathBuf {
+        self.state().join("sessions.json")
+    }
     /// Its presence pauses.
     pub fn paused(&self) -> PathBuf {
         self.state().join("PAUSED")

@@ -3,7 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::init::files;
 use super::{Global, Home, Outcome, out, variables};
-use crate::api::{self, Bearer, Tokens, tokens};
+use crate::api::{self, Bearer, Sessions, Tokens, tokens};
 use crate::remediator::{self, Options};
 use crate::runbook::Role;
 
@@ -34,7 +34,10 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let options =
         Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };
     let tokens = tokens(&home)?;
-    match remediator::serve(options, |face| api::serve(face.listener, face.handle, tokens, face.stopped)) {
+    let sessions = Sessions::kept_in(home.sessions());
+    match remediator::serve(options, |face| {
+        api::serve_with(face.listener, face.handle, tokens, sessions, face.stopped)
+    }) {
         Ok(()) => Ok(Exit::Ok),
         Err(error) => Err(failure(error)),
     }

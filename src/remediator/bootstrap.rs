@@ -386,13 +386,14 @@ fn absolute(folder: &Path) -> Result<PathBuf, Error> {
     std::fs::canonicalize(folder).map_err(system("find the content folder"))
 }
 
-fn runbooks(_: &Parts, turn: &mut Turn, mut content: Content) -> Result<Content, Error> {
+fn runbooks(parts: &Parts, turn: &mut Turn, mut content: Content) -> Result<Content, Error> {
     let adopted =
         content::Adopted { digests: turn.world.adopted.clone(), names: turn.world.first_live.clone() };
     let files = Arc::clone(&content.files);
     let loaded = content::load(&turn.journal, &content.folder, files, &content.trust, adopted)?;
     content.catalog = Arc::clone(&loaded.catalog);
     turn.adopt(loaded.input, loaded.catalog)?;
+    parts.handle.set_catalog(Arc::clone(&content.catalog));
     Ok(content)
 }
 
@@ -455,7 +456,7 @@ fn start_watching(
     (watch, audit): (&Arc<Watch>, Audit),
     turn: &crossbeam_channel::Sender<Message>,
 ) -> Result<(), Error> {
-    let sentinels = Arc::clone(watch);
+    let (sentinels, handle) = (Arc::clone(watch), parts.handle.clone());
     let content_watch = ContentWatch {
         folder: content.folder,
         journal,
@@ -466,7 +467,8 @@ fn start_watching(
         // What the journal knows of their edges: a sentinel that comes back goes on from its own.
         on_catalog: Box::new(move |catalog| {
             let edges = edges(&audit.sentinels());
-            sentinels.set(catalog.sentinels(), &edges);
+            sentinels.set(catalog.0.sentinels(), &edges);
+            handle.set_catalog(Arc::clone(catalog));
         }),
         stop: Arc::clone(&parts.stop),
         refused: content.refused,

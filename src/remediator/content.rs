@@ -154,6 +154,9 @@ pub(super) fn trust_news(
     }
 }
 
+/// Who is told of a catalog that was loaded.
+pub(super) type OnCatalog = Box<dyn Fn(&Arc<CatalogRunbooks>) + Send>;
+
 /// The thread that keeps the catalog in force the one on disk.
 pub(super) struct ContentWatch {
     pub folder: PathBuf,
@@ -162,7 +165,7 @@ pub(super) struct ContentWatch {
     pub trust: Trust,
     pub seen: Arc<ContentFolder>,
     pub catalog: Arc<CatalogRunbooks>,
-    pub on_catalog: Box<dyn Fn(&Catalog) + Send>,
+    pub on_catalog: OnCatalog,
     pub stop: Arc<AtomicBool>,
     pub refused: Option<BTreeMap<String, FileDigest>>,
 }
@@ -242,7 +245,7 @@ impl ContentWatch {
         }
         self.catalog = Arc::clone(&loaded.catalog);
         self.send(Message::catalog(loaded.input, loaded.catalog));
-        (self.on_catalog)(&self.catalog.0);
+        (self.on_catalog)(&self.catalog);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use super::inbox;
 use super::intake;
 use super::misfit::{self, About};
 use super::readiness::{Progress, Readiness};
+use super::runbooks::CatalogRunbooks;
 use super::turn::TurnState;
 use crate::audit::Audit;
 use crate::base::ids::{IncidentId, NodeId, Receipt, Seq};
@@ -24,6 +25,7 @@ use crate::ingest::{Mappings, Recovery};
 use crate::journal::{Clock as _, IntentJournal, SystemClock};
 use crate::notify::{ChannelFile, Channels, Message};
 use crate::policy::{Answer, Input};
+use crate::runbook::listing::{self, ContentList, ProposalList};
 use crate::sentinel::{BeatRefused, Beats, Heard, Live, Watch};
 use crate::tlog::checkpoint::LogKey;
 use crate::tlog::{self, Log, Witness};
@@ -94,6 +96,7 @@ struct Shared {
     progress: Progress,
     home: Option<String>,
     running: OnceLock<Running>,
+    catalog: RwLock<Option<Arc<CatalogRunbooks>>>,
 }
 
 /// What is there once the turn runs.
@@ -141,7 +144,9 @@ const TEST_MAX: Duration = Duration::from_secs(25);
 
 impl Handle {
     pub(super) fn new(progress: Progress, home: Option<String>) -> Self {
-        Self { shared: Arc::new(Shared { progress, home, running: OnceLock::new() }) }
+        Self {
+            shared: Arc::new(Shared { progress, home, running: OnceLock::new(), catalog: RwLock::default() }),
+        }
     }
     /// Which folder it serves, as [`super::folder_id`] has it.
     pub fn home(&self) -> Option<&str> {
@@ -150,6 +155,14 @@ impl Handle {
     pub(super) fn set_running(&self, running: Running) {
         // Set once by the bootstrap; a second call would be a second bootstrap, which does not exist.
         let _ = self.shared.running.set(running);
+    }
+    /// Content was loaded: what is listed from here on.
+    pub(super) fn set_catalog(&self, catalog: Arc<CatalogRunbooks>) {
+        *self.shared.catalog.write().unwrap_or_else(PoisonError::into_inner) = Some(catalog);
+    }
+    fn catalog(&self) -> Result<Arc<CatalogRunbooks>, Rejection> {
+        let catalog = self.shared.catalog.read().unwrap_or_else(PoisonError::into_inner).clone();
+        catalog.ok_or(Rejection::NotReady { retry_after_s: RETRY_AFTER_S })
     }
     /// The configuration was read again: its channels and mappings are in force from here on.
     pub(super) fn reconfigure(
@@ -376,6 +389,16 @@ impl Handle {
             }
         }
         Ok(heard)
+    }
+
+    /// Every content file in force.
+    pub fn content(&self) -> Result<ContentList, Rejection> {
+        Ok(listing::contents(&self.catalog()?.0))
+    }
+
+    /// Every proposal in force.
+    pub fn proposals(&self) -> Result<ProposalList, Rejection> {
+        Ok(listing::proposals(&self.catalog()?.0))
     }
 
     /// What every sentinel sees just now.

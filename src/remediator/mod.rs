@@ -30,6 +30,7 @@ mod systemd;
 mod transparency;
 mod turn;
 
+pub use crate::runbook::listing::{ContentList, ProposalList};
 pub use crate::sentinel::{BeatRefused, Heard, Live};
 pub use bootstrap::{Face, Options, serve};
 pub use channels::channels;

@@ -7,9 +7,11 @@ pub mod authoring;
 pub mod catalog;
 pub mod checks;
 pub mod content;
+pub mod counted;
 pub mod difference;
 pub mod evidence;
 pub mod expr;
+pub mod listing;
 #[cfg(feature = "server")]
 pub mod loader;
 pub mod manifest;

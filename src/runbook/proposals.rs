@@ -175,6 +175,11 @@ fn read_argument(
     Ok((proposal, signed))
 }
 
+/// Where the argument of a proposal stands.
+pub fn path_of(id: &str) -> String {
+    format!("proposals/{id}/proposal.yaml")
+}
+
 /// Reads one `proposal.yaml`; the error is the first problem with its place.
 pub fn parse_proposal(path: &str, bytes: &[u8]) -> Result<Proposal, Problem> {
     let text = signed_text(path, bytes)?;

@@ -71,10 +71,12 @@ async fn every_route_of_the_document_is_served_and_guarded_as_it_says() {
     assert_eq!(&served.json(), document());
     for (path, methods) in document()["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
+            // What stands in for a parameter may be nothing that is there.
+            let absent = if path.contains('{') { 401 } else { 404 };
             let path = path.replace("{", "").replace("}", "");
             let got = server.send(&method.to_uppercase(), &path, None, b"{}").await;
             match operation["security"] == json!([]) {
-                true => assert!(![401, 404, 405].contains(&got.status), "{method} {path}: {}", got.status),
+                true => assert!(![401, absent, 405].contains(&got.status), "{method} {path}: {}", got.status),
                 false => drop(got.problem(401, "NO_TOKEN")),
             }
         }

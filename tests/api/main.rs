@@ -10,6 +10,7 @@ mod ingest;
 mod journal;
 mod metrics;
 mod routes;
+mod session;
 mod story;
 mod stream;
 mod views;

@@ -6,11 +6,15 @@ use serde_json::{Value, json};
 
 use super::fake::serve;
 
-const GUARDED: [(&str, &str); 36] = [
+const GUARDED: [(&str, &str); 40] = [
     ("GET", "/checkpoint"),
     ("GET", "/tile/entries/000"),
     ("GET", "/v1/audit/0/proof"),
     ("GET", "/v1/audit/keys"),
+    ("GET", "/v1/runbooks"),
+    ("GET", "/v1/proposals"),
+    ("GET", "/v1/entries"),
+    ("GET", "/v1/session"),
     ("GET", "/v1/channels"),
     ("POST", "/v1/channels/log/test"),
     ("POST", "/v1/ingest/alertmanager"),
@@ -302,7 +306,7 @@ async fn until_ready_nothing_is_acknowledged_and_readyz_tells_the_truth() {
 async fn unknown_routes_and_methods_are_problems_too() {
     let server = serve().await;
     server.get("/v1/nothing").await.problem(404, "NOT_FOUND");
-    server.get("/").await.problem(404, "NOT_FOUND");
+    server.get("/nothing").await.problem(404, "NOT_FOUND");
     server.get("/v1/degradations").await.problem(405, "METHOD_NOT_ALLOWED");
     let got = server.post("/livez", "").await;
     got.problem(405, "METHOD_NOT_ALLOWED");

@@ -550,6 +550,42 @@ pub const GUARDS: &[Guard] = &[
     ),
     guard(
         "provenance",
+        "a page of others does not use a browser's session",
+        ("src/api/auth.rs", "    origin::check(method, headers)?;\n", ""),
+        &["--test", "api", "session::what_a_page_of_others_has_a_browser_send_changes_nothing"],
+    ),
+    guard(
+        "provenance",
+        "a name that leads here is no address of ours",
+        (
+            "src/api/origin.rs",
+            "name.eq_ignore_ascii_case(\"localhost\") || address(name).is_some() {",
+            "true {",
+        ),
+        &["--lib", "api::origin::tests::only_what_this_page_asks_at_an_address_counts"],
+    ),
+    guard(
+        "expiry",
+        "a session ends when it is idle or old",
+        (
+            "src/api/sessions.rs",
+            "let (Some(bearer), true) = (bearer, session.is_good(now_s)) else {",
+            "let (Some(bearer), true) = (bearer, true) else {",
+        ),
+        &["--lib", "api::sessions::tests::a_session_ends_when_it_is_idle_old_or_ended_and_with_its_token"],
+    ),
+    guard(
+        "limit",
+        "logins that fail are counted",
+        (
+            "src/api/sessions.rs",
+            "Some(first) if inner.failures.len() >= LOGIN_FAILURES_MAX => {",
+            "Some(first) if inner.failures.len() > LOGIN_FAILURES_MAX * 9_999 => {",
+        ),
+        &["--test", "api", "session::logins_that_fail_are_counted_and_tokens_work_meanwhile"],
+    ),
+    guard(
+        "provenance",
         "a sentinel can only publish",
         (
             "src/api/auth.rs",

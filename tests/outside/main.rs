@@ -2,8 +2,10 @@
 
 mod alertmanager;
 mod channels;
+mod chromium;
 mod ingest;
 mod onfailure;
+mod page;
 mod receiver;
 #[path = "../cli/sandbox.rs"]
 mod sandbox;

@@ -3,9 +3,11 @@
 
 mod audit;
 mod channels;
+mod content;
 mod control;
 mod degradations;
 mod document;
+mod entries;
 mod explain;
 mod health;
 mod incidents;
@@ -13,8 +15,10 @@ mod ingest;
 mod locks;
 mod log;
 mod metrics;
+mod page;
 mod receipts;
 mod sentinels;
+mod session;
 mod status;
 mod stream;
 mod witness;
@@ -39,17 +43,25 @@ pub(super) fn guarded() -> Routes {
         .merge(locks::routes())
         .merge(audit::routes())
         .merge(log::routes())
+        .merge(entries::routes())
         .merge(stream::routes())
         .merge(metrics::routes())
         .merge(control::routes())
         .merge(channels::routes())
         .merge(ingest::routes())
         .merge(sentinels::routes())
+        .merge(content::routes())
+        .merge(session::routes())
 }
 
 /// Routes that do not.
 pub(super) fn open() -> Routes {
-    Routes::new("").merge(health::routes()).merge(document::routes()).merge(witness::routes())
+    Routes::new("")
+        .merge(health::routes())
+        .merge(document::routes())
+        .merge(page::routes())
+        .merge(session::open_routes())
+        .merge(witness::routes())
 }
 
 /// The body as `T`: every way in which it can be wrong has its own problem, with the place.

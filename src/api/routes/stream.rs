@@ -6,7 +6,7 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::super::auth::person;
+use super::super::auth::{BySession, now_s, person};
 use super::super::problem::{self, Problem};
 use super::super::query::{After, read};
 use super::super::stream::Format;
@@ -56,6 +56,7 @@ struct StreamEvent {
 async fn stream(
     State(api): State<Api>,
     Extension(bearer): Extension<Bearer>,
+    session: Option<Extension<BySession>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Box<Problem>> {
@@ -82,7 +83,9 @@ async fn stream(
         }
         reader = reader.reset(asked, head);
     }
-    let mut response = reader.into_body().into_response();
+    // A session that ends takes its streams with it; one that reads is used.
+    let may = move || session.as_ref().is_none_or(|Extension(BySession(id))| api.has_session(id, now_s()));
+    let mut response = reader.into_body(may).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));

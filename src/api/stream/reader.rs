@@ -63,11 +63,11 @@ impl Reader {
         self
     }
 
-    /// As the body of an answer.
-    pub fn into_body(self) -> Body {
-        Body::from_stream(stream::unfold(self, |mut reader| async move {
+    /// As the body of an answer, for as long as whoever reads may: that is asked before each piece.
+    pub fn into_body(self, may: impl Fn() -> bool + Send + 'static) -> Body {
+        Body::from_stream(stream::unfold((self, may), |(mut reader, may)| async move {
             let bytes = reader.more().await?;
-            Some((Ok::<_, Infallible>(bytes), reader))
+            may().then_some((Ok::<_, Infallible>(bytes), (reader, may)))
         }))
     }
 

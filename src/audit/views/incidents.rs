@@ -93,6 +93,9 @@ pub struct IncidentSummary {
     pub attempts: usize,
     /// Why nothing is done now.
     pub held: Option<String>,
+    /// When it is looked at again by itself, on the journal's own clock; none when it waits for a person.
+    #[serde(default)]
+    pub held_until_elapsed_ms: Option<u64>,
     /// How it ended.
     pub closure: Option<Closure>,
 }
@@ -120,6 +123,7 @@ impl IncidentSummary {
                 .or_else(|| context.chosen.as_ref().and_then(|c| c.matched.chosen.clone())),
             attempts: context.attempts.len(),
             held: context.held.as_ref().map(|h| h.detail.clone()),
+            held_until_elapsed_ms: context.held.as_ref().and_then(|h| h.until_elapsed_ms),
             closure: context.closed.as_ref().map(|c| c.closure),
         }
     }

@@ -23,7 +23,7 @@ pub use incident::{
 pub use incidents::{IncidentFilter, IncidentList, IncidentSummary};
 pub use keys::SigningKeyView;
 pub use locks::{BreakView, LockState, LockView, LocksView};
-pub use page::{EntryView, Page};
+pub use page::{EntryList, EntryView, Page};
 pub use receipt::ReceiptView;
 pub use status::{
     CatalogView, ContentView, DrainView, HeadView, KeyRefusedView, KeyView, PausedView, StatusView, TrustView,

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::V;
 use crate::audit::entries::Error;
 use crate::audit::projection::Audit;
 use crate::audit::say::say;
-use crate::audit::views::filter::PAGE_BYTES_MAX;
+use crate::audit::views::filter::{EntryFilter, PAGE_BYTES_MAX};
 use crate::base::ids::{IncidentId, Seq};
 use crate::base::limits::AUDIT_PAGE_MAX;
 use crate::base::time::rfc3339;
@@ -41,6 +42,17 @@ impl EntryView {
             said: say(&record.event),
         }
     }
+}
+
+/// Entries in order, each in a sentence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EntryList {
+    /// Version of this shape.
+    pub v: u32,
+    /// The entries.
+    pub entries: Vec<EntryView>,
+    /// `after` of the page that follows; -1 where nothing stands before it.
+    pub next: i64,
 }
 
 /// Stored lines in order.
@@ -97,6 +109,22 @@ impl Audit {
             page.push(seq, line);
         }
         Ok(page)
+    }
+
+    /// The same page as sentences.
+    pub fn entry_list(
+        &self,
+        filter: &EntryFilter,
+        after: Option<Seq>,
+        last: Option<usize>,
+        limit: usize,
+    ) -> Result<EntryList, Error> {
+        let page = self.page_of(filter, after, last, limit)?;
+        let next = page.next.and_then(|seq| i64::try_from(seq).ok()).unwrap_or(-1);
+        let views =
+            page.numbered().into_iter().map(|(seq, _)| self.record(seq).map(|record| EntryView::of(&record)));
+        let entries = views.collect::<Result<_, _>>()?;
+        Ok(EntryList { v: V, entries, next })
     }
 
     /// Behind which entry the `last` newest stand.

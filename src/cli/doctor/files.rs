@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Patient, Sheet};
 
 /// Private places under the home: none of the bits of group and others.
-const PRIVATE: [&str; 3] = ["state", "state/token", "state/tokens.json"];
+const PRIVATE: [&str; 4] = ["state", "state/token", "state/tokens.json", "state/sessions.json"];
 /// What others must not be able to change.
 const OURS: [&str; 4] = [".", "remediator.yaml", "runbooks", "proposals"];
 

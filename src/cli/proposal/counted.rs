@@ -1,160 +1,21 @@
-//! Which approvals of a proposal count for which of its files, and why not: the catalog's own judgement, told for each
-//! approval. Not for judging (`verified`).
+//! Which approvals of a proposal count, of what is on a desk. The judgement is `runbook::counted`'s.
 
-use serde::Serialize;
+use super::desk::Desk;
+use crate::runbook::{Entry, counted};
 
-use super::desk::{Desk, path_of};
-use crate::base::digest::FileDigest;
-use crate::cli::runbook::view::Reason;
-use crate::event::content::Standing;
-use crate::runbook::proposals::{Approval, Approved, Proposed, SHIPPED, Wrong};
-use crate::runbook::{Content, Entry, verified};
-
-/// One approval.
-#[derive(Debug, Serialize)]
-pub struct Line {
-    /// Its path.
-    pub path: String,
-    /// Who it is by, as its name says.
-    pub principal: String,
-    /// Why it was given.
-    pub reason: Option<String>,
-    /// Until when its files have to be adopted for the first time.
-    pub adopt_before: Option<String>,
-    /// Digest of its bytes: what a revocation names.
-    pub digest: FileDigest,
-    /// Whether it counts for any file.
-    pub counts: bool,
-    /// Those that it counts for.
-    pub files: Vec<String>,
-    /// Why it does not count, for those where it does not.
-    pub problems: Vec<Reason>,
-}
-
-/// How many approvals there are, of how many that are needed, for the file that lacks most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Quorum {
-    /// So many count.
-    pub reached: usize,
-    /// So many are needed.
-    pub needed: usize,
-}
-
-impl Quorum {
-    /// None yet.
-    const NONE: Self = Self { reached: 0, needed: 1 };
-
-    /// Whether more are needed.
-    pub fn is_short(self) -> bool {
-        self.reached < self.needed
-    }
-}
+pub use crate::runbook::counted::{Line, Quorum, say, standing};
 
 /// Every approval of a proposal.
 pub fn approvals(desk: &Desk, id: &str) -> Vec<Line> {
-    let Some(proposed) = desk.catalog.proposals().get(id) else { return Vec::new() };
-    let files = desk.files_of(id);
-    proposed.approvals.iter().map(|(path, approved)| line(desk, id, path, approved, &files)).collect()
-}
-
-fn line(desk: &Desk, id: &str, path: &str, approved: &Result<Approved, Wrong>, files: &[&Entry]) -> Line {
-    let bytes = desk.catalog.folder().get(path).unwrap_or_default();
-    let written: Option<Approval> = serde_json::from_slice(bytes).ok();
-    let name = path.rsplit('/').next().unwrap_or_default().trim_end_matches(".json");
-    let mut line = Line {
-        path: path.to_owned(),
-        principal: name.to_owned(),
-        reason: written.as_ref().map(|approval| approval.reason.clone()),
-        adopt_before: written.map(|approval| approval.adopt_before),
-        digest: FileDigest::of(bytes),
-        counts: false,
-        files: Vec::new(),
-        problems: Vec::new(),
-    };
-    match approved {
-        Err(wrong) => line.problems.push(reason(wrong)),
-        Ok(approved) => {
-            for entry in files {
-                match counts(entry, id, path, approved) {
-                    Ok(()) => line.files.push(entry.path.clone()),
-                    Err(why) => line.problems.push(why),
-                }
-            }
-        }
-    }
-    line.counts = !line.files.is_empty();
-    line
-}
-
-fn reason(wrong: &Wrong) -> Reason {
-    Reason { problem: wrong.problem.clone(), mend: wrong.mend.clone() }
-}
-
-/// Whether an approval with a good signature counts for one file.
-fn counts(entry: &Entry, id: &str, path: &str, approved: &Approved) -> Result<(), Reason> {
-    let who = &approved.signed.principal;
-    let because = |problem: String| {
-        let problem = format!("{}: {problem}", entry.path);
-        Err(Reason { problem, mend: format!("remediator proposal approve {id}") })
-    };
-    if !approved.approval.covers(&entry.digest) {
-        return because("it was changed since, or is not in the approval".to_owned());
-    }
-    if entry.standing == Standing::Live {
-        let alone = format!("{who} (self-approved)");
-        let named = entry.approvers().iter().any(|name| name == who || *name == alone);
-        return if named { Ok(()) } else { because(format!("`{who}` wrote it too, or came too late")) };
-    }
-    let argued = path_of(id);
-    let of_it = |wrong: &&Wrong| {
-        let named =
-            ["author", "validity"].contains(&wrong.check) && wrong.problem.contains(&format!("`{who}`"));
-        named || wrong.problem.contains(path)
-    };
-    // Without an argument that counts, and within which the file stays, no approval is looked at.
-    let before = |wrong: &&Wrong| {
-        ["proposal", "within", "revoked"].contains(&wrong.check) || wrong.mend.ends_with(&argued)
-    };
-    let reasons = || entry.reasons.iter();
-    match reasons().find(of_it).or_else(|| reasons().find(before)) {
-        Some(wrong) => {
-            Err(Reason { problem: format!("{}: {}", entry.path, wrong.problem), mend: wrong.mend.clone() })
-        }
-        None => Ok(()),
-    }
+    counted::approvals(&desk.catalog, id)
 }
 
 /// How many approvals a file has, and needs.
 pub fn quorum_of(desk: &Desk, entry: &Entry, approvals: &[Line]) -> Quorum {
-    let reached = approvals.iter().filter(|line| line.files.contains(&entry.path)).count();
-    let policy = desk.catalog.trust().policy();
-    let more = |content: &Content| verified::needed(content, policy).map_or(1, |(needed, _)| needed);
-    let ours = entry.author() == Some(SHIPPED);
-    let needed = entry.content().filter(|_| !ours).map_or(1, more).max(1);
-    Quorum { reached, needed }
+    counted::quorum_of(&desk.catalog, entry, approvals)
 }
 
 /// The same for the file that lacks most.
 pub fn quorum(desk: &Desk, id: &str, approvals: &[Line]) -> Quorum {
-    let each = desk.files_of(id).into_iter().map(|entry| quorum_of(desk, entry, approvals));
-    let lacks = |quorum: &Quorum| (quorum.needed.saturating_sub(quorum.reached), quorum.needed);
-    each.max_by_key(lacks).unwrap_or(Quorum::NONE)
-}
-
-/// `draft`, `signed`, `approved` or `refused`: what has been done for it.
-pub fn standing(proposed: &Proposed, quorum: Quorum) -> &'static str {
-    match &proposed.argument {
-        Err(wrong) if ["proposal", "revoked"].contains(&wrong.check) => "refused",
-        Err(_) => "draft",
-        Ok(_) if quorum.reached == 0 => "signed",
-        Ok(_) => "approved",
-    }
-}
-
-/// The same for people: `approved 1 of 2`.
-pub fn say(standing: &str, quorum: Quorum) -> String {
-    match standing {
-        "approved" => format!("approved {} of {}", quorum.reached, quorum.needed),
-        other => other.to_owned(),
-    }
+    counted::quorum(&desk.catalog, id, approvals)
 }

@@ -9,7 +9,9 @@ use crate::cli::runbook::recorded::Recorded;
 use crate::cli::{Global, out};
 use crate::runbook::model::Proposal;
 use crate::runbook::problem::likely;
-use crate::runbook::{Catalog, Entry, Kind, proposals};
+use crate::runbook::{Catalog, Entry, Kind, counted, proposals};
+
+pub use crate::runbook::proposals::path_of;
 
 /// See the module.
 pub struct Desk {
@@ -31,11 +33,6 @@ pub struct Argument<'a> {
     pub digest: FileDigest,
     /// What it says.
     pub proposal: Proposal,
-}
-
-/// Where the argument of a proposal stands.
-pub fn path_of(id: &str) -> String {
-    format!("proposals/{id}/proposal.yaml")
 }
 
 impl Desk {
@@ -80,7 +77,7 @@ impl Desk {
 
     /// The content files that name it.
     pub fn files_of(&self, id: &str) -> Vec<&Entry> {
-        self.catalog.entries().filter(|e| e.content().is_some_and(|c| c.proposal() == id)).collect()
+        counted::files_of(&self.catalog, id)
     }
 
     /// The argument of a proposal, which must be there and readable.

@@ -1,11 +1,10 @@
 //! `runbook list`: every content file with its standing, the reason and the mend.
 
-use serde::Serialize;
-
+use super::folder;
 use super::recorded::Recorded;
-use super::{folder, view};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Home, Outcome, Output, out};
+use crate::runbook::listing::{self, ContentList};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -17,13 +16,6 @@ pub struct Args {
     quiet_exit: bool,
 }
 
-#[derive(Serialize)]
-struct Report {
-    v: u32,
-    files: Vec<view::Line>,
-    unreadable: Vec<view::Unreadable>,
-}
-
 /// Lists.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let root = folder::root(global)?;
@@ -33,11 +25,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         );
     }
     let catalog = folder::catalog(&root, folder::read(&root)?, &Recorded::of(global, &root));
-    let report = Report {
-        v: 1,
-        files: catalog.entries().map(view::line).collect(),
-        unreadable: view::unreadable(&catalog),
-    };
+    let report = listing::contents(&catalog);
     let sound = report.unreadable.is_empty() && report.files.iter().all(|f| f.standing == "live");
     if global.output == Output::Json {
         out::json_of(&report)?;
@@ -47,7 +35,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     Ok(if sound || args.quiet_exit { Exit::Ok } else { Exit::Findings })
 }
 
-fn print(report: &Report) -> Result<(), Failure> {
+fn print(report: &ContentList) -> Result<(), Failure> {
     let rows = report.files.iter().map(|file| {
         vec![
             out::state(file.standing),
