@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 
 use super::Api;
 use super::problem::{self, Problem};
-use crate::base::limits::{INGEST_BYTES_MAX, REQUEST_BYTES_MAX};
+use crate::base::limits::{ADD_CHECKPOINT_BYTES_MAX, INGEST_BYTES_MAX, REQUEST_BYTES_MAX};
 use crate::remediator::HOME_HEADER;
 
 /// The longest that any answer may take; reading the body counts.
@@ -69,9 +69,10 @@ pub(super) async fn size(request: Request, next: Next) -> Response {
 
 /// The bound of a body: what many alerts share may be longer.
 pub(super) fn bytes_max(path: &str) -> u64 {
-    match path.starts_with("/v1/ingest/") {
-        true => INGEST_BYTES_MAX as u64,
-        false => REQUEST_BYTES_MAX as u64,
+    match path {
+        "/add-checkpoint" => ADD_CHECKPOINT_BYTES_MAX as u64,
+        path if path.starts_with("/v1/ingest/") => INGEST_BYTES_MAX as u64,
+        _ => REQUEST_BYTES_MAX as u64,
     }
 }
 

@@ -128,7 +128,7 @@ pub(super) const TOO_LARGE: Kind = (
     StatusCode::PAYLOAD_TOO_LARGE,
     "TOO_LARGE",
     "The body is too large",
-    "at most 64 KiB (4 MiB for /v1/ingest/…); put what is longer into a file and name it in `detail`",
+    "at most 64 KiB (4 MiB for /v1/ingest/…, 260 KiB for /add-checkpoint); put what is longer into a file and name it in `detail`",
 );
 /// There is no such route or thing.
 pub(super) const NOT_FOUND: Kind =

@@ -20,8 +20,11 @@ pub const INDEX_LAG_ENTRIES_MAX: u64 = 65_536;
 pub const TURN_INPUTS_MAX: usize = 256;
 /// Inputs waiting for the turn; above it senders get 503.
 pub const TURN_QUEUE_MAX: usize = 4_096;
-/// A signed note (a checkpoint with its cosignatures): 64 post-quantum ones would not fit, 64 of Ed25519 are a tenth of it.
-pub const NOTE_BYTES_MAX: usize = 64 * 1024;
+/// A signed note (a checkpoint with its cosignatures): every reader must take 16 signatures, and a post-quantum one is
+/// 7 KiB as text.
+pub const NOTE_BYTES_MAX: usize = 256 * 1024;
+/// What a log sends to a witness: a note, and 63 hashes of 44 characters.
+pub const ADD_CHECKPOINT_BYTES_MAX: usize = NOTE_BYTES_MAX + 4 * 1024;
 /// Signatures of a note; every reader must take 16.
 pub const NOTE_SIGNATURES_MAX: usize = 64;
 /// A policy file …

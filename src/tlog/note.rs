@@ -71,7 +71,7 @@ impl Note {
     /// Reads a whole note.
     pub fn parse(note: &str) -> Result<Self, Malformed> {
         if note.len() > NOTE_BYTES_MAX {
-            return Err(Malformed("the note is longer than 64 KiB"));
+            return Err(Malformed("the note is longer than 256 KiB"));
         }
         if note.bytes().any(|b| b < b' ' && b != b'\n') {
             return Err(Malformed("the note has control characters"));

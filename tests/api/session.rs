@@ -210,5 +210,5 @@ async fn entries_are_said_as_in_a_timeline() {
     let kinds: Vec<&str> =
         kind["entries"].as_array().expect("entries").iter().filter_map(|e| e["kind"].as_str()).collect();
     assert!(!kinds.is_empty() && kinds.iter().all(|kind| kind.starts_with("incident.")), "{kinds:?}");
-    server.get("/v1/entries?before=2").await.problem(400, "BAD_PARAMETER");
+    server.get("/v1/entries?befor=2").await.problem(400, "BAD_PARAMETER");
 }

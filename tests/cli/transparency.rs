@@ -7,7 +7,7 @@ use std::time::Duration;
 use remediator::base::sign::JournalKey;
 use remediator::tlog::checkpoint::{Checkpoint, LogKey};
 use remediator::tlog::merkle::{Hash, InMemory, consistency, root};
-use remediator::tlog::note::{Kind, Note, Verdict, Verifier, cosign};
+use remediator::tlog::note::{Kind, Note, Signature, Verdict, Verifier, cosign};
 use remediator::tlog::tiles::unbundle;
 use remediator::tlog::witness_request::AddCheckpoint;
 
@@ -253,6 +253,8 @@ fn a_lost_log_key_stops_the_log_and_nothing_else() {
     caught_up(&sandbox);
     sandbox.stop("-TERM");
     sandbox.shell("mv home/state/keys/log.key kept").ends(0);
+    let said = sandbox.run(&["doctor"]).ends(1).stdout;
+    assert!(said.contains("key of the transparency log is gone"), "{said}");
     sandbox.serve();
     report(&sandbox, "one");
     ask(&sandbox, "/checkpoint", "silent").ends(0);
@@ -312,6 +314,13 @@ fn a_witness_cosigns_what_continues_and_remembers_it_over_a_crash() {
     assert!(matches!(witness.verify(&cosigned), Verdict::Holds(Some(_))));
 
     let said = |body: &str| send(&sandbox, body).0;
+    // Sixteen lines of keys that it does not know, as large as post-quantum ones, are passed over.
+    let mut many = log.asks(100, 100);
+    many.note.signatures.extend((0..16).map(|n| {
+        let bytes = vec![n; 4_900];
+        Signature { name: format!("pq-{n}.example"), id: [n; 4], bytes }
+    }));
+    assert_eq!(said(&many.body()), "200 text/plain; charset=utf-8");
     assert_eq!(send(&sandbox, &log.asks(0, 200).body()), ("409 text/x.tlog.size".into(), "100\n".into()));
     let mut forged = log.asks(100, 200);
     forged.note.signatures[0].bytes[5] ^= 1;

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::super::Api;
 use super::super::problem::{self, Problem};
 use super::{Operation, Routes};
+use crate::base::limits::ADD_CHECKPOINT_BYTES_MAX;
 use crate::tlog::WitnessError;
 use crate::tlog::witness_request::Refusal;
 
@@ -26,7 +27,7 @@ pub(super) fn routes() -> Routes {
         .answers_as::<String>(409, "The size that was cosigned last, when the request said another", SIZE)
         .problem(&[problem::BAD_CHECKPOINT, problem::UNKNOWN_LOG, problem::LOG_NOT_SIGNED, problem::LOG_FORKED])
         .problem(&[problem::LOG_INCONSISTENT, problem::NOT_READY, problem::INTERNAL]);
-    Routes::new("Transparency log").post("/add-checkpoint", add, about)
+    Routes::new("Transparency log").post("/add-checkpoint", add, about).bodies_up_to(ADD_CHECKPOINT_BYTES_MAX)
 }
 
 async fn add(State(api): State<Api>, body: Result<Bytes, BytesRejection>) -> Result<Response, Box<Problem>> {

@@ -7,6 +7,7 @@ use crate::runbook::Role;
 
 pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
     journal(patient, sheet);
+    log(patient, sheet);
     people(patient, sheet);
     match signing::key(&patient.home, None) {
         Ok(path) => sheet.ok(format!("statements are signed with {}", path.display())),
@@ -33,6 +34,18 @@ fn journal(patient: &Patient, sheet: &mut Sheet) {
             "put state/keys/journal.key back from the newest backup",
         ),
         Ok(None) | Err(_) => sheet.unknown("the journal does not tell which key signs it"),
+    }
+}
+
+/// Whoever has published once needs the same key again.
+fn log(patient: &Patient, sheet: &mut Sheet) {
+    let state = patient.home.state();
+    let published = state.join("tlog").join(crate::tlog::CHECKPOINT).is_file();
+    if published && !state.join("keys/log.key").is_file() {
+        sheet.finding(
+            "the key of the transparency log is gone: it publishes nothing",
+            "put state/keys/log.key back from the newest backup made --with-keys, then restart the daemon",
+        );
     }
 }
 
