@@ -28,4 +28,6 @@ pub mod notify;
 #[cfg(feature = "server")]
 pub mod remediator;
 #[cfg(feature = "server")]
+pub mod replay;
+#[cfg(feature = "server")]
 pub mod sentinel;

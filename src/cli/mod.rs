@@ -27,6 +27,7 @@ mod nearest;
 mod notify;
 mod out;
 mod pause;
+mod postmortem;
 mod proposal;
 mod propose;
 mod reader;
@@ -132,6 +133,7 @@ commands! {
     Incidents => incidents,
     Incident => incident,
     Explain => explain,
+    Postmortem => postmortem,
     Emit => emit,
     Notify => notify,
     Audit => audit,

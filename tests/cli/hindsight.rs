@@ -1,0 +1,170 @@
+//! Hindsight with the real binary: post-mortems of what a real daemon did to a real service.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::sandbox::{Sandbox, eventually};
+
+/// A home whose sample service was damaged and healed `times` times; the daemon is stopped.
+fn healed(times: usize) -> Sandbox {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    // The sample is not there at first, which is one or two incidents.
+    let quiet = |sandbox: &Sandbox| {
+        let all = sandbox.run(&["incidents", "--output", "json"]).json();
+        let all = all["incidents"].as_array().cloned().unwrap_or_default();
+        !all.is_empty() && all.iter().all(|incident| incident["state"] == "closed")
+    };
+    for n in 1..=times {
+        let started = eventually(Duration::from_secs(60), || quiet(&sandbox));
+        assert!(started, "{}", sandbox.run(&["audit", "tail"]).stdout);
+        std::fs::write(sandbox.home().join("sample/data.txt"), "damaged").expect("written");
+        let done = eventually(Duration::from_secs(60), || corrupted(&sandbox).len() == n);
+        assert!(done, "{}", sandbox.run(&["audit", "tail"]).stdout);
+    }
+    sandbox.stop("-TERM");
+    sandbox
+}
+
+/// Closed incidents of a target, newest first.
+fn closed(sandbox: &Sandbox, target: &str) -> Vec<Value> {
+    let list = sandbox.run(&["incidents", "--state", "closed", "--output", "json"]).json();
+    let all = list["incidents"].as_array().cloned().unwrap_or_default();
+    all.into_iter().filter(|incident| incident["target"] == target).collect()
+}
+
+/// Closed incidents about damaged data, newest first.
+fn corrupted(sandbox: &Sandbox) -> Vec<String> {
+    let all = closed(sandbox, "demo-web").into_iter().filter(|i| i["code"] == "DATA_CORRUPTED");
+    all.map(|i| i["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[test]
+fn a_post_mortem_is_the_same_bytes_again_and_from_an_export_elsewhere() {
+    let sandbox = healed(2);
+    let ids = corrupted(&sandbox);
+    let id = &ids[0];
+    sandbox.run(&["audit", "export", "evidence"]).ends(0);
+    sandbox.run(&["audit", "import", "evidence", "--home", "elsewhere"]).ends(0);
+    for format in ["md", "html", "json"] {
+        let tell = |more: &[&str]| {
+            sandbox.run(&[&["postmortem", &id[..9], "--format", format], more].concat()).ends(0).stdout
+        };
+        let here = tell(&[]);
+        assert!(here.len() > 2_000, "{format}: {here}");
+        assert_eq!(here, tell(&[]), "{format}: again");
+        assert_eq!(here, tell(&["--from", "evidence"]), "{format}: from the export");
+        assert_eq!(here, tell(&["--home", "elsewhere"]), "{format}: from an imported home");
+    }
+    let told = sandbox.run(&["postmortem", id, "--output", "json"]).ends(0).json();
+    assert_eq!((&told["v"], &told["incident"]), (&1.into(), &id.as_str().into()));
+    assert_eq!(told["decisions"][0]["chosen"], "demo-data-corrupted");
+    let steps = told["attempts"][0]["steps"].as_array().expect("steps");
+    assert!(steps.iter().all(|step| step["tries"][0]["succeeded"] == true), "{told}");
+    assert_eq!(told["attempts"][0]["verdict"], "healthy");
+    assert_eq!(told["authority"][0]["judged_again"], "live");
+    assert_eq!(told["authority"][0]["approvals"][0]["by"], "ada");
+    assert_eq!(
+        (&told["absent"], &told["proof"]["bad_signatures"]),
+        (&serde_json::json!([]), &serde_json::json!([]))
+    );
+    assert_eq!(told["similar"]["same_fingerprint"], 1);
+    assert_eq!(told["similar"]["newest"][0]["incident"], ids[1].as_str());
+    let candidates = told["decisions"][0]["candidates"].as_array().expect("candidates").len();
+    assert!(candidates == 1 || !told["untried"].as_array().expect("a list").is_empty(), "{told}");
+    // Two of one fingerprint beside each other.
+    let both = sandbox.run(&["postmortem", "--diff", &ids[1], id, "--output", "json"]).ends(0).json();
+    assert!(both["rows"].as_array().is_some_and(|rows| rows.len() > 10), "{both}");
+    for (format, says) in [("md", "## What differs"), ("html", "<h2>What differs</h2>")] {
+        let page = sandbox.run(&["postmortem", "--diff", &ids[1], id, "--format", format]).ends(0).stdout;
+        assert!(page.contains(says) && page.contains("What was the same"), "{page}");
+    }
+    let other = closed(&sandbox, "demo-web").into_iter().find(|i| i["code"] != "DATA_CORRUPTED");
+    let other = other.expect("the first start")["id"].as_str().expect("an id").to_owned();
+    let refused = sandbox.run(&["postmortem", "--diff", id, &other]).ends(2);
+    assert!(refused.stderr.contains("different trouble"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_closed_incident_is_told_the_same_whatever_happens_afterwards_and_an_open_one_up_to_the_last_entry() {
+    let mut sandbox = healed(1);
+    let id = corrupted(&sandbox).remove(0);
+    let before = sandbox.run(&["postmortem", &id, "--format", "html"]).ends(0).stdout;
+    sandbox.serve();
+    let hostile =
+        "<script>alert(1)</script> [x](http://evil) \"><img src=x onerror=alert(2)> password=hunter2";
+    let report =
+        ["emit", "--subsystem", "example", "--code", "DISK_SLOW", "--target", "a<b>", "--summary", hostile];
+    let receipt = sandbox.run(&[&report[..], &["--output", "json"]].concat()).ends(0).json();
+    let receipt = receipt["receipt"].as_str().expect("a receipt").to_owned();
+    let open = sandbox.run(&["explain", &receipt, "--output", "json"]).ends(0).json();
+    let open = open["incident"].as_str().expect("an incident").to_owned();
+    sandbox.stop("-TERM");
+    assert_eq!(sandbox.run(&["postmortem", &id, "--format", "html"]).ends(0).stdout, before);
+    let told = sandbox.run(&["postmortem", &open, "--output", "json"]).ends(0).json();
+    assert_eq!((&told["state"], &told["closed"]), (&"escalated".into(), &Value::Null));
+    let head = sandbox.run(&["audit", "verify", "--output", "json"]).ends(0).json()["head"]["seq"].clone();
+    assert_eq!(told["until"]["seq"], head);
+    let html = sandbox.run(&["postmortem", &open, "--format", "html"]).ends(0).stdout;
+    let again = sandbox.run(&["postmortem", &open, "--format", "html"]).ends(0).stdout;
+    assert_eq!(html, again);
+    for bad in ["<script", "<img", "hunter2", " style=", "javascript:", " onerror=alert(2)>", "<b>"] {
+        assert!(!html.contains(bad), "{bad} in {html}");
+    }
+    assert!(html.contains("&lt;script&gt;alert(1)") && html.contains("a&lt;b&gt;"), "it is shown as text");
+    assert!(
+        html.contains("Content-Security-Policy\" content=\"default-src 'none'; style-src 'sha256-"),
+        "{html}"
+    );
+    let md = sandbox.run(&["postmortem", &open]).ends(0).stdout;
+    for bad in ["<script", "<img", "hunter2", "[x](http", "http://evil"] {
+        assert!(!md.contains(bad), "{bad} in {md}");
+    }
+}
+
+#[test]
+fn what_is_absent_damaged_or_too_new_is_said_and_the_rest_is_told() {
+    let sandbox = healed(1);
+    let id = corrupted(&sandbox).remove(0);
+    let nothing = "0190a5a0-0000-8000-8000-000000000000";
+    let unknown = sandbox.run(&["postmortem", nothing]).ends(1);
+    assert!(
+        unknown.stderr.contains("nearest are") && unknown.stderr.contains("remediator incidents"),
+        "{}",
+        unknown.stderr
+    );
+    sandbox.run(&["postmortem", "xyz"]).ends(2);
+    sandbox.run(&["postmortem", "ffffffff-0"]).ends(1);
+    sandbox.run(&["postmortem", &id, "--from", "nowhere"]).ends(2);
+    sandbox.run(&["audit", "export", "evidence"]).ends(0);
+    // The catalog's blob is lost: whose authority it was is still in the entries.
+    sandbox.shell("cp -r evidence lossy; rm -r lossy/blobs/*").ends(0);
+    let lossy = sandbox.run(&["postmortem", &id, "--from", "lossy", "--output", "json"]).ends(0);
+    let told = lossy.json();
+    assert_eq!(told["absent"][0]["state"], "missing");
+    assert_eq!(
+        (&told["authority"][0]["judged_again"], &told["authority"][0]["signer"]),
+        (&Value::Null, &"ada".into())
+    );
+    assert!(lossy.stderr.contains("is missing"), "{}", lossy.stderr);
+    // Damage behind it: told, with where the journal ends. Damage before it: unknown, for that reason.
+    let segment = format!("{:020}.ndjson", 0);
+    let text = std::fs::read_to_string(sandbox.path().join("evidence").join(&segment)).expect("lines");
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.iter().rposition(|line| line.contains(&id)).expect("its last entry");
+    let damaged = |at: usize| {
+        let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        lines[at] = lines[at].replacen("\"seq\":", "\"seq\": ", 1);
+        sandbox.shell("rm -rf broken; cp -r evidence broken").ends(0);
+        std::fs::write(sandbox.path().join("broken").join(&segment), lines.join("\n") + "\n")
+            .expect("written");
+        sandbox.run(&["postmortem", &id, "--from", "broken", "--output", "json"]).ends(5)
+    };
+    assert!(last + 1 < lines.len(), "the daemon's stop stands behind it");
+    let behind = damaged(last + 1);
+    assert!(behind.stderr.contains("damaged at entry"), "{}", behind.stderr);
+    assert_eq!(behind.json()["attempts"], told["attempts"]);
+    let before = damaged(1);
+    assert!(before.stderr.contains("as far as it can be read"), "{}", before.stderr);
+}
