@@ -4,6 +4,7 @@
 pub mod base;
 pub mod event;
 
+pub mod backtest;
 pub mod context;
 pub mod gate;
 pub mod policy;

@@ -2,6 +2,7 @@
 //! stderr. Not for: what the commands show (audit) or do (the layers below).
 
 mod audit;
+mod backtest;
 mod backup;
 mod client;
 mod completions;
@@ -44,6 +45,7 @@ mod target;
 mod uninstall;
 mod variables;
 mod watch;
+mod whatif;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -134,6 +136,8 @@ commands! {
     Incident => incident,
     Explain => explain,
     Postmortem => postmortem,
+    Backtest => backtest,
+    Whatif => whatif,
     Emit => emit,
     Notify => notify,
     Audit => audit,

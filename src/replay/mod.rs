@@ -3,6 +3,8 @@
 
 mod history;
 pub mod postmortem;
+mod whatif;
 
 pub use history::{History, Read, named};
 pub use postmortem::PostMortem;
+pub use whatif::whatif;

@@ -72,6 +72,9 @@ pub struct Policy {
     /// What has to show that a runbook works before it goes live. Default: a rehearsal or dry runs.
     #[serde(default)]
     pub live_evidence: LiveEvidence,
+    /// Whether recorded history has to be asked before a runbook goes live: `remediator backtest --keep`. Default false.
+    #[serde(default)]
+    pub backtest: bool,
 }
 
 /// What has to show that a runbook works before it goes live (RM-30).
@@ -92,7 +95,13 @@ pub enum LiveEvidence {
 impl Policy {
     /// What holds without a policy file.
     fn strict() -> Self {
-        Self { v: V1, solo: false, approvals: Quorum::default(), live_evidence: LiveEvidence::default() }
+        Self {
+            v: V1,
+            solo: false,
+            approvals: Quorum::default(),
+            live_evidence: LiveEvidence::default(),
+            backtest: false,
+        }
     }
 }
 

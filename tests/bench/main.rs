@@ -10,6 +10,7 @@ mod daemon;
 mod fold;
 mod gate;
 mod healing;
+mod hindsight;
 mod home;
 mod http;
 mod intake;
@@ -50,6 +51,7 @@ const GROUPS: &[Group] = &[
     ("matching", matching::rows),
     ("verify", verify::rows),
     ("fold", fold::rows),
+    ("hindsight", hindsight::rows),
     ("open", opening::rows),
     ("memory", memory::rows),
     ("sentinels", sentinels::rows),

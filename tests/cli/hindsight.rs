@@ -1,4 +1,5 @@
-//! Hindsight with the real binary: post-mortems of what a real daemon did to a real service.
+//! Hindsight with the real binary: post-mortem, backtest and what-if, of what a real daemon did to a real
+//! service.
 
 use std::time::Duration;
 
@@ -167,4 +168,145 @@ fn what_is_absent_damaged_or_too_new_is_said_and_the_rest_is_told() {
     assert_eq!(behind.json()["attempts"], told["attempts"]);
     let before = damaged(1);
     assert!(before.stderr.contains("as far as it can be read"), "{}", before.stderr);
+}
+
+#[test]
+fn decided_anew_history_is_the_same_and_with_other_content_it_says_where_it_parts() {
+    let sandbox = healed(2);
+    let whatif =
+        |args: &[&str]| sandbox.run(&[&["whatif", "--output", "json"], args].concat()).ends(0).json();
+    let total = Value::from(closed(&sandbox, "demo-web").len());
+    let same = whatif(&["--at", "0"]);
+    assert_eq!(same["first_divergence"], Value::Null, "{same}");
+    assert_eq!((&same["summary"]["incidents"], &same["summary"]["same"]), (&total, &total), "{same}");
+    // Nothing in the catalog: nothing could be chosen.
+    sandbox
+        .shell("mkdir -p bare/runbooks bare/proposals && cp -r home/proposals/trust bare/proposals/")
+        .ends(0);
+    let bare = whatif(&["--at", "0", "--catalog", "bare"]);
+    assert_eq!(bare["summary"]["no_longer_acted"], total, "{bare}");
+    assert!(bare["first_divergence"]["recorded"].as_str().is_some_and(|r| r.contains("is chosen")), "{bare}");
+    assert_eq!(bare["first_divergence"]["simulated"], "no runbook is chosen", "{bare}");
+    // From the middle on only what came later parts.
+    let ids = corrupted(&sandbox);
+    let told = sandbox.run(&["postmortem", &ids[0], "--output", "json"]).ends(0).json();
+    let begin = told["opened"]["seq"].as_u64().expect("a seq");
+    let late = whatif(&["--at", &(begin - 1).to_string(), "--catalog", "bare"]);
+    assert_eq!(late["summary"]["different"], 1, "{late}");
+    assert_eq!(late["first_divergence"]["incident"], ids[0].as_str());
+    for at in [begin, begin + 4, begin + 9, begin + 14] {
+        let forked = whatif(&["--at", &at.to_string()]);
+        assert_eq!(forked["first_divergence"], Value::Null, "{at}: {forked}");
+    }
+    sandbox.run(&["whatif", "--at", "99999"]).ends(1);
+}
+
+#[test]
+fn a_crash_in_the_middle_of_an_attempt_is_decided_anew_the_same() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    assert!(eventually(Duration::from_secs(60), || !closed(&sandbox, "demo-web").is_empty()));
+    std::fs::write(sandbox.home().join("sample/data.txt"), "damaged").expect("written");
+    // The third step takes two seconds.
+    let runs = || {
+        let tail = sandbox.run(&["audit", "tail", "-n", "1", "--output", "json"]).stdout;
+        tail.contains("step.started") && tail.contains("\"step\":2")
+    };
+    assert!(eventually(Duration::from_secs(60), runs), "{}", sandbox.run(&["audit", "tail"]).stdout);
+    sandbox.stop("-KILL");
+    sandbox.serve();
+    assert!(eventually(Duration::from_secs(60), || !corrupted(&sandbox).is_empty()));
+    sandbox.stop("-TERM");
+    let same = sandbox.run(&["whatif", "--at", "0", "--output", "json"]).ends(0).json();
+    assert_eq!(
+        (&same["first_divergence"], &same["summary"]["different"]),
+        (&Value::Null, &0.into()),
+        "{same}"
+    );
+    let id = corrupted(&sandbox).remove(0);
+    let told = sandbox.run(&["postmortem", &id]).ends(0).stdout;
+    assert!(told.contains("(around) `process.started`") && told.contains("idempotent"), "{told}");
+    sandbox.run(&["journal", "fsck"]).ends(0);
+}
+
+#[test]
+fn a_backtest_counts_what_a_runbook_would_have_done_and_what_would_have_kept_it_back() {
+    let sandbox = healed(2);
+    let text =
+        std::fs::read_to_string(sandbox.home().join("runbooks/demo-web/corrupted.yaml")).expect("text");
+    let text = text.replace("id: demo-data-corrupted", "id: rival");
+    let priority = |n: u32| {
+        let lines = text.lines().map(|line| match line.starts_with("priority:") {
+            true => format!("priority: {n}"),
+            false => line.to_owned(),
+        });
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    };
+    std::fs::write(sandbox.path().join("strong.yaml"), priority(2_000)).expect("written");
+    std::fs::write(sandbox.path().join("weak.yaml"), priority(1)).expect("written");
+    std::fs::write(sandbox.path().join("tight.yaml"), "limits: {fingerprint_attempts: 1}\n")
+        .expect("written");
+    let backtest =
+        |args: &[&str]| sandbox.run(&[&["backtest", "--output", "json"], args].concat()).ends(0).json();
+    let strong = backtest(&["--runbook", "strong.yaml"]);
+    let counted = &strong["candidate"];
+    assert_eq!((&counted["fired"], &counted["incidents"]), (&2.into(), &2.into()), "{strong}");
+    assert_eq!(counted["targets_at_once"], 1);
+    let ids: Vec<String> = corrupted(&sandbox).into_iter().rev().collect();
+    assert_eq!(counted["on"], serde_json::json!(ids), "{strong}");
+    assert_eq!(counted["outcomes"]["healthy"], 2, "the same actions were recorded: {strong}");
+    assert_eq!(counted["conflicts"]["demo-data-corrupted"]["wins"], 2, "{strong}");
+    assert!(counted["first"].as_str() < counted["last"].as_str());
+    // The very runbook that was in force, where it lies: nothing is different.
+    let own = backtest(&["--runbook", "home/runbooks/demo-web/corrupted.yaml"]);
+    assert_eq!((&own["candidate"]["fired"], &own["summary"]["different"]), (&2.into(), &0.into()), "{own}");
+    let weak = backtest(&["--runbook", "weak.yaml"]);
+    assert_eq!(
+        (&weak["candidate"]["fired"], &weak["summary"]["different"]),
+        (&0.into(), &0.into()),
+        "{weak}"
+    );
+    assert_eq!(weak["candidate"]["conflicts"]["demo-data-corrupted"]["loses"], 2, "{weak}");
+    let tight = backtest(&["--runbook", "strong.yaml", "--policy", "tight.yaml"]);
+    assert_eq!(tight["candidate"]["fired"], 1, "{tight}");
+    assert!(tight["candidate"]["blocked"]["fingerprint_attempts"].as_u64() >= Some(1), "{tight}");
+    // Other actions: what they would have done nobody knows.
+    let other = priority(2_000).replace("/bin/cp", "/usr/bin/cp");
+    std::fs::write(sandbox.path().join("other.yaml"), other).expect("written");
+    let other = backtest(&["--runbook", "other.yaml"]);
+    assert_eq!(other["candidate"]["fired"], 2, "{other}");
+    let ended = |word: &str| other["candidate"]["outcomes"][word].as_u64().unwrap_or(0);
+    // The journal may end before the last verification would have.
+    assert!(ended("unknown") >= 1 && ended("unknown") + ended("under_way") == 2, "{other}");
+    assert_eq!(other["candidate"]["outcomes"]["healthy"], Value::Null, "{other}");
+    let none = backtest(&["--runbook", "strong.yaml", "--since", "2099-01-01T00:00:00Z"]);
+    assert_eq!(none["candidate"]["fired"], 0);
+    let human = sandbox.run(&["backtest", "--runbook", "strong.yaml"]).ends(0).stdout;
+    assert!(human.contains("would have acted") && human.contains("stays unknown"), "{human}");
+    sandbox.run(&["backtest", "--runbook", "nowhere.yaml"]).ends(2);
+    std::fs::write(sandbox.path().join("bad.yaml"), "kind: runbook\n").expect("written");
+    let bad = sandbox.run(&["backtest", "--runbook", "bad.yaml"]).ends(2);
+    assert!(bad.stderr.contains("runbook lint"), "{}", bad.stderr);
+}
+
+#[test]
+fn a_kept_backtest_stands_with_the_proposal_and_a_change_of_a_byte_takes_it_away() {
+    let sandbox = healed(1);
+    let file = "home/runbooks/demo-web/corrupted.yaml";
+    sandbox.run(&["backtest", "--runbook", file, "--keep"]).ends(0);
+    let show = || sandbox.run(&["proposal", "show", "demo-web", "--output", "json"]).ends(0).json();
+    let kept = |shown: &Value| {
+        let all = shown["contents"].as_array().expect("files").clone();
+        all.into_iter().find(|c| c["path"] == "runbooks/demo-web/corrupted.yaml").expect("there")["backtest"]
+            .clone()
+    };
+    let before = kept(&show());
+    assert_eq!((&before["signed_by"], &before["problem"]), (&"ada".into(), &Value::Null), "{before}");
+    assert!(
+        before["line"].as_str().is_some_and(|line| line.contains("would have acted 1 times on 1 incidents")),
+        "{before}"
+    );
+    sandbox.shell(&format!("echo '# a remark' >> {file}")).ends(0);
+    let after = kept(&show());
+    assert!(after["problem"].as_str().is_some_and(|why| why.contains("other bytes")), "{after}");
 }
