@@ -32,6 +32,7 @@ mod postmortem;
 mod proposal;
 mod propose;
 mod reader;
+mod replay;
 mod restore;
 mod resume;
 mod runbook;
@@ -136,6 +137,7 @@ commands! {
     Incident => incident,
     Explain => explain,
     Postmortem => postmortem,
+    Replay => replay,
     Backtest => backtest,
     Whatif => whatif,
     Emit => emit,

@@ -1,5 +1,5 @@
-//! Hindsight with the real binary: post-mortem, backtest and what-if, of what a real daemon did to a real
-//! service.
+//! Hindsight with the real binary: post-mortem, backtest, what-if, replay and the independent check, of what a real
+//! daemon did to a real service.
 
 use std::time::Duration;
 
@@ -168,6 +168,19 @@ fn what_is_absent_damaged_or_too_new_is_said_and_the_rest_is_told() {
     assert_eq!(behind.json()["attempts"], told["attempts"]);
     let before = damaged(1);
     assert!(before.stderr.contains("as far as it can be read"), "{}", before.stderr);
+    // An entry of a newer version: nobody can say what it changed.
+    let mut newer: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+    let end = newer.len() - 1;
+    newer[end] = newer[end].replacen("\"kv\":1", "\"kv\":9", 1);
+    sandbox.shell("cp -r evidence newer").ends(0);
+    std::fs::write(sandbox.path().join("newer").join(&segment), newer.join("\n") + "\n").expect("written");
+    let refused = sandbox.run(&["replay", "--from", "newer", "--at", &end.to_string()]).ends(69);
+    assert!(
+        refused.stderr.contains("newer") && refused.stderr.contains("audit export"),
+        "{}",
+        refused.stderr
+    );
+    sandbox.run(&["postmortem", &id, "--from", "newer"]).ends(0);
 }
 
 #[test]
@@ -309,4 +322,86 @@ fn a_kept_backtest_stands_with_the_proposal_and_a_change_of_a_byte_takes_it_away
     sandbox.shell(&format!("echo '# a remark' >> {file}")).ends(0);
     let after = kept(&show());
     assert!(after["problem"].as_str().is_some_and(|why| why.contains("other bytes")), "{after}");
+}
+
+#[test]
+fn a_replay_goes_forward_back_and_to_an_incident_and_shows_the_world_around_each_entry() {
+    let sandbox = healed(1);
+    let id = corrupted(&sandbox).remove(0);
+    let one = sandbox.run(&["replay", "--incident", &id[..9], "--output", "json"]).ends(0).json();
+    assert_eq!(
+        (&one["entry"]["kind"], &one["entry"]["incident"]),
+        (&"degradation.seen".into(), &id.as_str().into())
+    );
+    let seq = one["entry"]["seq"].as_u64().expect("a seq");
+    let opened = sandbox.run(&["replay", "--at", &(seq + 1).to_string(), "--output", "json"]).ends(0).json();
+    assert_eq!(
+        (&opened["world"][0]["open_incidents"], &opened["world"][1]["open_incidents"]),
+        (&0.into(), &1.into()),
+        "{opened}"
+    );
+    let lines =
+        sandbox.run(&["replay", "--incident", &id, "--count", "200", "--output", "json"]).ends(0).stdout;
+    let steps: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let asked = |step: &Value, word: &str| step["effects"].to_string().contains(word);
+    assert!(
+        steps.iter().any(|s| s["entry"]["kind"] == "step.intended" && asked(s, "run the step")),
+        "{lines}"
+    );
+    assert!(steps.iter().all(|s| s["illegal"].is_null()), "{lines}");
+    // By hand, through a pipe: forward, back, to a seq, to the incident, to the end.
+    let words =
+        format!("printf '\\n\\nb\\n{seq}\\ni {}\\n$\\nnonsense\\nq\\n' | remediator replay", &id[..9]);
+    let walked = sandbox.shell(&words).ends(0).stdout;
+    let heads: Vec<u64> = walked
+        .lines()
+        .filter_map(|line| line.strip_prefix("Entry ")?.split(' ').next()?.parse().ok())
+        .collect();
+    let head = *heads.last().expect("the last entry");
+    assert_eq!(heads, [0, 1, 2, 1, seq, seq, head], "{walked}");
+    assert!(walked.contains("Enter, b, a number"), "{walked}");
+    let beyond = sandbox.run(&["replay", "--at", "99999"]).ends(1);
+    assert!(beyond.stderr.contains("its last entry is"), "{}", beyond.stderr);
+}
+
+#[test]
+fn the_independent_check_agrees_with_a_good_journal_and_finds_what_is_wrong_with_a_bad_one() {
+    let mut sandbox = healed(1);
+    let fsck = |args: &[&str], code: i32| {
+        let report =
+            sandbox.run(&[&["journal", "fsck", "--output", "json"], args].concat()).ends(code).json();
+        let checks = report["checks"].as_array().expect("checks").clone();
+        move |name: &str| checks.iter().find(|check| check["name"] == name).expect("a check").clone()
+    };
+    let good = fsck(&[], 0);
+    for name in ["chain", "signatures", "segments", "end", "blobs", "sled", "legality", "derived"] {
+        let check = good(name);
+        assert_eq!((&check["wrong"], check["looked"].as_u64() > Some(0)), (&0.into(), true), "{check}");
+    }
+    sandbox.run(&["audit", "export", "evidence"]).ends(0);
+    let _ = fsck(&["--folder", "evidence"], 0);
+    let segment = format!("{:020}.ndjson", 0);
+    let path = sandbox.path().join("evidence").join(&segment);
+    let text = std::fs::read_to_string(&path).expect("lines");
+    // A byte of content: the next entry no longer follows. A byte of a signature: only that one.
+    let planned = text.find("attempt.planned").expect("an attempt");
+    let content = text[planned..].replacen("demo", "dem0", 1);
+    std::fs::write(&path, format!("{}{content}", &text[..planned])).expect("written");
+    let bad = fsck(&["--folder", "evidence"], 5);
+    assert!(bad("chain")["wrong"].as_u64() > Some(0) || bad("end")["wrong"].as_u64() > Some(0));
+    let sig = text.find("\"sig\":\"").expect("a signature") + 7;
+    let flipped = if text.as_bytes()[sig] == b'A' { "B" } else { "A" };
+    std::fs::write(&path, format!("{}{flipped}{}", &text[..sig], &text[sig + 1..])).expect("written");
+    let bad = fsck(&["--folder", "evidence"], 5);
+    assert_eq!(bad("signatures")["problems"][0]["seq"], 0);
+    std::fs::write(&path, &text).expect("written");
+    sandbox.shell("find evidence/blobs -type f | head -1 | xargs rm").ends(0);
+    assert_eq!(fsck(&["--folder", "evidence"], 5)("blobs")["wrong"], 1);
+    // Cut off at its end: the manifest says how far it reached.
+    let cut = text.trim_end().rfind('\n').expect("many lines") + 1;
+    std::fs::write(&path, &text[..cut]).expect("written");
+    assert_eq!(fsck(&["--folder", "evidence"], 5)("end")["wrong"], 1);
+    sandbox.serve();
+    let running = sandbox.run(&["journal", "fsck"]).ends(0).stdout;
+    assert!(running.contains("a daemon has it open"), "{running}");
 }
