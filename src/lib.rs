@@ -4,6 +4,7 @@
 pub mod base;
 pub mod event;
 
+pub mod backtest;
 pub mod context;
 pub mod gate;
 pub mod policy;
@@ -27,6 +28,8 @@ pub mod journal;
 pub mod notify;
 #[cfg(feature = "server")]
 pub mod remediator;
+#[cfg(feature = "server")]
+pub mod replay;
 #[cfg(feature = "server")]
 pub mod sentinel;
 #[cfg(feature = "server")]

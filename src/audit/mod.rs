@@ -15,7 +15,7 @@ pub mod views;
 pub use crate::context::IncidentState;
 pub use entries::{Entries, Error, Head, Health};
 pub use projection::Audit;
-pub use say::say;
+pub use say::{closure as closure_word, outcome as outcome_word, say, step_outcome};
 pub use tail::Tail;
 pub use tally::{Histogram, INCIDENT_BOUNDS_MS, STEP_BOUNDS_MS, Tally};
 pub use views::{

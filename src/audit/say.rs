@@ -376,7 +376,7 @@ fn verdict(verdict: Verdict) -> &'static str {
 }
 
 /// An outcome in words.
-pub(super) fn outcome(outcome: Outcome) -> &'static str {
+pub fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Healthy => "healthy",
         Outcome::Failed => "proven not to have helped",
@@ -391,7 +391,7 @@ pub(super) fn outcome(outcome: Outcome) -> &'static str {
 }
 
 /// A closure in words.
-pub(super) fn closure(closure: Closure) -> &'static str {
+pub fn closure(closure: Closure) -> &'static str {
     match closure {
         Closure::Healed => "healed",
         Closure::RecoveredUnaided => "recovered unaided",
@@ -402,7 +402,7 @@ pub(super) fn closure(closure: Closure) -> &'static str {
 }
 
 /// A step's end in words.
-pub(super) fn step_outcome(outcome: &StepOutcome) -> String {
+pub fn step_outcome(outcome: &StepOutcome) -> String {
     match outcome {
         StepOutcome::Succeeded => "succeeded".into(),
         StepOutcome::Exited(code) => format!("exited with {code}"),

@@ -150,7 +150,13 @@ impl From<crate::journal::Error> for Failure {
             69 => Exit::Unavailable,
             _ => Exit::Temporary,
         };
+        let newer = matches!(error, crate::journal::Error::Unreadable { .. });
         // Errors of the journal say what to do themselves.
-        Self::new(exit, error.to_string()).because(error)
+        let failure = Self::new(exit, error.to_string()).because(error);
+        match newer {
+            true => failure
+                .hint("use the version that wrote it; `remediator audit tail` and `audit export` still work"),
+            false => failure,
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! stderr. Not for: what the commands show (audit) or do (the layers below).
 
 mod audit;
+mod backtest;
 mod backup;
 mod client;
 mod completions;
@@ -27,9 +28,11 @@ mod nearest;
 mod notify;
 mod out;
 mod pause;
+mod postmortem;
 mod proposal;
 mod propose;
 mod reader;
+mod replay;
 mod restore;
 mod resume;
 mod runbook;
@@ -43,6 +46,7 @@ mod target;
 mod uninstall;
 mod variables;
 mod watch;
+mod whatif;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -137,6 +141,10 @@ commands! {
     Incidents => incidents,
     Incident => incident,
     Explain => explain,
+    Postmortem => postmortem,
+    Replay => replay,
+    Backtest => backtest,
+    Whatif => whatif,
     Emit => emit,
     Notify => notify,
     Audit => audit,

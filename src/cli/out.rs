@@ -17,8 +17,18 @@ pub fn json(text: &str) -> Result<(), Failure> {
 
 /// A value as one line of JSON.
 pub fn json_of(value: &impl serde::Serialize) -> Result<(), Failure> {
-    let text = serde_json::to_string(value);
-    json(&text.map_err(|e| Failure::new(Exit::Unavailable, "cannot write JSON").because(e))?)
+    json(&json_text(value)?)
+}
+
+/// A value as JSON text.
+pub fn json_text(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|e| Failure::new(Exit::Unavailable, "cannot write JSON").because(e))
+}
+
+/// A page as it is: whoever made it has made outside text in it harmless.
+pub fn raw(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
 /// One line for people. Outside text in it was cleaned with [`line`]; where somebody forgot, it moves no cursor.

@@ -2,6 +2,7 @@
 //! clock, no randomness, no I/O. One file per rule family; [`decide`] is the registry, one line an input.
 
 mod attempt;
+mod catalog;
 mod content;
 mod desk;
 mod effects;
@@ -28,8 +29,9 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use catalog::CatalogRunbooks;
 pub use desk::{Answer, Decision, Now};
-pub use effects::{Effect, Purpose, Ticket};
+pub use effects::{Effect, Purpose, Ticket, effects};
 pub use input::{Input, LeftOvers, LockAnswer};
 pub use runbooks::{Offer, OfferLimits, OfferStanding, Planned, Runbooks};
 pub use timers::next_timer;

@@ -200,6 +200,11 @@ pub fn check(text: &str) -> Result<(), ConfigError> {
     resolve(Path::new("."), parse(text)?, None).map(|_| ())
 }
 
+/// What a file's text says of decisions, without the environment.
+pub fn decisions(text: &str) -> Result<ConfigLoaded, ConfigError> {
+    resolve(Path::new("."), parse(text)?, None).map(|config| config.decisions)
+}
+
 fn resolve(home: &Path, file: ConfigFile, listen: Option<&str>) -> Result<Config, ConfigError> {
     let listen = match listen {
         Some(said) => said.parse().map_err(|source| ConfigError::Listen { said: said.to_owned(), source })?,

@@ -11,12 +11,12 @@ use crossbeam_channel::{RecvTimeoutError, Sender};
 use notify::Watcher as _;
 
 use super::inbox::Message;
-use super::runbooks::CatalogRunbooks;
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::Seq;
 use crate::context;
 use crate::event::content::{CatalogLoaded, TrustChanged, TrustRefused, TrustRestored};
 use crate::journal::{Clock as _, IntentJournal, SystemClock};
+use crate::policy::CatalogRunbooks;
 use crate::policy::Input;
 use crate::runbook::trust::TRUST_FILES;
 use crate::runbook::{Catalog, ContentFolder, LoadContext, Platform, Trust, loader};

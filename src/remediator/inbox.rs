@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::runbooks::CatalogRunbooks;
 use crate::base::ids::{AttemptId, IncidentId, Seq};
+use crate::policy::CatalogRunbooks;
 use crate::policy::{Answer, Input};
 
 /// See the module.

@@ -21,7 +21,6 @@ pub mod overrides;
 mod place;
 mod readiness;
 mod recover;
-mod runbooks;
 mod shutdown;
 mod snapshots;
 pub mod spool;

@@ -12,7 +12,6 @@ use tokio::sync::oneshot;
 use super::dispatch::Dispatcher;
 use super::inbox::Message;
 use super::keys;
-use super::runbooks::CatalogRunbooks;
 use super::snapshots::Snapshots;
 use crate::base::ids::{BootId, NodeId, Seq};
 use crate::base::limits::TURN_INPUTS_MAX;
@@ -22,6 +21,7 @@ use crate::context::World;
 use crate::event::{Draft, Event, Record};
 use crate::journal::proof::Committed;
 use crate::journal::{Clock, IntentJournal};
+use crate::policy::CatalogRunbooks;
 use crate::policy::{Answer, Decision, Effect, Input, Now, decide, next_timer};
 use crate::runbook::Trust;
 

@@ -80,18 +80,28 @@ pub fn read(
     path: &str,
     now_us: i64,
 ) -> Result<(Evidence, Signed), String> {
+    let (text, signed) = signed_by_anybody(folder, trust, path, now_us)?;
+    let evidence = serde_json::from_str(text).map_err(|e| format!("{path} cannot be read: {e}"))?;
+    Ok((evidence, signed))
+}
+
+/// The text at a path, signed by somebody who may write, propose or approve: any of them may have tried it.
+pub(super) fn signed_by_anybody<'a>(
+    folder: &'a ContentFolder,
+    trust: &Trust,
+    path: &str,
+    now_us: i64,
+) -> Result<(&'a str, Signed), String> {
     let bytes = folder.get(path).ok_or_else(|| format!("there is no {path}"))?;
     let text = signed_text(path, bytes).map_err(|problem| problem.to_string())?;
-    let evidence: Evidence = serde_json::from_str(text).map_err(|e| format!("{path} cannot be read: {e}"))?;
     if trust.revoked().has_file(&FileDigest::of(bytes)) {
         return Err(format!("{path} is revoked"));
     }
     let armored = folder.signature_of(path).ok_or_else(|| format!("{path} is not signed"))?;
     let mut refused = None;
-    // Whoever may write, propose or approve may have tried it.
     for role in [Role::Runbook, Role::Proposal, Role::Approval] {
         match trust.verify(role, bytes, armored, now_us) {
-            Ok(signed) => return Ok((evidence, signed)),
+            Ok(signed) => return Ok((text, signed)),
             Err(error) => drop(refused.get_or_insert(error)),
         }
     }

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "server")]
 pub mod authoring;
+pub mod backtested;
 pub mod catalog;
 pub mod checks;
 pub mod content;

@@ -25,6 +25,9 @@ pub struct Policy {
     /// What has to show that a runbook works before it goes live. Default: a rehearsal or dry runs.
     #[serde(default)]
     pub live_evidence: LiveEvidence,
+    /// Whether recorded history has to be asked before a runbook goes live: `remediator backtest --keep`. Default false.
+    #[serde(default)]
+    pub backtest: bool,
     /// What runbooks may do without anybody being asked. Default supervised.
     #[serde(default)]
     pub trust_level: TrustLevel,
@@ -71,6 +74,7 @@ impl Policy {
             solo: false,
             approvals: Quorum::default(),
             live_evidence: LiveEvidence::default(),
+            backtest: false,
             trust_level: TrustLevel::default(),
             elevation: Elevation::default(),
         }

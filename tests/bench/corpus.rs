@@ -16,6 +16,7 @@ use remediator::base::time::Span;
 use remediator::context::{FOLD_VERSION, World};
 use remediator::event::content::{CatalogLoaded, ConfigLoaded};
 use remediator::event::degradation::DegradationSeen;
+use remediator::event::elevation::TrustLevel;
 use remediator::event::notice::Delivery;
 use remediator::event::plan::{
     ActionPlan, LookPlan, Plan, ProbePlan, ProcessLook, Rlimits, RunPlan, RungPlan, StepPlan,
@@ -27,7 +28,7 @@ use remediator::event::verification::{Observation, Verdict};
 use remediator::event::{Draft, Event, Record};
 use remediator::journal::{Clock as _, IntentJournal, Opened, Options, SystemClock};
 use remediator::policy::{
-    Effect, Input, LockAnswer, Now, Offer, OfferLimits, OfferStanding, Planned, Runbooks, decide,
+    Authority, Effect, Input, LockAnswer, Now, Offer, OfferLimits, OfferStanding, Planned, Runbooks, decide,
 };
 use remediator::remediator::read_journal_key;
 
@@ -213,7 +214,7 @@ impl Play {
                 });
             }
             Effect::StopWatch { .. } | Effect::ReleaseLocks { .. } | Effect::ForgetEdge { .. } => {}
-            Effect::BreakLock { .. } | Effect::RotateKey => {}
+            Effect::BreakLock { .. } | Effect::RotateKey | Effect::AskDecider { .. } => {}
         }
     }
 

@@ -69,7 +69,9 @@ fn behind_one(journal: &IntentJournal, entries: u64) -> Done {
                 let (drafts, answers): (Vec<_>, Vec<_>) =
                     std::iter::once(first).chain(waiting.try_iter().take(PRODUCERS as usize - 1)).unzip();
                 journal.append(drafts)?;
-                answers.into_iter().for_each(|answer| drop(answer.send(())));
+                for answer in answers {
+                    let _ = answer.send(());
+                }
             }
             Ok::<(), remediator::journal::Error>(())
         }

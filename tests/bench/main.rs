@@ -11,6 +11,7 @@ mod daemon;
 mod fold;
 mod gate;
 mod healing;
+mod hindsight;
 mod home;
 mod http;
 mod intake;
@@ -52,6 +53,7 @@ const GROUPS: &[Group] = &[
     ("matching", matching::rows),
     ("verify", verify::rows),
     ("fold", fold::rows),
+    ("hindsight", hindsight::rows),
     ("open", opening::rows),
     ("query", query::rows),
     ("memory", memory::rows),

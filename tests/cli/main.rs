@@ -4,6 +4,7 @@ mod bad_input;
 mod demo;
 mod documents;
 mod following;
+mod hindsight;
 mod init;
 mod journal;
 mod keeping;

@@ -121,6 +121,28 @@ fn the_policy_asks_for_two_where_one_is_not_enough() {
 }
 
 #[test]
+fn the_policy_asks_for_a_backtest_and_there_is_none_of_these_bytes() {
+    let repo = Repo::empty();
+    repo.write_trust(&repo.allowed(), "v: 1\nlive_evidence: none\nbacktest: true\n");
+    repo.git(&["add", "."]);
+    repo.commit("trust");
+    repo.honest();
+    repo.judge_all().blocks("backtest");
+    let keep = |digest: &str| {
+        let kept = format!(
+            r#"{{"v":1,"runbook":"{digest}","program":"0","at_us":0,"node":"n","from":1,"to":2,"fired":0,"incidents":0,"targets_at_once":0,"line":"nothing"}}"#
+        );
+        repo.write("proposals/web/backtests/fix.json", kept);
+        repo.sign("ann", Role::Runbook, "proposals/web/backtests/fix.json");
+    };
+    let own = repo.digest(RUNBOOK).to_string();
+    keep(&repo.digest(SERVICE).to_string());
+    repo.judge_all().blocks("backtest");
+    keep(&own);
+    repo.judge_all().passes();
+}
+
+#[test]
 fn the_marker_removed_or_its_proposal() {
     let repo = Repo::new();
     repo.edit(RUNBOOK, "proposal: web\n", "");

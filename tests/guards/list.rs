@@ -288,6 +288,16 @@ pub const GUARDS: &[Guard] = &[
         &["--lib", "runbook::tests::trust::the_last_holder_of_trust_or_control_cannot_be_signed_away"],
     ),
     guard(
+        "approval",
+        "a policy that asks for a backtest gets one of these very bytes",
+        (
+            "src/runbook/backtested.rs",
+            "if self.runbook != *runbook {",
+            "if false && self.runbook != *runbook {",
+        ),
+        &["--lib", "runbook::verified::backtest::tests::a_policy_that_asks"],
+    ),
+    guard(
         "lock token",
         "a late holder is refused by its token",
         ("src/action/permit.rs", "if said.token != lock.token() {", "if said.token == u64::MAX {"),

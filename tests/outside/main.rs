@@ -7,5 +7,6 @@ mod ingest;
 mod onfailure;
 mod page;
 mod receiver;
+#[allow(dead_code, reason = "the tests of the commands use all of it")]
 #[path = "../cli/sandbox.rs"]
 mod sandbox;

@@ -155,7 +155,7 @@ async fn refuse(
 
 fn incident(id: &str) -> Result<IncidentId, Box<Problem>> {
     let problem = || Problem::new(problem::NOT_FOUND, format!("`{id}` is not the id of an incident"));
-    id.parse().map_err(|_| problem().into())
+    id.parse().map_err(|_| problem())
 }
 
 /// A route that takes a signed statement; `conflicts` are its codes of 409 besides that of every one of them.

@@ -36,6 +36,8 @@ fn file(desk: &Desk, argument: &Argument<'_>, entry: &Entry) -> Vec<String> {
         Some(runbook) => {
             lines.extend(runbook::show::rows(runbook).iter().map(|(name, value)| row(name, value)));
             lines.push(row("evidence", &evidence(desk, runbook, entry)));
+            let kept = super::show::backtest(desk, entry);
+            lines.push(row("backtest", &kept.map_or_else(|| "none".to_owned(), |kept| kept.say())));
         }
         None => {
             let text = String::from_utf8_lossy(desk.catalog.folder().get(&entry.path).unwrap_or_default());

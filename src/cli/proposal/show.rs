@@ -10,6 +10,7 @@ use crate::cli::exit::Failure;
 use crate::cli::runbook::view::{self, Reason};
 use crate::cli::{Exit, Global, Outcome, Output, out};
 use crate::runbook::model::{Action, Limits, Proposal};
+use crate::runbook::{Entry, backtested};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -59,6 +60,48 @@ struct File {
     #[serde(flatten)]
     line: view::Line,
     quorum: Quorum,
+    /// What recorded history says that these very bytes would have done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backtest: Option<Backtest>,
+}
+
+/// A kept backtest.
+#[derive(Serialize)]
+pub(super) struct Backtest {
+    path: String,
+    /// All of it in one line.
+    line: String,
+    /// Who signed it; none = it does not count.
+    signed_by: Option<String>,
+    /// Why it does not count.
+    problem: Option<String>,
+}
+
+impl Backtest {
+    /// In one line.
+    pub(super) fn say(&self) -> String {
+        match (&self.signed_by, &self.problem) {
+            (_, Some(why)) => format!("does not count: {why}"),
+            (by, None) => format!("{} (signed by {})", self.line, by.as_deref().unwrap_or("-")),
+        }
+    }
+}
+
+/// The backtest beside a runbook, if one was kept.
+pub(super) fn backtest(desk: &Desk, entry: &Entry) -> Option<Backtest> {
+    let runbook = entry.runbook()?;
+    let path = backtested::path(&runbook.proposal, &runbook.id);
+    let folder = desk.catalog.folder();
+    folder.get(&path)?;
+    let now_us = desk.catalog.context().now_us;
+    let (line, signed_by, problem) = match backtested::read(folder, desk.catalog.trust(), &path, now_us) {
+        Err(why) => (String::new(), None, Some(why)),
+        Ok((kept, signed)) => match kept.falls_short(&entry.digest, now_us).or(signed.untimely) {
+            Some(why) => (kept.line, None, Some(why)),
+            None => (kept.line, Some(signed.principal), None),
+        },
+    };
+    Some(Backtest { path, line, signed_by, problem })
 }
 
 /// Shows one.
@@ -109,7 +152,11 @@ fn report(desk: &Desk, id: &str, argument: Argument<'_>) -> Report {
         files: entries.iter().map(|entry| entry.path.clone()).collect(),
         contents: entries
             .iter()
-            .map(|e| File { line: view::line(e), quorum: counted::quorum_of(desk, e, &approvals) })
+            .map(|e| File {
+                line: view::line(e),
+                quorum: counted::quorum_of(desk, e, &approvals),
+                backtest: backtest(desk, e),
+            })
             .collect(),
         approvals,
         quorum,
@@ -201,7 +248,7 @@ fn print(report: &Report, argued: &[(&str, String)]) -> Result<(), Failure> {
     for (name, value) in argued {
         say(name, value)?;
     }
-    for File { line, quorum } in &report.contents {
+    for File { line, quorum, backtest } in &report.contents {
         let (reached, needed) = (quorum.reached, quorum.needed);
         out::say(format!(
             "{} {}  {}, approved {reached} of {needed}",
@@ -209,6 +256,9 @@ fn print(report: &Report, argued: &[(&str, String)]) -> Result<(), Failure> {
             line.path,
             out::state(line.standing)
         ))?;
+        if let Some(kept) = backtest {
+            say("  backtest", &kept.say())?;
+        }
     }
     for approval in &report.approvals {
         print_approval(approval)?;

@@ -13,6 +13,8 @@ pub(super) mod sign;
 mod test;
 pub(super) mod view;
 
+pub(super) use rehearse::record::sign_at;
+
 use super::{Global, Outcome, proposal};
 
 /// Arguments.

@@ -1,8 +1,10 @@
 //! `Verified<T>`: a content file whose signature and approval were checked. It is built here and nowhere else,
-//! so that whoever holds one needs no further proof. What is asked for is one file each: signature, bounds, approval, evidence.
+//! so that whoever holds one needs no further proof. What is asked for is one file each: signature, bounds, approval,
+//! evidence, backtest.
 //! Not for why a whole catalog stands as it does (`catalog`).
 
 mod approval;
+mod backtest;
 mod evidence;
 mod signature;
 mod within;
@@ -155,7 +157,9 @@ impl Court<'_> {
             Err(wrongs) => (Vec::new(), wrongs),
         };
         let unseen = self.unseen(&case, author.as_deref());
-        let reasons: Vec<Wrong> = unsigned.into_iter().chain(unapproved).chain(unseen).collect();
+        let unbacktested = self.unbacktested(&case, author.as_deref());
+        let missing = unseen.into_iter().chain(unbacktested);
+        let reasons: Vec<Wrong> = unsigned.into_iter().chain(unapproved).chain(missing).collect();
         match author {
             Some(signer) if reasons.is_empty() => {
                 let proposal = content.proposal().to_owned();

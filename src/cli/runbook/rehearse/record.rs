@@ -58,10 +58,20 @@ pub fn sign(
     trust: &Trust,
     key: Option<&Path>,
 ) -> Result<(PathBuf, String), Failure> {
-    let (key, principal, role) = signer(trust, key)?;
     let path = place.root.join(evidence::path(place.proposal, place.runbook));
+    sign_at(path, evidence, trust, key)
+}
+
+/// Writes and signs something that anybody may have tried, in place of what was there; its path, and who signed.
+pub fn sign_at(
+    path: PathBuf,
+    content: &impl serde::Serialize,
+    trust: &Trust,
+    key: Option<&Path>,
+) -> Result<(PathBuf, String), Failure> {
+    let (key, principal, role) = signer(trust, key)?;
     let cannot = |e: String| Failure::new(Exit::Findings, format!("cannot write {}: {e}", path.display()));
-    let text = serde_json::to_string_pretty(evidence).map_err(|e| cannot(e.to_string()))? + "\n";
+    let text = serde_json::to_string_pretty(content).map_err(|e| cannot(e.to_string()))? + "\n";
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|e| cannot(e.to_string()))?;
     }

@@ -1,15 +1,16 @@
 //! The catalog as decisions see it: `runbook::Catalog` behind `policy::Runbooks`.
 
+use super::runbooks::{Offer, OfferLimits, OfferStanding, Planned, Runbooks};
+use super::trust::Authority;
 use crate::event::content::Standing;
 use crate::event::degradation::DegradationSeen;
 use crate::event::elevation::DeciderPlan;
-use crate::policy::{Authority, Offer, OfferLimits, OfferStanding, Planned, Runbooks};
 use crate::runbook::{
     Catalog, Considered, Kind, LoadContext, PlanFor, Platform, Runbook, Trust, Verdict, Verified, expr,
 };
 
 /// A catalog in force.
-pub(super) struct CatalogRunbooks(pub Catalog);
+pub struct CatalogRunbooks(pub Catalog);
 
 impl CatalogRunbooks {
     /// Before the first catalog is loaded.
