@@ -3,10 +3,12 @@
 
 use super::{Backtest, answer::REPORTED_AGAIN};
 use crate::base::ids::IncidentId;
-use crate::context::IncidentState;
+use crate::context::{DECIDER, IncidentState};
+use crate::event::control::SignedStatement;
+use crate::event::elevation::ElevationGranted;
 use crate::event::incident::Closure;
 use crate::event::{Event, Record};
-use crate::policy::{Input, LeftOvers};
+use crate::policy::{Decided, Elevate, Input, LeftOvers, SELF_APPROVED};
 
 /// Hands a recorded entry in, if it is one of those.
 pub(super) fn feed(bt: &mut Backtest<'_>, record: &Record) {
@@ -63,6 +65,19 @@ fn by_a_person(bt: &mut Backtest<'_>, record: &Record) {
                 bt.decide(Input::Thawed { incident, by, reason, statement });
             }
         }
+        Event::ElevationRequested(e) => drop(bt.asked.insert(record.seq, e.digest)),
+        Event::ElevationGranted(e) => match &e.statement {
+            Some(statement) => elevated(bt, incident, e, statement.clone()),
+            None => decided(bt, incident, Decided::Grant(e.reason.clone())),
+        },
+        Event::ElevationRefused(e) if e.by == DECIDER => {
+            decided(bt, incident, Decided::Refuse(e.reason.clone()));
+        }
+        Event::ElevationRefused(e) => {
+            let (by, reason) = (e.by.clone(), e.reason.clone());
+            bt.decide(Input::ElevationRefused { incident, by, reason });
+        }
+        Event::DeciderAbstained(e) => decided(bt, incident, Decided::Abstain(e.reason.clone())),
         Event::IncidentClosed(e) if e.closure == Closure::ClosedByPerson => {
             let (by, reason) = e.evidence.split_once(": ").unwrap_or(("person:", &e.evidence));
             bt.decide(Input::Closed { incident, by: by.to_owned(), reason: reason.to_owned() });
@@ -70,6 +85,26 @@ fn by_a_person(bt: &mut Backtest<'_>, record: &Record) {
         Event::IncidentClosed(_) => close_too(bt, incident),
         Event::IncidentRelapsed(e) if e.evidence.starts_with(REPORTED_AGAIN) => {}
         _ => {}
+    }
+}
+
+/// Whoever let the recorded request would have let this one, if it is of the same bytes. Of others nobody knows.
+fn elevated(bt: &mut Backtest<'_>, incident: IncidentId, e: &ElevationGranted, statement: SignedStatement) {
+    let Some(waiting) = bt.world.incident(incident).and_then(|i| i.asking()) else { return };
+    let (request, digest) = (waiting.request, waiting.asked.digest);
+    if bt.asked.get(&e.request) != Some(&digest) {
+        return;
+    }
+    let by = e.by.strip_suffix(SELF_APPROVED).unwrap_or(&e.by).to_owned();
+    let reason = e.reason.clone();
+    let word = Elevate { incident, request, digest, by, reason, statement };
+    bt.decide(Input::Elevated(Box::new(word)));
+}
+
+fn decided(bt: &mut Backtest<'_>, incident: IncidentId, decided: Decided) {
+    let waiting = bt.world.incident(incident).and_then(|i| i.asking());
+    if let Some(request) = waiting.map(|waiting| waiting.request) {
+        bt.decide(Input::Decided { incident, request, decided });
     }
 }
 

@@ -93,6 +93,8 @@ pub struct Backtest<'a> {
     /// Where the journal's clock stood at `now`.
     elapsed_ms: u64,
     adopted: Vec<FileDigest>,
+    /// Recorded requests for more trust: which bytes each was for.
+    asked: BTreeMap<Seq, FileDigest>,
     timer: Option<u64>,
     entries: u64,
     first: Option<(Seq, i64)>,
@@ -131,6 +133,7 @@ impl<'a> Backtest<'a> {
             now: Now { at, boot: BootId(uuid::Uuid::nil()), node, space_low: false },
             elapsed_ms: 0,
             adopted: Vec::new(),
+            asked: BTreeMap::new(),
             timer: None,
             entries: 0,
             first: None,

@@ -35,7 +35,7 @@ pub use effects::{Effect, Purpose, Ticket, effects};
 pub use input::{Input, LeftOvers, LockAnswer};
 pub use runbooks::{Offer, OfferLimits, OfferStanding, Planned, Runbooks};
 pub use timers::next_timer;
-pub use trust::{Authority, Decided, Elevate, may_ask};
+pub use trust::{Authority, Decided, Elevate, SELF_APPROVED, may_ask};
 
 use crate::context::World;
 use crate::event::control::KeyRotationRefused;

@@ -15,6 +15,8 @@ use crate::event::elevation::{
     TrackRecord, TrustLevel,
 };
 
+/// Behind the name of somebody who lets what they signed themselves, under the solo policy.
+pub const SELF_APPROVED: &str = " (self-approved)";
 /// Topic of a notice that somebody is asked.
 const ELEVATION: &str = "elevation";
 /// Successes from which on a record without a stain lets a runbook ask for one level more …
@@ -23,6 +25,8 @@ const GOOD: u32 = 20;
 const VERY_GOOD: u32 = 100;
 /// So many successes make up for one failure or override.
 const MAKE_UP_FOR_ONE: u32 = 10;
+/// So many of those that are left lower it by a level: one of them may be chance.
+const STAINS_OF_A_LEVEL: u32 = 2;
 
 /// What the policy in force says of trust.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,14 +57,14 @@ impl Default for Authority {
 }
 
 /// The most that a runbook may ask for: one level above what the policy gives, one more from 20 successes on and another
-/// from 100; one less for each failure or override that ten successes do not make up for. While there is such a one,
-/// successes raise nothing. docs/trust-levels.md shows it as a table.
+/// from 100; one less for every two failures or overrides that successes do not make up for, ten for each. While there is
+/// one that they do not make up for, successes raise nothing. docs/trust-levels.md shows it as a table.
 pub fn may_ask(given: TrustLevel, record: &TrackRecord) -> TrustLevel {
     let stains = record.failures.saturating_add(record.overrides);
     let stains = stains.saturating_sub(record.successes / MAKE_UP_FOR_ONE);
     let good = stains == 0 && record.successes >= GOOD;
     let very_good = stains == 0 && record.successes >= VERY_GOOD;
-    given.moved(1 + i64::from(good) + i64::from(very_good) - i64::from(stains))
+    given.moved(1 + i64::from(good) + i64::from(very_good) - i64::from(stains / STAINS_OF_A_LEVEL))
 }
 
 /// Whether a runbook that nothing else holds may act on an incident.
@@ -195,7 +199,7 @@ pub(super) fn elevated(desk: &mut Desk<'_>, word: Elevate) -> Answer {
                 "who signed a runbook does not let it as well, unless the policy says solo",
             );
         }
-        by.push_str(" (self-approved)");
+        by.push_str(SELF_APPROVED);
     }
     let until_elapsed_ms = desk.now() + authority.good_for.ms();
     grant(desk, id, ElevationGranted { request, by, reason, statement: Some(statement), until_elapsed_ms })

@@ -98,6 +98,11 @@ fn a_cautious_policy_asks_a_person_lets_it_once_and_another_word_refuses() {
         (&"refused".into(), &"person:ada".into())
     );
     assert_eq!(told["intermediate_state"]["attempts"], Value::Array(Vec::new()));
+    // Decided anew with what people said, history comes out the same; and the post-mortem names them.
+    let same = sandbox.run(&["whatif", "--at", "0", "--output", "json"]).ends(0).json();
+    assert_eq!(same["first_divergence"], Value::Null, "{same}");
+    let told = sandbox.run(&["postmortem", healed["id"].as_str().expect("an id")]).ends(0).stdout;
+    assert!(told.contains("let it act once") && told.contains("we look on"), "{told}");
     let nothing = sandbox.run(&["incident", "refuse", &id, "--reason", "no"]).ends(1).stderr;
     assert!(nothing.contains("nothing of incident"), "{nothing}");
 }

@@ -139,6 +139,8 @@ fn act(event: &Event) -> Option<(&str, String, &str, Option<&SignedStatement>)> 
         E::AttemptThawed(e) if e.statement.is_some() => {
             (&e.by, "ended the freeze".to_owned(), &e.reason, e.statement.as_ref())
         }
+        E::ElevationGranted(e) => (&e.by, "let it act once".to_owned(), &e.reason, e.statement.as_ref()),
+        E::ElevationRefused(e) => (&e.by, "did not let it act".to_owned(), &e.reason, None),
         E::TargetCleared(e) => {
             (&e.by, format!("cleared the target {}", e.target), &e.reason, Some(&e.statement))
         }
