@@ -40,7 +40,8 @@ impl Home {
         let root = folder.path().join("home");
         let (token, enter) = Default::default();
         let mut home = Self { folder, root, token, address: port, enter };
-        home.command(&["init", "--name", "tester", "--approve-shipped"])?;
+        // What is broken here are steps made for it, which nobody has rehearsed.
+        home.command(&["init", "--name", "tester", "--approve-shipped", "--live-evidence", "none"])?;
         let token = std::fs::read_to_string(home.path().join("state/token")).map_err(|e| e.to_string())?;
         home.token = token.trim().to_owned();
         for (path, text) in content {
