@@ -295,7 +295,10 @@ pub const GUARDS: &[Guard] = &[
             "if self.runbook != *runbook {",
             "if false && self.runbook != *runbook {",
         ),
-        &["--lib", "runbook::verified::backtest::tests::a_policy_that_asks"],
+        &[
+            "--lib",
+            "runbook::verified::backtest::tests::a_policy_that_asks_for_a_backtest_gets_one_of_these_very_bytes",
+        ],
     ),
     guard(
         "lock token",
