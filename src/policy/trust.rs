@@ -87,7 +87,15 @@ pub(super) fn judge(desk: &Desk<'_>, incident: &RemediationContext, offer: &Offe
     let needs = format!("needs the trust level {needed}, the policy gives {given}");
     let before = incident.elevation(offer.digest);
     match before.map(|before| (&before.state, before.asked.until_elapsed_ms)) {
-        Some((ElevationState::Granted { seq, .. }, _)) => Trusted::Yes(Some(*seq)),
+        Some((ElevationState::Granted { seq, until_elapsed_ms, .. }, _))
+            if *until_elapsed_ms > desk.now() =>
+        {
+            Trusted::Yes(Some(*seq))
+        }
+        // Its end is recorded when the incident is next decided; it is of no use before that, either.
+        Some((ElevationState::Granted { .. }, _)) => {
+            Trusted::No("elevation_expired", format!("{needs}; what was granted was not used in time"))
+        }
         Some((ElevationState::Waiting, until)) => {
             Trusted::Waiting(until, format!("{needs}; asked, and nobody has answered yet"))
         }

@@ -155,6 +155,14 @@ fn a_grant_that_cannot_be_used_at_once_waits_is_taken_back_or_runs_out() {
     resume(&mut play);
     assert_eq!((play.ran.len(), why(&play)), (0, "elevation_refused".into()));
 
+    // Neither a further report nor an order uses what has run out while nothing has decided the incident anew.
+    let mut play = paused();
+    play.at.mono_ms += 61 * MINUTE;
+    play.world.control.paused = None;
+    play.report();
+    play.run(0);
+    assert_eq!(play.ran.len(), 0);
+
     let mut play = paused();
     play.run(61 * MINUTE);
     resume(&mut play);
