@@ -4,7 +4,7 @@
 //! Not for keeping known secrets: those are `base::secret::Secret` and never become text.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use regex::{Captures, Regex, RegexSet};
 
@@ -34,8 +34,9 @@ fn pass(text: &str) -> Option<String> {
     }
     let mut out = Cow::Borrowed(text);
     for rule in RULES.iter() {
-        if let Cow::Owned(changed) = rule.pattern.replace_all(&out, |found: &Captures| (rule.replace)(found))
-        {
+        let replaced =
+            rule.regex().map(|regex| regex.replace_all(&out, |found: &Captures| (rule.replace)(found)));
+        if let Some(Cow::Owned(changed)) = replaced {
             out = Cow::Owned(changed);
         }
     }
@@ -56,7 +57,7 @@ pub fn findings(text: &str) -> Vec<&'static str> {
     }
     for rule in RULES.iter() {
         let changes = |found: Captures| (rule.replace)(&found) != found[0];
-        if rule.pattern.captures_iter(text).any(changes) {
+        if rule.regex().is_some_and(|regex| regex.captures_iter(text).any(changes)) {
             names.push(rule.name);
         }
     }
@@ -65,12 +66,20 @@ pub fn findings(text: &str) -> Vec<&'static str> {
 
 struct Rule {
     name: &'static str,
-    pattern: Regex,
+    pattern: String,
+    /// Compiled when something may fit: that takes longer than reading most texts.
+    compiled: OnceLock<Option<Regex>>,
     replace: fn(&Captures) -> String,
 }
 
-fn rule(name: &'static str, pattern: &str, replace: fn(&Captures) -> String) -> Option<Rule> {
-    Regex::new(pattern).ok().map(|pattern| Rule { name, pattern, replace })
+impl Rule {
+    fn regex(&self) -> Option<&Regex> {
+        self.compiled.get_or_init(|| Regex::new(&self.pattern).ok()).as_ref()
+    }
+}
+
+fn rule(name: &'static str, pattern: &str, replace: fn(&Captures) -> String) -> Rule {
+    Rule { name, pattern: pattern.to_owned(), compiled: OnceLock::new(), replace }
 }
 
 fn whole(_: &Captures) -> String {
@@ -120,18 +129,18 @@ fn email(found: &Captures) -> String {
     if UNITS.contains(&last) || address.starts_with("git@") { address.to_owned() } else { MARK.to_owned() }
 }
 
-// Every pattern is a constant that a test compiles; one that did not would be missing from the list there.
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| all_rules().into_iter().flatten().collect());
+// Every pattern is a constant that a test compiles.
+static RULES: LazyLock<Vec<Rule>> = LazyLock::new(all_rules);
 
 /// All patterns at once: nearly every text is plain, and asking each rule would take twenty searches.
 static ANY: LazyLock<Option<RegexSet>> =
-    LazyLock::new(|| RegexSet::new(RULES.iter().map(|rule| rule.pattern.as_str())).ok());
+    LazyLock::new(|| RegexSet::new(RULES.iter().map(|rule| &rule.pattern)).ok());
 
 fn nothing_fits(text: &str) -> bool {
     ANY.as_ref().is_some_and(|any| !any.is_match(text))
 }
 
-fn all_rules() -> Vec<Option<Rule>> {
+fn all_rules() -> Vec<Rule> {
     let secret_name = r"(?:[a-z0-9_.-]*(?:passwords?|passwd|passphrase|pwd|secrets?|tokens?|api[_-]?keys?|access[_-]?keys?|private[_-]?keys?|credentials?)[a-z0-9_-]*)";
     vec![
         rule(
@@ -188,7 +197,7 @@ mod tests {
 
     #[test]
     fn every_rule_compiles() {
-        assert!(all_rules().iter().all(Option::is_some) && ANY.is_some());
+        assert!(all_rules().iter().all(|rule| rule.regex().is_some()) && ANY.is_some());
     }
 
     #[test]

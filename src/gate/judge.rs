@@ -13,6 +13,7 @@ use crate::runbook::{Catalog, ContentFolder, Entry, LoadContext, Platform, Trust
 use super::change::{Change, ChangeError};
 use super::checks::CHECKS;
 use super::finding::{Finding, Level};
+use super::scope::Scope;
 
 /// What the gate is told from outside of the repository.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,8 @@ pub struct Judge {
     pub now_us: i64,
     /// The sample keys of remediator's own repository count.
     pub sample_keys: bool,
+    /// Also what the change does not reach is judged: it may have notes.
+    pub all: bool,
 }
 
 /// A change with the catalog that it makes.
@@ -33,8 +36,9 @@ pub struct Case<'a> {
     pub next: Option<Result<Trust, TrustError>>,
     /// Signed files that are versions from before the base.
     pub spent: BTreeSet<FileDigest>,
-    /// Everything after the change, judged by the trust of the base.
+    /// What the change reaches as it will be, judged by the trust of the base.
     pub catalog: Catalog,
+    scope: Scope,
     judge: Judge,
     before: OnceCell<Catalog>,
 }
@@ -70,8 +74,9 @@ impl Judge {
         let spent = change.spent()?;
         let trust = trust.with_former(spent.clone());
         let next = changed.then(|| trust.changed(&after, self.now_us).map(|(next, _)| next));
-        let catalog = self.catalog(&change.after, &trust, change.adopted()?);
-        let case = Case { change, trust, next, spent, catalog, judge: *self, before: OnceCell::new() };
+        let scope = if self.all { Scope::Everything } else { Scope::of(change, &trust) };
+        let catalog = self.catalog(scope.part_of(&change.after), &trust, change.adopted()?);
+        let case = Case { change, trust, next, spent, catalog, judge: *self, scope, before: OnceCell::new() };
         let mut findings = Vec::new();
         for (_, check) in CHECKS {
             check(&case, &mut findings);
@@ -86,12 +91,7 @@ impl Judge {
         if self.sample_keys { trust.allow_sample_keys() } else { trust }
     }
 
-    pub(super) fn catalog(
-        &self,
-        folder: &ContentFolder,
-        trust: &Trust,
-        adopted: BTreeMap<FileDigest, u64>,
-    ) -> Catalog {
+    fn catalog(&self, folder: ContentFolder, trust: &Trust, adopted: BTreeMap<FileDigest, u64>) -> Catalog {
         let context = LoadContext {
             now_us: self.now_us,
             adopted,
@@ -100,7 +100,7 @@ impl Judge {
             platform: Platform::Linux,
             credentials: BTreeSet::new(),
         };
-        Catalog::load(Arc::new(folder.clone()), trust, &context)
+        Catalog::load(Arc::new(folder), trust, &context)
     }
 
     /// The change that introduces trust brings nothing else: what it says can be judged by nobody.
@@ -137,12 +137,12 @@ impl Judge {
 }
 
 impl Case<'_> {
-    /// Everything before the change, judged by the same trust.
+    /// The same as it was, judged by the same trust.
     pub fn before(&self) -> &Catalog {
         self.before.get_or_init(|| {
-            let adopted = self.change.before.content_files();
-            let adopted = adopted.map(|(_, bytes)| (FileDigest::of(bytes), 0)).collect();
-            self.judge.catalog(&self.change.before, &self.trust, adopted)
+            let before = self.scope.part_of(&self.change.before);
+            let adopted = before.content_files().map(|(_, bytes)| (FileDigest::of(bytes), 0)).collect();
+            self.judge.catalog(before, &self.trust, adopted)
         })
     }
 
@@ -169,6 +169,6 @@ impl Case<'_> {
     pub fn catalog_after(&self) -> Option<Catalog> {
         let next = self.next.as_ref()?.as_ref().ok()?;
         let adopted = self.change.adopted().ok()?;
-        Some(self.judge.catalog(&self.change.after, next, adopted))
+        Some(self.judge.catalog(self.scope.part_of(&self.change.after), next, adopted))
     }
 }

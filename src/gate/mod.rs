@@ -9,14 +9,17 @@ mod git;
 mod install;
 mod judge;
 mod report;
+mod scope;
 
 use std::io::Write as _;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 
+use crate::base::redact;
 use change::{Change, ChangeError};
 use git::{Git, GitError};
 use judge::Judge;
@@ -64,6 +67,9 @@ struct Check {
     /// Write a report into a file besides, as often as wanted.
     #[arg(long = "report", value_name = "FORM=FILE", value_parser = form_and_file)]
     reports: Vec<(Form, PathBuf)>,
+    /// Judge also what the change does not reach. What is wrong there blocks nothing; it is told.
+    #[arg(long)]
+    all: bool,
     /// Let the sample keys of remediator's own repository count. Everybody has them: nowhere else.
     #[arg(long)]
     sample_keys: bool,
@@ -163,20 +169,26 @@ fn write(path: &Path, text: &str, append: bool) -> Result<(), Error> {
 }
 
 fn judged(git: &Git, args: &Check) -> Result<Report, Error> {
-    let (base, after, judged) = match &args.range {
-        Some(range) => {
-            let (base, head) = ends(git, range)?;
-            (Some(base), git.tree(&head)?, head)
-        }
-        None => {
-            let judged = if args.paths.is_empty() { "what is staged" } else { "the files named" };
-            (git.head()?, git.index()?, judged.to_owned())
-        }
+    // What every file is searched for takes a while to prepare, and git is asked meanwhile.
+    std::thread::spawn(|| redact::findings(""));
+    let (base, head) = match &args.range {
+        Some(range) => ends(git, range).map(|(base, head)| (Some(base), Some(head)))?,
+        None => (git.head()?, None),
     };
-    let before = base.as_deref().map(|base| git.tree(base)).transpose()?.unwrap_or_default();
+    let judged = match &head {
+        Some(head) => head.clone(),
+        None if args.paths.is_empty() => "what is staged".to_owned(),
+        None => "the files named".to_owned(),
+    };
+    let (before, after) = std::thread::scope(|scope| {
+        let before = scope.spawn(|| base.as_deref().map(|base| git.tree(base)).transpose());
+        let after = head.as_deref().map_or_else(|| git.index(), |head| git.tree(head));
+        (before.join().unwrap_or_else(|panic| resume_unwind(panic)), after)
+    });
+    let (before, after) = (before?.unwrap_or_default(), after?);
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let judge =
-        Judge { now_us: i64::try_from(since.as_micros()).unwrap_or(i64::MAX), sample_keys: args.sample_keys };
+    let now_us = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+    let judge = Judge { now_us, sample_keys: args.sample_keys, all: args.all };
     let mut report = Report { base: base.clone(), judged, ..Report::default() };
     for root in change::roots(&before, &after) {
         let Some(change) = Change::between(git, base.as_deref(), &root, (&before, &after))? else { continue };

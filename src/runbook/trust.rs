@@ -9,9 +9,10 @@ use crate::base::signers::{AllowedSigners, Holder};
 use crate::base::sshsig::{SshPublicKey, SshSigError};
 use crate::base::time::rfc3339;
 
-use super::checks::signed_text;
+use super::checks::{Rejected, signed_text};
 use super::content::TRUST_DIR;
 use super::memo::Memo;
+use super::model::Content;
 use super::policy::Policy;
 use super::problem::{Source, likely};
 use super::revoked::Revoked;
@@ -214,6 +215,10 @@ impl Trust {
     }
     pub(super) fn samples_allowed(&self) -> bool {
         self.samples == SampleKeys::Allowed
+    }
+    /// One content file read and checked, from memory where the same bytes were read before.
+    pub fn content(&self, path: &str, bytes: &[u8]) -> Result<Arc<Content>, Rejected> {
+        self.memo.content(path, bytes)
     }
     /// What was already made of bytes.
     pub(super) fn memo(&self) -> &Memo {

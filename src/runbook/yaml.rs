@@ -121,6 +121,43 @@ pub fn outline(source: Source<'_>) -> Result<Outline, Problem> {
     Ok(Outline { kind, id, positions })
 }
 
+/// What a document says of itself in its first keys.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The value of the key `kind` at the top.
+    pub kind: String,
+    /// The value of the key `id` at the top.
+    pub id: String,
+}
+
+/// Reads a document only until it has said its `kind` and its `id`; none where it does not say both.
+/// A document that has one is not for that sound further down.
+pub fn head(text: &str) -> Option<Head> {
+    use granit_parser::Event;
+    let (mut depth, mut key, mut kind, mut id) = (0_usize, None, None, None);
+    for event in granit_parser::Parser::new_from_str(text).map_while(Result::ok) {
+        match event.0 {
+            Event::MappingStart(..) | Event::SequenceStart(..) => {
+                key = None;
+                depth += 1;
+            }
+            Event::MappingEnd | Event::SequenceEnd => depth = depth.checked_sub(1)?,
+            Event::Scalar(word, ..) if depth == 1 => match key.take() {
+                None => key = Some(word),
+                Some(name) if name == "kind" => kind = kind.or(Some(word)),
+                Some(name) if name == "id" => id = id.or(Some(word)),
+                Some(_) => {}
+            },
+            Event::Alias(_) => key = None,
+            _ => {}
+        }
+        if let (Some(kind), Some(id)) = (&kind, &id) {
+            return Some(Head { kind: kind.to_string(), id: id.to_string() });
+        }
+    }
+    None
+}
+
 fn place(node: &Spanned<Node>, path: String, positions: &mut Positions) {
     match &node.value {
         Node::Scalar(_) => {}
@@ -416,5 +453,28 @@ mod tests {
         assert_eq!(outline.positions.of("lists[0][1].none"), (3, 9));
         assert_eq!(outline.positions.of("absent"), (1, 1));
         assert_eq!(outline.kind, None);
+    }
+
+    #[test]
+    fn the_head_is_what_the_outline_says() {
+        let both = |kind: &str, id: &str| Some(Head { kind: kind.into(), id: id.into() });
+        for (text, said) in [
+            ("v: 1\nkind: runbook\nid: fix\nrest: [", both("runbook", "fix")),
+            (
+                "match: {id: a, kind: b}\nlist: [id, x]\nkind: 'service'\nid: \"w\\x65b\"\n",
+                both("service", "web"),
+            ),
+            ("{id: web, kind: sentinel}", both("sentinel", "web")),
+            ("? [kind, x]\n: y\nid: web\n", None),
+            ("kind: runbook\n", None),
+            ("- kind: runbook\n  id: web\n", None),
+            ("kind: [id]\nid: x\n", None),
+            ("", None),
+        ] {
+            assert_eq!(head(text), said, "{text}");
+            if let Ok(outline) = outline(Source { file: "f", text }) {
+                assert_eq!(outline.kind.zip(outline.id).map(|(kind, id)| Head { kind, id }), said, "{text}");
+            }
+        }
     }
 }

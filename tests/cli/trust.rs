@@ -132,7 +132,12 @@ fn a_program_that_the_policy_names_decides_within_its_bounds() {
     std::fs::write(&decider, script).expect("a program");
     sandbox.shell("chmod 755 may-it").ends(0);
     let changed = || {
-        sandbox.run(&["audit", "tail", "--lines", "500"]).ends(0).stdout.matches("trust files changed").count()
+        sandbox
+            .run(&["audit", "tail", "--lines", "500"])
+            .ends(0)
+            .stdout
+            .matches("trust files changed")
+            .count()
     };
     // The start of the daemon recorded the first ones.
     let recorded = changed();

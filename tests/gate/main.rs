@@ -5,6 +5,7 @@ mod adversarial;
 mod honest;
 mod hook;
 mod many;
+mod reach;
 mod repo;
 mod reports;
 mod revisions;

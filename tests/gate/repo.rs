@@ -31,9 +31,12 @@ pub struct Said {
 impl Said {
     /// The checks of the findings that block.
     pub fn blocking(&self) -> Vec<&str> {
+        self.errors().into_iter().map(|finding| finding["check"].as_str().unwrap()).collect()
+    }
+    /// The findings that block, whole.
+    pub fn errors(&self) -> Vec<&Value> {
         let findings = self.report["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
-        let errors = findings.iter().filter(|finding| finding["level"] == "error");
-        errors.map(|finding| finding["check"].as_str().unwrap()).collect()
+        findings.iter().filter(|finding| finding["level"] == "error").collect()
     }
     /// It blocks, and one of the reasons is this.
     #[track_caller]
@@ -212,6 +215,18 @@ impl Repo {
     }
 
     pub fn judge_in(&self, folder: &Path, args: &[&str]) -> Said {
+        let said = self.judge_once(folder, args);
+        if args.contains(&"--all") {
+            return said;
+        }
+        // What the change does not reach makes no difference to what blocks.
+        let all = self.judge_once(folder, &[args, &["--all"]].concat());
+        assert_eq!((said.code, said.errors()), (all.code, all.errors()));
+        said
+    }
+
+    /// The same, without looking whether judging everything would give another answer.
+    pub fn judge_once(&self, folder: &Path, args: &[&str]) -> Said {
         let mut command = Command::new(gate());
         isolate(&mut command);
         let out = command.current_dir(folder).args(["--output", "json"]).args(args).output().unwrap();

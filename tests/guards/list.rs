@@ -993,6 +993,30 @@ pub const GUARDS: &[Guard] = &[
         &["--test", "gate", "adversarial::the_policy_asks_for_two_where_one_is_not_enough"],
     ),
     guard(
+        "approval",
+        "the gate looks at what a nonce used twice takes the force of",
+        ("src/gate/scope.rs", "        reach.follow_nonces();\n", ""),
+        &["--test", "gate", "reach::a_nonce_used_again_takes_the_force_of_the_other_approval_too"],
+    ),
+    guard(
+        "approval",
+        "the gate looks at what a change may be in the way of",
+        ("src/gate/scope.rs", "        reach.follow_words();\n", ""),
+        &["--test", "gate", "reach::a_place_of_another_family_is_taken"],
+    ),
+    guard(
+        "approval",
+        "the gate looks at services that a change rests on",
+        ("src/gate/scope.rs", "        reach.follow_services();\n", ""),
+        &["--test", "gate", "reach::what_rests_on_a_service_finds_it"],
+    ),
+    guard(
+        "approval",
+        "the gate leaves out nothing that may be spelled otherwise",
+        ("src/gate/scope.rs", "memchr::memchr(b'\\\\', bytes).is_some() || words", "words"),
+        &["--test", "gate", "reach::an_id_of_another_family_is_taken_however_it_is_spelled"],
+    ),
+    guard(
         "provenance",
         "the gate believes the trust of the base, not of the change",
         (

@@ -172,6 +172,17 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Content, Rejected> {
         problems: vec![problem],
     })?;
     let source = Source { file, text };
+    // Nearly every file is sound: places are looked for only where there is something to say of them.
+    let kind = yaml::head(text).and_then(|head| Kind::of_word(&head.kind));
+    if let Some(Ok(content)) = kind.map(|kind| typed(kind, source))
+        && lint(source, &Positions::default(), &content).is_empty()
+    {
+        return Ok(content);
+    }
+    read_with_places(source)
+}
+
+fn read_with_places(source: Source<'_>) -> Result<Content, Rejected> {
     let outline = yaml::outline(source).map_err(|problem| Rejected {
         kind: None,
         id: None,
@@ -180,14 +191,20 @@ pub fn read(file: &str, bytes: &[u8]) -> Result<Content, Rejected> {
     let kind = outline.kind.as_deref().and_then(Kind::of_word);
     let reject = |problems| Rejected { kind, id: outline.id.clone(), problems };
     let content = match kind {
-        Some(Kind::Runbook) => yaml::typed(source).map(|content| Content::Runbook(Box::new(content))),
-        Some(Kind::Service) => yaml::typed(source).map(|content| Content::Service(Box::new(content))),
-        Some(Kind::Sentinel) => yaml::typed(source).map(|content| Content::Sentinel(Box::new(content))),
+        Some(kind) => typed(kind, source),
         None => Err(unknown_kind(source, &outline)),
     };
     let content = content.map_err(|problem| reject(vec![problem]))?;
     let problems = lint(source, &outline.positions, &content);
     if problems.is_empty() { Ok(content) } else { Err(reject(problems)) }
+}
+
+fn typed(kind: Kind, source: Source<'_>) -> Result<Content, Problem> {
+    match kind {
+        Kind::Runbook => yaml::typed(source).map(|content| Content::Runbook(Box::new(content))),
+        Kind::Service => yaml::typed(source).map(|content| Content::Service(Box::new(content))),
+        Kind::Sentinel => yaml::typed(source).map(|content| Content::Sentinel(Box::new(content))),
+    }
 }
 
 fn lint(source: Source<'_>, positions: &Positions, content: &Content) -> Vec<Problem> {

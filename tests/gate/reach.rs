@@ -1,0 +1,106 @@
+//! What a change reaches beyond the files in it: others that it takes the place of, that it takes the force of, that it rests
+//! on. What it does not reach is left alone.
+
+use remediator::runbook::Role;
+
+use super::repo::{PROPOSAL_TEXT, RUNBOOK, RUNBOOK_TEXT, Repo, SERVICE};
+
+const FAR: &str = "runbooks/far/remedy.yaml";
+const FAR_PROPOSAL: &str = "proposals/far/proposal.yaml";
+const NEW: &str = "runbooks/new/remedy.yaml";
+
+/// Beside the family `web` another one that has nothing in common with it.
+fn with_far(runbook: &str) -> Repo {
+    let repo = Repo::new();
+    repo.write(FAR_PROPOSAL, PROPOSAL_TEXT.replace("web*", "*").replace("web", "far"));
+    repo.write(FAR, runbook);
+    repo.sign("ann", Role::Proposal, FAR_PROPOSAL);
+    repo.sign("ann", Role::Runbook, FAR);
+    repo.approve("bob", "far", &[FAR]);
+    repo.git(&["add", "."]);
+    repo.commit("far");
+    repo
+}
+
+fn far() -> String {
+    RUNBOOK_TEXT
+        .replace("id: fix", "id: remedy")
+        .replace("target: web", "target: '*'")
+        .replace("web", "far")
+        .replace("PROCESS_DEAD", "DISK_FULL")
+}
+
+/// Another runbook below `web`, honest but for what it has in common with `far`.
+fn add(repo: &Repo, text: &str) {
+    repo.write(NEW, text);
+    repo.sign("ann", Role::Runbook, NEW);
+    repo.approve("bob", "web", &[RUNBOOK, SERVICE, NEW]);
+}
+
+fn files(said: &super::repo::Said) -> Vec<&str> {
+    said.errors().into_iter().map(|finding| finding["file"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn an_id_of_another_family_is_taken_however_it_is_spelled() {
+    for spelled in ["remedy", r#""r\x65medy""#] {
+        let repo = with_far(&far().replace("id: remedy", &format!("id: {spelled}")));
+        add(&repo, &RUNBOOK_TEXT.replace("id: fix", "id: remedy").replace("PROCESS_DEAD", "HTTP_WEDGED"));
+        let said = repo.judge_all();
+        said.blocks("catalog");
+        assert_eq!(files(&said), [NEW]);
+    }
+}
+
+#[test]
+fn a_place_of_another_family_is_taken() {
+    let repo = with_far(&far());
+    add(&repo, &RUNBOOK_TEXT.replace("id: fix", "id: other").replace("PROCESS_DEAD", "DISK_FULL"));
+    let said = repo.judge_all();
+    said.blocks("overlap");
+    assert_eq!(files(&said), [NEW]);
+}
+
+#[test]
+fn a_nonce_used_again_takes_the_force_of_the_other_approval_too() {
+    let repo = with_far(&far());
+    let approval = "proposals/web/approvals/bob.json";
+    repo.approve("bob", "web", &[RUNBOOK, SERVICE]);
+    let nonce = |path: &str| {
+        let approval: serde_json::Value = serde_json::from_str(&repo.read(path)).unwrap();
+        approval["nonce"].as_str().unwrap().to_owned()
+    };
+    repo.edit(approval, &nonce(approval), &nonce("proposals/far/approvals/bob.json"));
+    repo.sign("bob", Role::Approval, approval);
+    let said = repo.judge_all();
+    said.blocks("approval");
+    assert!(files(&said).contains(&FAR), "{said:#?}");
+}
+
+#[test]
+fn what_rests_on_a_service_finds_it() {
+    let repo = with_far(&far());
+    let sentinel = "runbooks/far/watch.yaml";
+    repo.write(
+        sentinel,
+        "v: 1\nkind: sentinel\nid: watch-it\ntitle: Is it there\nproposal: far\nprobe: {process: {service: web}}\n\
+         every: 5s\nreport: {subsystem: service, code: PROCESS_DEAD, target: web, summary: it is gone}\n",
+    );
+    repo.sign("ann", Role::Runbook, sentinel);
+    repo.approve("bob", "far", &[FAR, sentinel]);
+    repo.judge_all().passes();
+}
+
+#[test]
+fn what_it_does_not_reach_is_left_alone() {
+    let repo = with_far(&far());
+    repo.edit(FAR, "attempts: 3", "attempts: 2");
+    repo.git(&["add", "-A"]);
+    repo.git(&["commit", "-q", "--no-verify", "-m", "past the gate"]);
+    add(&repo, &RUNBOOK_TEXT.replace("id: fix", "id: other").replace("PROCESS_DEAD", "HTTP_WEDGED"));
+    let said = repo.judge_all();
+    said.passes();
+    assert_eq!(said.report["findings"], serde_json::json!([]), "{said:#?}");
+    let all = repo.judge(&["--all"]);
+    assert!(all.report["findings"].as_array().unwrap().iter().any(|f| f["file"] == FAR), "{all:#?}");
+}
