@@ -46,6 +46,8 @@ pub struct Change<'a> {
     pub config_signature: Option<Vec<u8>>,
     objects: BTreeMap<String, Held>,
     earlier: OnceCell<BTreeMap<FileDigest, u64>>,
+    /// The objects that touched paths have been: path from the top of the repository → objects.
+    history: OnceCell<BTreeMap<String, BTreeSet<String>>>,
 }
 
 /// The mode of a plain file.
@@ -100,6 +102,7 @@ impl<'a> Change<'a> {
             touched,
             objects: new,
             earlier: OnceCell::new(),
+            history: OnceCell::new(),
         }))
     }
 
@@ -129,7 +132,12 @@ impl<'a> Change<'a> {
     fn stood_before(&self, path: &str) -> Result<bool, GitError> {
         let Some(base) = &self.base else { return Ok(false) };
         let object = self.objects.get(path).map(|held| held.object.as_str()).unwrap_or_default();
-        Ok(self.git.ever(base, &self.path(path))?.contains(object))
+        if self.history.get().is_none() {
+            let paths = self.touched.iter().map(|path| self.path(path)).collect();
+            let _ = self.history.set(self.git.ever(base, &paths)?);
+        }
+        let ever = self.history.get().and_then(|ever| ever.get(&self.path(path)));
+        Ok(ever.is_some_and(|objects| objects.contains(object)))
     }
 
     /// Content files whose bytes stood at their path before, at the base or ever: they were adopted then, so that what

@@ -49,6 +49,9 @@ pub enum GitError {
     Unmerged(String),
 }
 
+/// Paths whose history is asked for by name.
+const ASKED_BY_NAME_MAX: usize = 64;
+
 /// One file of a tree or of the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
@@ -235,15 +238,36 @@ impl Git {
         Ok(all)
     }
 
-    /// Every object that `path` has been in the history of `commit`.
-    pub fn ever(&self, commit: &str, path: &str) -> Result<BTreeSet<String>, GitError> {
-        let spec = format!(":(top,literal){path}");
-        let asked =
-            ["log", "--format=", "--raw", "--no-abbrev", "--no-renames", "-m", "-z", commit, "--", &spec];
+    /// Every object that these paths have been in the history of `commit`: path → objects.
+    pub fn ever(
+        &self,
+        commit: &str,
+        paths: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, GitError> {
+        let mut asked: Vec<String> =
+            ["log", "--format=", "--raw", "--no-abbrev", "--no-renames", "-m", "-z", commit, "--"]
+                .map(str::to_owned)
+                .into();
+        // More than a command line should hold are looked for in all that ever was.
+        match paths.len() {
+            0 => return Ok(BTreeMap::new()),
+            ..=ASKED_BY_NAME_MAX => asked.extend(paths.iter().map(|path| format!(":(top,literal){path}"))),
+            _ => {}
+        }
         let out = self.output(&asked)?;
         let text = String::from_utf8_lossy(&out);
-        let heads = text.split('\0').filter_map(|record| record.trim_start().strip_prefix(':'));
-        Ok(heads.filter_map(|head| head.split(' ').nth(3)).map(str::to_owned).collect())
+        let mut ever: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut words = text.split('\0');
+        while let Some(word) = words.next() {
+            let Some(head) = word.trim_start().strip_prefix(':') else { continue };
+            let (Some(object), Some(path)) = (head.split(' ').nth(3), words.next()) else {
+                return Err(GitError::Answer("log"));
+            };
+            if paths.contains(path) {
+                ever.entry(path.to_owned()).or_default().insert(object.to_owned());
+            }
+        }
+        Ok(ever)
     }
 
     /// git with everything switched off that would let the repository answer something else than what it holds.

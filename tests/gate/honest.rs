@@ -66,6 +66,9 @@ fn a_revert_to_an_approved_version_passes_though_its_approval_is_old() {
     // … but this one was here before.
     repo.git(&["revert", "--no-commit", &second]);
     repo.judge(&[]).passes();
+    // Also among more files than are asked for by name.
+    (0..100).for_each(|n| repo.write(&format!("runbooks/notes/{n}.md"), "x\n"));
+    repo.judge_all().passes();
 }
 
 #[test]

@@ -141,12 +141,13 @@ struct Case {
     judge: fn(&mut Run, &mut Lab, &Target) -> Result<(), String>,
 }
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
     Case { name: "heals", begin: break_now, judge: heals },
     Case { name: "well", begin: report_all_the_same, judge: is_left_alone },
     Case { name: "hopeless", begin: break_for_good, judge: is_given_to_people },
     Case { name: "relapses", begin: break_twice, judge: relapses },
     Case { name: "fails-once", begin: fail_once, judge: heals_later },
+    Case { name: "twice", begin: break_now, judge: heals_with_each_step_twice },
 ];
 
 fn with_short_pauses(run: &mut Run, troubles: &[&'static Trouble]) -> Result<(), String> {
@@ -190,15 +191,25 @@ fn break_now(lab: &mut Lab, target: &Target) -> Result<(), String> {
 }
 
 fn heals(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+    heals_in(lab, target, target.trouble.steps)?;
+    run.add("healed", 1);
+    Ok(())
+}
+
+/// Each step is done when its work is done already, and that changes nothing.
+fn heals_with_each_step_twice(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+    heals_in(lab, target, 2 * target.trouble.steps)?;
+    target.trouble.nothing_lost(&lab.folder(target))?;
+    run.add("healed with each step twice", 1);
+    Ok(())
+}
+
+fn heals_in(lab: &mut Lab, target: &Target, wanted: u64) -> Result<(), String> {
     lab.wait(target, "it is closed", PATIENCE, |story| count(story, "incident.closed") == 1)?;
     let story = lab.story(target);
     ensure(closures(story) == ["healed"], || format!("closed as {:?}", closures(story)))?;
     let steps = count(story, "step.finished") as u64;
-    ensure(steps == target.trouble.steps, || {
-        format!("{steps} steps were done, not {}", target.trouble.steps)
-    })?;
-    run.add("healed", 1);
-    Ok(())
+    ensure(steps == wanted, || format!("{steps} steps were done, not {wanted}"))
 }
 
 /// Reported by somebody, and nothing is wrong.

@@ -83,6 +83,34 @@ impl Trouble {
         (format!("runbooks/{}/runbook.yaml", self.id), text)
     }
 
+    /// The same for the targets of the case `twice` alone, with each step standing there twice, path and text.
+    pub fn twice(&self) -> (String, String) {
+        let (_, text) = self.runbook();
+        let own = [
+            (format!("id: {}\n", self.id), format!("id: {}-twice\n", self.id)),
+            (format!("code: {}}}", self.code), format!("code: {}, target: {}-twice}}", self.code, self.id)),
+            ("priority: 100".to_owned(), "priority: 200".to_owned()),
+            ("runtime: 15m".to_owned(), "runtime: 30m".to_owned()),
+        ];
+        // The rehearsal is about another target.
+        let text = text.split("rehearsal:\n").next().unwrap_or_default().to_owned();
+        let text = own.into_iter().fold(text, |text, (from, to)| text.replacen(&from, &to, 1));
+        let (head, rest) = text.split_once("\nsteps:\n").unwrap_or((&text, ""));
+        let (steps, tail) = rest.split_once("\nverification:").unwrap_or((rest, ""));
+        let begins: Vec<usize> = steps.match_indices("  - id: ").map(|(at, _)| at).collect();
+        let ends = begins.iter().skip(1).copied().chain([steps.len()]);
+        let doubled: String = begins
+            .iter()
+            .zip(ends)
+            .map(|(begin, end)| {
+                let step = steps[*begin..end].trim_end();
+                let (id, rest) = step.split_once('\n').unwrap_or((step, ""));
+                format!("{step}\n{id}-again\n{rest}\n")
+            })
+            .collect();
+        (format!("runbooks/{}/twice.yaml", self.id), format!("{head}\nsteps:\n{doubled}verification:{tail}"))
+    }
+
     /// The sample sentinel, made one of this target that looks often.
     pub fn sentinel(&self, target: &str, id: &str, pauses: Pauses) -> String {
         let text = self.embedded("sentinel.yaml.off");
@@ -160,6 +188,20 @@ impl Trouble {
             (_, Some(how)) => std::fs::write(folder.join(how), "").map_err(|e| e.to_string()),
             (id, None) => Err(format!("nobody knows how to break {id}")),
         }
+    }
+
+    /// What a step put aside is still there: the damaged database, whoever wants to look at it.
+    pub fn nothing_lost(&self, folder: &Path) -> Result<(), String> {
+        if self.id != "database-corrupt" {
+            return Ok(());
+        }
+        let names = std::fs::read_dir(folder).map_err(|e| e.to_string())?.flatten().map(|entry| entry.path());
+        let damaged = |path: &std::path::PathBuf| {
+            let bytes = std::fs::read(path).unwrap_or_default();
+            path.to_string_lossy().contains(".replaced-") && bytes.get(4096..8192) == Some(&[0xa5; 4096][..])
+        };
+        let kept = names.into_iter().any(|path| damaged(&path));
+        kept.then_some(()).ok_or_else(|| "the damaged database is not kept".to_owned())
     }
 
     /// Makes it so that no step of the runbook can heal it.
