@@ -4,11 +4,15 @@
 pub mod base;
 pub mod event;
 
-pub mod backtest;
-pub mod context;
 pub mod gate;
-pub mod policy;
 pub mod runbook;
+
+#[cfg(feature = "core")]
+pub mod backtest;
+#[cfg(feature = "core")]
+pub mod context;
+#[cfg(feature = "core")]
+pub mod policy;
 
 #[cfg(feature = "server")]
 pub mod action;

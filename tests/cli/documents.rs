@@ -9,6 +9,10 @@ use crate::sandbox::Sandbox;
 const ELSEWHERE: &[(&str, &str)] = &[
     ("cargo run --release -- demo", "tests/cli/demo.rs runs the same binary"),
     ("./tools/test", "it is what runs this test"),
+    (
+        "cargo install --locked --profile gate --no-default-features --bin runbook-gate --path .",
+        "tools/test checks that it compiles; compiling it takes minutes",
+    ),
     ("export PATH=\"$PWD/target/release:$PATH\"", "the sandbox has the binary under test in its PATH"),
     ("export REMEDIATOR_HOME=\"$PWD/my-home\"", "the sandbox has a home"),
 ];
