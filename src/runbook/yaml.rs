@@ -249,7 +249,6 @@ fn options() -> serde_saphyr::Options {
         reject_unsupported_tags: true,
         reject_tagged_field_names: true,
         merge_keys: serde_saphyr::options::MergeKeyPolicy::Error,
-        emit_comments: false,
         with_snippet: false,
     }
 }
