@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::overrides;
+use crate::base::formats;
 use crate::base::limits::{MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX, WITNESSED_LOGS_MAX};
 use crate::base::text::shown;
 use crate::base::time::Span;
@@ -190,8 +191,8 @@ pub fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
     let file: ConfigFile =
         yaml::typed(Source { file: FILE, text }).map_err(|p| ConfigError::Problem(Box::new(p)))?;
     match file.v {
-        None | Some(1) => Ok(file),
-        Some(v) => Err(ConfigError::Value { key: "v", problem: format!("is {v}, this version reads 1") }),
+        None | Some(formats::CONFIG) => Ok(file),
+        Some(v) => Err(ConfigError::Value { key: "v", problem: formats::unknown(v, formats::CONFIG) }),
     }
 }
 

@@ -4,6 +4,7 @@ mod common;
 mod crash;
 mod damage;
 mod faults;
+mod formats;
 mod golden;
 mod largest;
 mod life;
