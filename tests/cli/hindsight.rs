@@ -374,12 +374,25 @@ fn the_independent_check_agrees_with_a_good_journal_and_finds_what_is_wrong_with
         move |name: &str| checks.iter().find(|check| check["name"] == name).expect("a check").clone()
     };
     let good = fsck(&[], 0);
-    for name in ["chain", "signatures", "segments", "end", "blobs", "sled", "legality", "derived"] {
+    for name in ["chain", "signatures", "segments", "end", "blobs", "sled", "tree", "legality", "derived"] {
         let check = good(name);
         assert_eq!((&check["wrong"], check["looked"].as_u64() > Some(0)), (&0.into(), true), "{check}");
     }
+    // One flipped byte in a tile, or in the signed head: named by its path, and nothing else is wrong.
+    let state = sandbox.home().join("state/tlog");
+    for (file, at, path) in [("level-0", 5 * 32 + 7, "tile/0/000.p/"), ("checkpoint", 100, "checkpoint: ")] {
+        let whole = std::fs::read(state.join(file)).expect("a part of the tree");
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(state.join(file), bytes).expect("written");
+        let bad = fsck(&[], 5);
+        assert!(bad("tree")["wrong"].as_u64() > Some(0) && bad("chain")["wrong"] == 0, "{}", bad("tree"));
+        let what = bad("tree")["problems"][0]["what"].as_str().expect("what").to_owned();
+        assert!(what.starts_with(path), "{what}");
+        std::fs::write(state.join(file), whole).expect("put back");
+    }
     sandbox.run(&["audit", "export", "evidence"]).ends(0);
-    let _ = fsck(&["--folder", "evidence"], 0);
+    assert_eq!(fsck(&["--folder", "evidence"], 0)("tree")["looked"], 1, "an export has the signed head");
     let segment = format!("{:020}.ndjson", 0);
     let path = sandbox.path().join("evidence").join(&segment);
     let text = std::fs::read_to_string(&path).expect("lines");
