@@ -283,6 +283,24 @@ fn a_backtest_counts_what_a_runbook_would_have_done_and_what_would_have_kept_it_
     let tight = backtest(&["--runbook", "strong.yaml", "--policy", "tight.yaml"]);
     assert_eq!(tight["candidate"]["fired"], 1, "{tight}");
     assert!(tight["candidate"]["blocked"]["fingerprint_attempts"].as_u64() >= Some(1), "{tight}");
+    // A trust policy in its place: what the policy in force gives changes nothing, a stricter one asks people first, who
+    // were never asked.
+    let in_force = "home/proposals/trust/policy.yaml";
+    let same = backtest(&["--policy", in_force]);
+    assert_eq!(same["summary"]["different"], 0, "{same}");
+    let text = std::fs::read_to_string(sandbox.path().join(in_force)).expect("a policy");
+    std::fs::write(sandbox.path().join("cautious.yaml"), format!("{text}trust_level: cautious\n"))
+        .expect("written");
+    let cautious = backtest(&["--policy", "cautious.yaml"]);
+    assert_eq!(cautious["summary"]["no_longer_acted"], cautious["summary"]["incidents"], "{cautious}");
+    let cautious = backtest(&["--runbook", "strong.yaml", "--policy", "cautious.yaml"]);
+    assert_eq!(cautious["candidate"]["fired"], 0, "{cautious}");
+    let forked =
+        sandbox.run(&["whatif", "--at", "0", "--policy", "cautious.yaml", "--output", "json"]).ends(0).json();
+    assert_eq!(forked["first_divergence"]["simulated"], "no runbook is chosen", "{forked}");
+    std::fs::write(sandbox.path().join("odd.yaml"), "v: 1\ntrust_level: brave\n").expect("written");
+    let odd = sandbox.run(&["backtest", "--policy", "odd.yaml"]).ends(2);
+    assert!(odd.stderr.contains("odd.yaml:2") && odd.stderr.contains("cautious"), "{}", odd.stderr);
     // Other actions: what they would have done nobody knows.
     let other = priority(2_000).replace("/bin/cp", "/usr/bin/cp");
     std::fs::write(sandbox.path().join("other.yaml"), other).expect("written");
