@@ -6,6 +6,7 @@ mod damage;
 mod faults;
 mod formats;
 mod golden;
+mod hostile;
 mod largest;
 mod life;
 mod stranger;
