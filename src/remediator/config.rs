@@ -53,6 +53,18 @@ pub struct ConfigFile {
     /// The logs of others that this daemon is a witness of: docs/transparency.md. Default none.
     #[serde(default)]
     pub witness: WitnessFile,
+    /// How the transparency log of this journal is witnessed: docs/transparency.md.
+    #[serde(default)]
+    pub log: LogFile,
+}
+
+/// Who witnesses the log.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogFile {
+    /// A policy (c2sp.org/tlog-policy), relative to the home. Its witnesses that have a URL there are asked to cosign each
+    /// new checkpoint, and its quorum says how many are enough. Default: nobody is asked.
+    pub policy: Option<String>,
 }
 
 /// What a witness knows.
@@ -116,6 +128,8 @@ pub struct Config {
     pub ingest: Mappings,
     /// Logs that it is a witness of.
     pub witnessed: Vec<LogKey>,
+    /// The policy whose witnesses cosign the log.
+    pub log_policy: Option<PathBuf>,
 }
 
 /// Why there is no configuration.
@@ -247,7 +261,8 @@ fn resolve(home: &Path, file: ConfigFile, listen: Option<&str>) -> Result<Config
     };
     let ingest = Mappings::new(file.ingest).map_err(|(key, problem)| ConfigError::Named { key, problem })?;
     let witnessed = file.witness.keys().map_err(|(key, problem)| ConfigError::Named { key, problem })?;
-    Ok(Config { listen, content, decisions, channels: file.channels, ingest, witnessed })
+    let log_policy = file.log.policy.map(|path| home.join(path));
+    Ok(Config { listen, content, decisions, channels: file.channels, ingest, witnessed, log_policy })
 }
 
 /// A list of channels: each there, once, and of a kind that can take what it is for.
