@@ -1,10 +1,12 @@
 //! `/metrics` as text in the Prometheus format 0.0.4: base units, `_total` on counters, labels from closed or bounded sets only.
 //! docs/metrics.md lists every name. Not for counting (`audit`) nor for the route (`routes::metrics`).
 
+use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::audit::{Histogram, INCIDENT_BOUNDS_MS, STEP_BOUNDS_MS, StatusView, Tally};
+use crate::tlog::WitnessState;
 
 /// Requests that were answered, by class of status.
 #[derive(Debug, Default)]
@@ -29,6 +31,8 @@ pub(super) struct Scrape<'a> {
     pub live: bool,
     /// Entries under the log's newest checkpoint; none while there is none.
     pub log: Option<u64>,
+    /// Witnesses that are asked to cosign it: whether each did when it was asked last, and how many entries.
+    pub witnesses: BTreeMap<String, Option<WitnessState>>,
     pub streams: usize,
     pub requests: &'a Requests,
 }
@@ -130,6 +134,11 @@ fn now(text: &mut Text, scrape: &Scrape<'_>) {
     text.one("remediator_journal_head_seq", "gauge", "Position of the last durable entry.", head);
     let signed = scrape.log.unwrap_or(0);
     text.one("remediator_log_entries", "gauge", "Entries under the log's newest checkpoint.", signed);
+    let witnesses = || scrape.witnesses.iter().map(|(name, state)| (name.as_str(), *state));
+    let up = ("remediator_log_witness_up", "gauge", "1 when the witness cosigned when it was asked last.");
+    text.by(up, "witness", witnesses().map(|(name, s)| (name, u64::from(s.is_some_and(|s| s.up)))));
+    let size = ("remediator_log_witness_entries", "gauge", "Entries under the head that it cosigned last.");
+    text.by(size, "witness", witnesses().map(|(name, s)| (name, s.map_or(0, |s| s.size))));
     text.one("remediator_streams", "gauge", "Open streams of the journal.", scrape.streams);
 }
 

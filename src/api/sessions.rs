@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq as _;
 
 use super::{Bearer, Tokens};
 use crate::base::digest::Blake3;
+use crate::base::formats::{self, Version};
 use crate::base::limits::{
     LOGIN_FAILURES_MAX, LOGIN_WINDOW_S, SESSION_AGE_S_MAX, SESSION_IDLE_S_MAX, SESSIONS_MAX,
 };
@@ -36,7 +37,7 @@ struct Session {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Kept {
-    v: u32,
+    v: Version<{ formats::SESSIONS }>,
     sessions: Vec<Session>,
 }
 
@@ -179,7 +180,7 @@ fn hash(id: &str) -> Blake3 {
 
 /// For the owner only, all or nothing. Not synced: one that is lost costs a login.
 fn save(path: &Path, sessions: &[Session]) -> std::io::Result<()> {
-    let kept = Kept { v: 1, sessions: sessions.to_vec() };
+    let kept = Kept { v: Version, sessions: sessions.to_vec() };
     let text = serde_json::to_string(&kept).map_err(std::io::Error::other)?;
     let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
     file.write_all(text.as_bytes())?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 use crate::base::digest::Blake3;
+use crate::base::formats::{self, Version};
 use crate::base::time::rfc3339;
 use crate::event::degradation::Source;
 
@@ -31,7 +32,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Its content.
-    #[error("{} is not a token file: remove it and restart the daemon, which makes it anew with the token in state/token", path.display())]
+    #[error("{} is not a token file ({source}): if it is damaged, remove it and restart the daemon, which makes it anew with the token in state/token", path.display())]
     Content {
         /// The file.
         path: PathBuf,
@@ -86,7 +87,7 @@ pub struct Stored {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tokens {
-    v: u32,
+    v: Version<{ formats::TOKENS }>,
     /// Key of the hashes: stored hashes of two homes never compare.
     key: Blake3,
     tokens: Vec<Stored>,
@@ -100,7 +101,7 @@ pub fn mint() -> Result<String, Error> {
 impl Tokens {
     /// None yet, with a fresh key.
     pub fn new() -> Result<Self, Error> {
-        Ok(Self { v: 1, key: Blake3::from_bytes(random()?), tokens: Vec::new() })
+        Ok(Self { v: Version, key: Blake3::from_bytes(random()?), tokens: Vec::new() })
     }
     /// Reads `state/tokens.json`.
     pub fn load(path: &Path) -> Result<Self, Error> {

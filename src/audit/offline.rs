@@ -22,13 +22,23 @@ struct Offline {
     /// Wall time of each entry, by seq.
     times: Vec<i64>,
     incidents: BTreeMap<IncidentId, Vec<Seq>>,
-    kinds: BTreeMap<&'static str, Vec<Seq>>,
+    kinds: BTreeMap<String, Vec<Seq>>,
     words: BTreeMap<Word, Vec<Seq>>,
 }
 
 impl Audit {
     /// The read model of a journal that no daemon serves: a home, its state folder, or an export.
     pub fn offline(folder: &Path) -> Result<Self, Error> {
+        Self::read(folder, Newer::Refused)
+    }
+
+    /// Its entries only, as they are stored: also those that a newer version wrote. Views of the state stand before the
+    /// first of these; whoever wants them takes [`Audit::offline`], which refuses.
+    pub fn offline_entries(folder: &Path) -> Result<Self, Error> {
+        Self::read(folder, Newer::Listed)
+    }
+
+    fn read(folder: &Path, newer: Newer) -> Result<Self, Error> {
         let journal = read_offline(folder).map_err(failed("the segments"))?;
         let mut world = World::new(journal.genesis_hash());
         let mut offline = Offline {
@@ -39,19 +49,36 @@ impl Audit {
             kinds: BTreeMap::new(),
             words: BTreeMap::new(),
         };
-        offline.fold(&mut world)?;
+        offline.fold(&mut world, newer)?;
         Ok(Self::still(Arc::new(offline), world))
     }
 }
 
+/// What is done with an entry that a newer version wrote.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Newer {
+    Refused,
+    Listed,
+}
+
 impl Offline {
-    fn fold(&mut self, world: &mut World) -> Result<(), Error> {
+    fn fold(&mut self, world: &mut World, newer: Newer) -> Result<(), Error> {
         let Self { journal, times, incidents, kinds, words, .. } = self;
         let mut following = Following::default();
         let mut unreadable = None;
+        let mut known = true;
         let read = journal.lines(None, &mut |line| {
+            times.push(line.at.time_us);
+            kinds.entry(line.kind.to_owned()).or_default().push(line.seq);
+            if let Some(id) = line.incident {
+                incidents.entry(id).or_default().push(line.seq);
+            }
             let record = match line.record() {
                 Ok(record) => record,
+                Err(_) if newer == Newer::Listed => {
+                    known = false;
+                    return ControlFlow::Continue(());
+                }
                 Err(error) => {
                     unreadable = Some((line.seq, error));
                     return ControlFlow::Break(());
@@ -61,11 +88,8 @@ impl Offline {
             for word in following.words(line, &mut |_| Theirs::default()) {
                 words.entry(word).or_default().push(record.seq);
             }
-            world.apply(&record);
-            times.push(record.at.time_us);
-            kinds.entry(record.event.kind()).or_default().push(record.seq);
-            if let Some(id) = record.incident {
-                incidents.entry(id).or_default().push(record.seq);
+            if known {
+                world.apply(&record);
             }
             ControlFlow::Continue(())
         });
@@ -73,7 +97,7 @@ impl Offline {
         if let Some((seq, error)) = unreadable {
             return Err(Error::Journal { what: format!("entry {seq}"), source: Box::new(error) });
         }
-        self.head = match world.next_seq.checked_sub(1) {
+        self.head = match (self.times.len() as Seq).checked_sub(1) {
             Some(seq) => self.one(seq, |line| Head { seq, hash: line.chain_hash() })?,
             None => None,
         };

@@ -20,7 +20,7 @@ use crate::context::World;
 use crate::event::content::{CatalogLoaded, ConfigLoaded};
 use crate::event::{Event, Record};
 use crate::policy::{Effect, Input, Now, decide, effects, next_timer};
-use crate::runbook::Catalog;
+use crate::runbook::{Catalog, Policy};
 
 use answer::Answers;
 use beside::Beside;
@@ -39,6 +39,7 @@ pub const MODEL: &[&str] = &[
     "a step that was recorded in the same incident with the same action ends as it did; any other is taken as done, at once",
     "a verification is believed only where the same actions were recorded; the effect of other actions stays unknown: if the recorded incident was over in time, it is not tried again",
     "a lock that no attempt holds is granted; whoever is told is told at once",
+    "a request for more trust is answered as it was for the same bytes; one that nobody was asked then is not answered",
     "where the recorded incident was over, the simulated one is over too, unless an attempt is under way",
 ];
 
@@ -62,6 +63,8 @@ pub struct Swap {
     pub catalog: Option<(CatalogLoaded, Catalog)>,
     /// Limits instead of every recorded ones.
     pub limits: Option<ConfigLoaded>,
+    /// A trust policy instead of every catalog's own: who has to approve, what has to be shown, what is done without people.
+    pub policy: Option<Policy>,
 }
 
 /// Where history is left: up to there it is taken as it is.
@@ -117,12 +120,12 @@ pub fn wants(kind: &str) -> bool {
 impl<'a> Backtest<'a> {
     /// Of the journal with this genesis entry.
     pub fn new(genesis: Blake3, node: NodeId, fork: Fork, swap: Swap, manifests: Manifests<'a>) -> Self {
-        let Swap { candidate, catalog, limits } = swap;
+        let Swap { candidate, catalog, limits, policy } = swap;
         let digest = candidate.as_ref().map(|c| (c.id.clone(), c.digest));
         let at = Stamp { time_us: 0, mono_ms: 0 };
         Self {
             world: World::new(genesis),
-            shelf: Shelf::new(candidate, catalog, manifests),
+            shelf: Shelf::new(candidate, catalog, policy, manifests),
             limits,
             fork,
             forked: false,

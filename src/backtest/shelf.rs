@@ -10,13 +10,14 @@ use crate::event::Event;
 use crate::event::content::CatalogLoaded;
 use crate::event::degradation::DegradationSeen;
 use crate::policy::{Authority, CatalogRunbooks, Offer, OfferStanding, Planned, Runbooks};
-use crate::runbook::{Catalog, ContentFolder, Kind, checks};
+use crate::runbook::{Catalog, ContentFolder, Kind, Policy, checks};
 
 /// See the module.
 pub(super) struct Shelf<'a> {
     pub candidate: Option<Candidate>,
     /// A catalog that stands in place of all recorded ones.
     pub swapped: Option<(CatalogLoaded, CatalogRunbooks)>,
+    policy: Option<Policy>,
     manifests: Manifests<'a>,
     wanted: Option<Blake3>,
     read: Option<(Blake3, CatalogRunbooks)>,
@@ -30,16 +31,23 @@ impl<'a> Shelf<'a> {
     pub fn new(
         candidate: Option<Candidate>,
         swapped: Option<(CatalogLoaded, Catalog)>,
+        policy: Option<Policy>,
         manifests: Manifests<'a>,
     ) -> Self {
-        let swapped = swapped.map(|(loaded, catalog)| (loaded, CatalogRunbooks(catalog)));
+        let swapped = swapped.map(|(loaded, catalog)| {
+            let catalog = match &policy {
+                Some(policy) => under(&catalog, policy),
+                None => catalog,
+            };
+            (loaded, CatalogRunbooks(catalog))
+        });
         let (wanted, read, absent) = (None, None, BTreeMap::new());
-        Self { candidate, swapped, manifests, wanted, read, absent, catalogs: 0 }
+        Self { candidate, swapped, policy, manifests, wanted, read, absent, catalogs: 0 }
     }
 
     /// Whether it is another than what was recorded.
     pub fn differs(&self) -> bool {
-        self.candidate.is_some() || self.swapped.is_some()
+        self.candidate.is_some() || self.swapped.is_some() || self.policy.is_some()
     }
 
     /// A catalog came into force.
@@ -62,6 +70,10 @@ impl<'a> Shelf<'a> {
             return;
         };
         self.catalogs += 1;
+        let catalog = match &self.policy {
+            Some(policy) => under(&catalog, policy),
+            None => catalog,
+        };
         let catalog = match &self.candidate {
             Some(candidate) => overlaid(&catalog, candidate),
             None => catalog,
@@ -81,6 +93,12 @@ impl<'a> Shelf<'a> {
     fn is_candidate(&self, digest: &FileDigest) -> bool {
         self.candidate.as_ref().is_some_and(|candidate| candidate.digest == *digest)
     }
+}
+
+/// The same files of the same people, judged at the same time under another policy.
+fn under(catalog: &Catalog, policy: &Policy) -> Catalog {
+    let trust = catalog.trust().with_policy(policy.clone());
+    Catalog::load(Arc::new(ContentFolder::clone(catalog.folder())), &trust, catalog.context())
 }
 
 /// The catalog with the candidate in it, judged by the trust of then. What else comes with it is taken only where that

@@ -4,6 +4,7 @@
 pub mod cores;
 pub mod deep_stack;
 pub mod digest;
+pub mod formats;
 pub mod glob;
 pub mod ids;
 pub mod limits;

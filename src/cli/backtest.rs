@@ -11,7 +11,7 @@ use crate::base::time::Since;
 use crate::event::content::ConfigLoaded;
 use crate::runbook::backtested::{self, Backtested};
 use crate::runbook::model::V1;
-use crate::runbook::{Content, checks};
+use crate::runbook::{Content, Policy, checks};
 
 /// Incidents that people are shown; JSON has more.
 const SHOWN: usize = 10;
@@ -27,7 +27,8 @@ pub struct Args {
     /// The runbook: a content file. Services beside it are taken with it where history had none of their name.
     #[arg(long, value_name = "FILE", required_unless_present = "policy")]
     runbook: Option<PathBuf>,
-    /// Limits instead of those that were in force: a file like remediator.yaml, of which `limits` counts.
+    /// Another policy than was in force: trust, in a file like proposals/trust/policy.yaml; or limits, in one like
+    /// remediator.yaml, of which `limits` counts.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Only from then on: how long ago (24h, 30d), or a time (2026-01-31T08:00:00Z). Before, history is taken as it is.
@@ -52,8 +53,8 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         None => Fork::Start,
     };
     let candidate = args.runbook.as_deref().map(|path| candidate(path, global)).transpose()?;
-    let limits = args.policy.as_deref().map(limits).transpose()?;
-    let swap = Swap { candidate, catalog: None, limits };
+    let (limits, policy) = policy(args.policy.as_deref())?;
+    let swap = Swap { candidate, catalog: None, limits, policy };
     let (report, damage) = whatif::read(&history, fork, swap)?;
     if args.keep
         && let Some(path) = &args.runbook
@@ -110,14 +111,23 @@ fn keep(
     Ok(())
 }
 
-/// Limits as a file says them.
-pub fn limits(path: &Path) -> Result<ConfigLoaded, Failure> {
+/// What a file says: limits, or a trust policy.
+pub fn policy(path: Option<&Path>) -> Result<(Option<ConfigLoaded>, Option<Policy>), Failure> {
+    let Some(path) = path else { return Ok((None, None)) };
     let text = std::fs::read_to_string(path)
         .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}", path.display())).because(e))?;
-    crate::remediator::config::decisions(&text).map_err(|e| {
-        Failure::new(Exit::Usage, format!("{}: {e}", path.display()))
-            .hint("write it like remediator.yaml: `limits: {attempts_at_once: 1}`")
-    })
+    let wrong = |what: String| {
+        Failure::new(Exit::Usage, what).hint(
+            "write it like remediator.yaml: `limits: {attempts_at_once: 1}`; or like proposals/trust/policy.yaml: \
+             `v: 1` and `trust_level: cautious`",
+        )
+    };
+    let name = path.display().to_string();
+    if path.ends_with("policy.yaml") || Policy::is_written_like(&text) {
+        return Policy::read(&name, &text).map(|policy| (None, Some(policy))).map_err(wrong);
+    }
+    let limits = crate::remediator::config::decisions(&text);
+    limits.map(|limits| (Some(limits), None)).map_err(|e| wrong(format!("{name}: {e}")))
 }
 
 /// A runbook with the content files beside it.
@@ -172,7 +182,7 @@ fn beside(path: &Path) -> Vec<PathBuf> {
 }
 
 fn print(report: &Report) -> Result<(), Failure> {
-    let name = report.runbook.as_deref().unwrap_or("these limits");
+    let name = report.runbook.as_deref().unwrap_or("this policy");
     out::say(format!("{} {}", out::head("Backtest of"), out::line(name)))?;
     if let Some(digest) = report.digest {
         out::say(out::faint(digest))?;

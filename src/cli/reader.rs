@@ -124,6 +124,11 @@ impl Reader {
         }
     }
 
+    /// Its entries without a daemon, also those that a newer version wrote: for what shows them as they are stored.
+    pub fn entries(&self) -> Result<Audit, Failure> {
+        Ok(Audit::offline_entries(&self.home.state())?)
+    }
+
     /// The journal without a daemon: folded from the segments, no lock, no sled.
     pub fn offline(&self) -> Result<Audit, Failure> {
         if let Some(audit) = self.folded.get() {

@@ -29,7 +29,8 @@ pub struct Args {
     /// A runbook over every catalog from there on; it counts as live.
     #[arg(long, value_name = "FILE")]
     runbook: Option<PathBuf>,
-    /// Limits instead of those that were in force: a file like remediator.yaml, of which `limits` counts.
+    /// Another policy than was in force: trust, in a file like proposals/trust/policy.yaml; or limits, in one like
+    /// remediator.yaml, of which `limits` counts.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// A journal, a home or an export elsewhere.
@@ -40,10 +41,12 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: Args, global: &Global) -> Outcome {
     let history = postmortem::open(args.from.clone(), global)?;
+    let (limits, policy) = backtest::policy(args.policy.as_deref())?;
     let swap = Swap {
         candidate: args.runbook.as_deref().map(|path| backtest::candidate(path, global)).transpose()?,
         catalog: args.catalog.as_deref().map(catalog).transpose()?,
-        limits: args.policy.as_deref().map(backtest::limits).transpose()?,
+        limits,
+        policy,
     };
     let (report, damage) = read(&history, Fork::After(args.at), swap)?;
     if report.from.is_none() {

@@ -19,7 +19,7 @@ use crate::event::degradation::DegradationSeen;
 use crate::event::{Cause, Event, Record};
 
 /// Version of this fold: a snapshot of another version is not used.
-pub const FOLD_VERSION: u32 = 9;
+pub const FOLD_VERSION: u32 = crate::base::formats::FOLD;
 
 /// Trust files in force.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -20,6 +20,7 @@ mod schema;
 pub mod sentinel;
 pub mod service;
 pub mod step;
+mod upcast;
 pub mod verification;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -67,7 +68,9 @@ pub trait Kind: Sized {
 }
 
 macro_rules! registry {
-    ($($kind:literal $kv:literal $family:ident :: $variant:ident),+ $(,)?) => {
+    ($(
+        $kind:literal $kv:literal $family:ident :: $variant:ident $(from $old:literal $was:ident)*
+    ),+ $(,)?) => {
         /// All that can have happened.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Event { $(
@@ -78,6 +81,9 @@ macro_rules! registry {
         impl Event {
             /// Every kind with its payload version, in registry order.
             pub const KINDS: &'static [(&'static str, u32)] = &[$(($kind, $kv)),+];
+
+            /// Older versions of payloads that are still read: each becomes what this build writes.
+            pub const OLDER: &'static [(&'static str, u32)] = &[$($(($kind, $old),)*)+];
 
             /// The kind as written in an entry.
             pub fn kind(&self) -> &'static str {
@@ -91,15 +97,21 @@ macro_rules! registry {
             pub fn data(&self) -> Result<String, serde_json::Error> {
                 match self { $(Self::$variant(data) => serde_json::to_string(data),)+ }
             }
-            /// Kind, payload version and schema of the payload, in registry order.
+            /// Kind, payload version and schema of the payload, in registry order; older versions behind the newest.
             pub fn schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, u32, Schema)> {
-                vec![$(($kind, $kv, generator.subschema_for::<$family::$variant>())),+]
+                vec![$(
+                    ($kind, $kv, generator.subschema_for::<$family::$variant>()),
+                    $(($kind, $old, generator.subschema_for::<upcast::$was>()),)*
+                )+]
             }
             /// Reads a payload of a given kind and version.
             pub fn parse(kind: &str, kv: u32, data: &str) -> Result<Self, Error> {
                 match (kind, kv) {
                     $(($kind, $kv) => serde_json::from_str(data).map(Self::$variant).map_err(
-                        |source| Error::Data { kind: kind.to_owned(), kv, source }),)+
+                        |source| Error::Data { kind: kind.to_owned(), kv, source }),
+                    $(($kind, $old) => serde_json::from_str::<upcast::$was>(data)
+                        .map(|was| Self::$variant(was.into()))
+                        .map_err(|source| Error::Data { kind: kind.to_owned(), kv, source }),)*)+
                     _ => Err(Error::Unknown { kind: kind.to_owned(), kv }),
                 }
             }
@@ -142,7 +154,7 @@ registry! {
     "control.drained" 1 control::Drained,
     "control.key_rotation_ordered" 1 control::KeyRotationOrdered,
     "control.key_rotation_refused" 1 control::KeyRotationRefused,
-    "control.resumed" 1 control::Resumed,
+    "control.resumed" 2 control::Resumed from 1 ResumedV1,
     "degradation.seen" 1 degradation::DegradationSeen,
     "degradation.recovered" 1 degradation::DegradationRecovered,
     "degradation.refused" 1 degradation::DegradationRefused,

@@ -91,6 +91,14 @@ pub enum Error {
     /// Stored bytes are not what they must be.
     #[error("damaged: {0}; `remediator audit verify` says more")]
     Damaged(Damage),
+    /// The journal, or what stands beside it, is of a form that this version does not read.
+    #[error("{} cannot be read: {what}; use the version that wrote it, or a later one", path.display())]
+    OtherFormat {
+        /// The journal's folder, or the file.
+        path: PathBuf,
+        /// Which version was found and which is known.
+        what: String,
+    },
     /// An entry of a newer version: it can be shown and exported, not folded.
     #[error("entry {seq}: {source}")]
     Unreadable {
@@ -140,7 +148,7 @@ impl Error {
             | Self::Illegal(_)
             | Self::NotAJournal { .. }
             | Self::NotEmpty { .. } => 2,
-            Self::Unreadable { .. } => 69,
+            Self::Unreadable { .. } | Self::OtherFormat { .. } => 69,
             Self::Io { .. }
             | Self::Locked { .. }
             | Self::Sealed { .. }

@@ -10,6 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::Blake3;
+use crate::base::formats::{self, Version};
 use crate::base::ids::{NodeId, Seq};
 use crate::base::sign::{KeyId, PublicKey};
 use crate::event::{Event, Kind as _, journal as kinds};
@@ -31,7 +32,7 @@ pub(super) const MANIFEST: &str = "MANIFEST.json";
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Version of this file.
-    pub v: u32,
+    pub v: Version<{ formats::EXPORT }>,
     /// Whose journal.
     pub node: NodeId,
     /// Chain hash of the genesis entry.
@@ -69,6 +70,22 @@ impl Manifest {
     /// Reads the manifest of an export, when the folder is one.
     pub fn read(folder: &Path) -> Option<Self> {
         serde_json::from_slice(&std::fs::read(folder.join(MANIFEST)).ok()?).ok()
+    }
+
+    /// An export of another version is not taken for one that lacks its manifest: its end would be anybody's guess.
+    pub(super) fn check_version(folder: &Path) -> Result<(), Error> {
+        #[derive(Deserialize)]
+        struct Only {
+            v: u32,
+        }
+        let path = folder.join(MANIFEST);
+        let found = std::fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<Only>(&bytes).ok());
+        match found {
+            Some(Only { v }) if v != formats::EXPORT => {
+                Err(Error::OtherFormat { path, what: formats::unknown(v, formats::EXPORT) })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -170,7 +187,7 @@ impl Lines {
         let head = self.head.ok_or_else(|| io::Error::other("there is no entry"))?;
         let absent = self.named.into_iter().filter(|(blob, _)| blobs.binary_search(blob).is_err()).collect();
         Ok(Manifest {
-            v: 1,
+            v: Version,
             node,
             genesis,
             head,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::Blake3;
+use crate::base::formats::{self, Version};
 use crate::base::ids::Seq;
 
 use super::encode;
@@ -24,7 +25,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Note {
-    pub v: u32,
+    pub v: Version<{ formats::HEAD }>,
     /// Last durable entry.
     pub seq: Seq,
     /// Its chain hash.
@@ -121,7 +122,7 @@ mod tests {
     fn a_note_is_read_back_and_any_changed_bit_makes_it_none() {
         let memory = Memory::new();
         let note = Note {
-            v: 1,
+            v: Version,
             seq: 9,
             hash: Blake3::of(b"a"),
             segment: 4,

@@ -15,7 +15,7 @@ use super::export::Manifest;
 use super::files::Files;
 use super::head::Note;
 use super::line::LineRef;
-use super::recovery::read_genesis;
+use super::recovery::{check_format, read_genesis};
 use super::segment::{Catalog, Cursor, list};
 use super::store::Store;
 
@@ -39,6 +39,8 @@ impl Folder {
                 // The journal folder itself was given: blobs are its neighbours.
                 let beside = segments.parent().map(|parent| parent.join("blobs"));
                 let blobs = if blobs.is_dir() { blobs } else { beside.unwrap_or(blobs) };
+                Manifest::check_version(&segments)?;
+                check_format(&Files::new(&segments))?;
                 return Ok(Self { segments, blobs });
             }
         }

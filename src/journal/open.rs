@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use crate::base::digest::{Blake3, FileDigest};
+use crate::base::formats;
 use crate::base::ids::{NodeId, Seq};
 use crate::event::journal::{Continues, Genesis, SnapshotTaken};
 use crate::event::{Draft, Event};
@@ -29,9 +30,6 @@ use super::snapshot::Snapshots;
 use super::store::Store;
 use super::verify::{Depth, verify};
 use super::writer::{Active, AppendClass, Failed, Start, UNFINISHED, Writer};
-
-/// Version of the journal format, in the genesis entry.
-pub(super) const FORMAT: u32 = 1;
 
 /// Where a journal is.
 struct Place {
@@ -160,7 +158,7 @@ fn create_on(
         trust_blobs.insert(name.clone(), ground.blobs.put(bytes)?);
     }
     let genesis = Genesis {
-        format: FORMAT,
+        format: formats::JOURNAL,
         node,
         public_key: options.key.public(),
         trust: trust.iter().map(|(name, bytes)| (name.clone(), FileDigest::of(bytes))).collect(),

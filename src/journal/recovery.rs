@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::base::digest::Blake3;
+use crate::base::formats;
 use crate::base::ids::Seq;
 use crate::base::sign::PublicKey;
 use crate::event::journal::{Genesis, LineRepaired, SegmentOpened, TailCut};
@@ -53,15 +54,51 @@ pub(super) fn read_genesis(
         return Err(missing());
     }
     let here = store.open(&name_of(0)).and_then(|file| read_start(&*file)).ok();
-    let parse = |bytes: Vec<u8>| -> Option<(Genesis, Blake3)> {
-        let line = LineRef::parse(&bytes).ok()?;
+    let parse = |bytes: &[u8]| -> Option<(Genesis, Blake3)> {
+        let line = LineRef::parse(bytes).ok()?;
         let Event::Genesis(genesis) = line.record().ok()?.event else { return None };
-        (line.seq == 0 && line.verify(&genesis.public_key)).then(|| (genesis, line.chain_hash()))
+        let holds = genesis.format == formats::JOURNAL && line.seq == 0 && line.verify(&genesis.public_key);
+        holds.then(|| (genesis, line.chain_hash()))
     };
-    here.and_then(parse)
-        .or_else(|| source.and_then(|source| source.line(0)).and_then(parse))
+    check_format(store)?;
+    here.as_deref()
+        .and_then(parse)
+        .or_else(|| source.and_then(|source| source.line(0)).as_deref().and_then(parse))
         .ok_or_else(|| damage(0, 0, 0, "the genesis entry cannot be read"))
         .map_err(Error::ReadOnly)
+}
+
+/// A journal of another format, as far as its first line can be understood, is told from a damaged one.
+pub(super) fn check_format(store: &dyn Store) -> Result<(), Error> {
+    let line = store.open(&name_of(0)).and_then(|file| read_start(&*file)).ok();
+    match line.as_deref().and_then(other_format) {
+        Some(format) => {
+            Err(Error::OtherFormat { path: store.place(), what: formats::unknown(format, formats::JOURNAL) })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Lines may look different in another format; an object that says `data.format` is what a genesis entry always was. One
+/// changed byte does not make a journal of ours such a one.
+fn other_format(bytes: &[u8]) -> Option<u32> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        v: u32,
+        data: Data,
+    }
+    #[derive(serde::Deserialize)]
+    struct Data {
+        format: u32,
+    }
+    if let Ok(line) = LineRef::parse(bytes)
+        && let Ok(Event::Genesis(genesis)) = line.record().map(|record| record.event)
+    {
+        let other = genesis.format != formats::JOURNAL && line.verify(&genesis.public_key);
+        return other.then_some(genesis.format);
+    }
+    let line: Line = serde_json::from_slice(bytes).ok()?;
+    (line.v > formats::LINE && line.data.format > formats::JOURNAL).then_some(line.data.format)
 }
 
 fn damage(seq: Seq, segment: Seq, byte: u64, what: &str) -> Damage {

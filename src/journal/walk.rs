@@ -4,6 +4,7 @@
 use std::ops::ControlFlow;
 
 use crate::base::digest::Blake3;
+use crate::base::formats;
 use crate::base::ids::{NodeId, Seq};
 use crate::base::sign::{KeyId, PublicKey, parse_signature};
 use crate::event::journal::{Genesis, KeyRotated, SegmentOpened};
@@ -340,7 +341,7 @@ impl<'a> Walker<'a> {
         if line.seq != 0 || genesis.node != line.node {
             return Err("a genesis entry where none may be");
         }
-        if genesis.format != super::open::FORMAT {
+        if genesis.format != formats::JOURNAL {
             return Err("the journal is of another format version");
         }
         if genesis.public_key.as_dalek().is_weak() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::base::digest::Blake3;
+use crate::base::formats::Version;
 use crate::base::ids::{BootId, NodeId, Seq};
 use crate::base::limits::{RESERVE_BYTES, SEGMENT_AHEAD_BYTES};
 use crate::base::sign::{JournalKey, signature_text};
@@ -204,7 +205,7 @@ impl Writer {
         let active = &self.start.active;
         let sig = batch.bytes.get(place.brace + 8..place.brace + 96).unwrap_or_default();
         let note = Note {
-            v: 1,
+            v: Version,
             seq: self.start.next - 1,
             hash: self.start.prev,
             segment: active.first,

@@ -56,6 +56,8 @@ pub(super) fn booted(desk: &mut Desk<'_>) -> Answer {
 
 fn take_up(desk: &mut Desk<'_>, id: IncidentId) {
     let now = desk.now();
+    // Whatever holds it meanwhile, a pause or a lock: nobody knows whether the program heard the question.
+    trust::booted(desk, id);
     let Some(incident) = desk.incident(id) else { return };
     let cause = incident.last_seq;
     match incident.state {
@@ -81,8 +83,8 @@ fn take_up(desk: &mut Desk<'_>, id: IncidentId) {
                 let again = IncidentHeld { until_elapsed_ms: until, ..held.clone() };
                 desk.record(id, cause, again);
             }
-            Some(held) if held.reason == held::ELEVATION => trust::booted(desk, id),
-            Some(held) if held.reason == held::PAUSED || held.until_elapsed_ms.is_some() => {}
+            Some(held) if [held::ELEVATION, held::PAUSED].contains(&held.reason.as_str()) => {}
+            Some(held) if held.until_elapsed_ms.is_some() => {}
             _ => settle::settle(desk, id, cause),
         },
         IncidentState::Open => settle::settle(desk, id, cause),

@@ -306,11 +306,11 @@ pub(super) fn expire(desk: &mut Desk<'_>, id: IncidentId, cause: Seq) -> Seq {
     expired.into_iter().fold(cause, |cause, expired| desk.record(id, cause, expired).unwrap_or(cause))
 }
 
-/// After a start: what the program was asked is asked again, as nobody knows whether it heard.
+/// After a start: what the program was asked is asked again while there is time, as nobody knows whether it heard.
 pub(super) fn booted(desk: &mut Desk<'_>, id: IncidentId) {
-    let waiting = desk.incident(id).and_then(RemediationContext::asking);
+    let waiting = desk.incident(id).filter(|incident| at_rest(incident)).and_then(RemediationContext::asking);
     let Some((request, asked)) = waiting.map(|e| (e.request, e.asked.clone())) else { return };
-    if asked.decider.is_some() {
+    if asked.decider.is_some() && asked.until_elapsed_ms > desk.now() {
         desk.record(id, request, asked);
     }
 }

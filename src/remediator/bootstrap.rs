@@ -22,6 +22,7 @@ use super::readiness::{Progress, ReadyState};
 use super::snapshots::Snapshots;
 use super::systemd::Systemd;
 use super::turn::{End, Turn, TurnState};
+use super::witnesses::Witnesses;
 use super::{keys, recover, shutdown, spool, starts, transparency};
 use crate::audit::Audit;
 use crate::base::ids::{BootId, NodeId};
@@ -36,7 +37,7 @@ use crate::policy::CatalogRunbooks;
 use crate::policy::Input;
 use crate::runbook::{Trust, loader};
 use crate::sentinel::{LastEdge, Watch};
-use crate::tlog::Keeper;
+use crate::tlog::{Keeper, Log};
 
 /// How the daemon is started.
 #[derive(Debug, Clone)]
@@ -215,6 +216,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let entry = named.as_ref().ok().and_then(|named| named.entry.clone()).map(Input::LogNamed);
     turn.decide_now(first.into_iter().chain(entry).collect())?;
     let (log, keeper) = open_log(parts, &journal, node, named);
+    let cosigned = log.log.as_ref().ok().cloned();
     let running = Running {
         node,
         journal: journal.clone(),
@@ -243,6 +245,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         .map_err(system("start the turn"))?;
     start_watching(parts, &mut threads, content, journal.clone(), paused, (&watch, audit), &turn_in)?;
     keep_log(parts, &mut threads, keeper)?;
+    have_cosigned(parts, &mut threads, cosigned)?;
     step(parts, "accept", || {
         let spooled = parts.runtime.block_on(spool::drain(&parts.state, &parts.handle));
         let spooled = spooled.unwrap_or_else(|error| {
@@ -425,6 +428,20 @@ fn keep_log(parts: &Parts, threads: &mut shutdown::Threads, keeper: Option<Keepe
     let Some(keeper) = keeper else { return Ok(()) };
     let stop = Arc::clone(&parts.stop);
     threads.spawn("log", move || keeper.run(&stop)).map_err(system("keep the transparency log up"))
+}
+
+/// The log's checkpoints are cosigned by the witnesses of a policy, where there is one.
+fn have_cosigned(parts: &Parts, threads: &mut shutdown::Threads, log: Option<Log>) -> Result<(), Error> {
+    let (Some(path), Some(log)) = (&parts.config.log_policy, log) else { return Ok(()) };
+    let witnesses = match Witnesses::open(path, log, parts.runtime.clone()) {
+        Ok(witnesses) => witnesses,
+        Err(error) => {
+            tracing::error!(%error, "no witness is asked to cosign the log");
+            return Ok(());
+        }
+    };
+    let stop = Arc::clone(&parts.stop);
+    threads.spawn("witnesses", move || witnesses.run(&stop)).map_err(system("have the log cosigned"))
 }
 
 /// Only behind the first taking in, so that nobody takes in the same file twice.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::overrides;
+use crate::base::formats;
 use crate::base::limits::{MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX, WITNESSED_LOGS_MAX};
 use crate::base::text::shown;
 use crate::base::time::Span;
@@ -52,6 +53,18 @@ pub struct ConfigFile {
     /// The logs of others that this daemon is a witness of: docs/transparency.md. Default none.
     #[serde(default)]
     pub witness: WitnessFile,
+    /// How the transparency log of this journal is witnessed: docs/transparency.md.
+    #[serde(default)]
+    pub log: LogFile,
+}
+
+/// Who witnesses the log.
+#[derive(Debug, Clone, Default, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogFile {
+    /// A policy (c2sp.org/tlog-policy), relative to the home. Its witnesses that have a URL there are asked to cosign each
+    /// new checkpoint, and its quorum says how many are enough. Default: nobody is asked.
+    pub policy: Option<String>,
 }
 
 /// What a witness knows.
@@ -115,6 +128,8 @@ pub struct Config {
     pub ingest: Mappings,
     /// Logs that it is a witness of.
     pub witnessed: Vec<LogKey>,
+    /// The policy whose witnesses cosign the log.
+    pub log_policy: Option<PathBuf>,
 }
 
 /// Why there is no configuration.
@@ -190,8 +205,8 @@ pub fn parse(text: &str) -> Result<ConfigFile, ConfigError> {
     let file: ConfigFile =
         yaml::typed(Source { file: FILE, text }).map_err(|p| ConfigError::Problem(Box::new(p)))?;
     match file.v {
-        None | Some(1) => Ok(file),
-        Some(v) => Err(ConfigError::Value { key: "v", problem: format!("is {v}, this version reads 1") }),
+        None | Some(formats::CONFIG) => Ok(file),
+        Some(v) => Err(ConfigError::Value { key: "v", problem: formats::unknown(v, formats::CONFIG) }),
     }
 }
 
@@ -246,7 +261,8 @@ fn resolve(home: &Path, file: ConfigFile, listen: Option<&str>) -> Result<Config
     };
     let ingest = Mappings::new(file.ingest).map_err(|(key, problem)| ConfigError::Named { key, problem })?;
     let witnessed = file.witness.keys().map_err(|(key, problem)| ConfigError::Named { key, problem })?;
-    Ok(Config { listen, content, decisions, channels: file.channels, ingest, witnessed })
+    let log_policy = file.log.policy.map(|path| home.join(path));
+    Ok(Config { listen, content, decisions, channels: file.channels, ingest, witnessed, log_policy })
 }
 
 /// A list of channels: each there, once, and of a kind that can take what it is for.

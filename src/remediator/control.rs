@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::handle::Rejection;
 use crate::base::digest::{Blake3, FileDigest};
+use crate::base::formats;
 use crate::base::ids::{IncidentId, NodeId, Seq};
 use crate::base::limits::{GRANT_SUBSYSTEMS_MAX, INTEGER_MAX, MESSAGE_BYTES_MAX, NAME_BYTES_MAX};
 use crate::base::text::{clip, shown};
@@ -127,7 +128,7 @@ pub fn judge_statement(
 ) -> Result<Input, Rejection> {
     let statement: Statement = serde_json::from_slice(bytes)
         .map_err(|e| refused("STATEMENT_UNREADABLE", format!("the statement cannot be read: {e}")))?;
-    if statement.v != 1 || statement.action != control.word() {
+    if statement.v != formats::STATEMENT || statement.action != control.word() {
         let wanted = control.word();
         return Err(refused("STATEMENT_UNREADABLE", format!("the statement is not a version 1 `{wanted}`")));
     }

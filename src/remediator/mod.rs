@@ -28,6 +28,7 @@ mod starts;
 mod systemd;
 mod transparency;
 mod turn;
+mod witnesses;
 
 pub use crate::runbook::listing::{ContentList, ProposalList};
 pub use crate::sentinel::{BeatRefused, Heard, Live};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::handle::{Handle, Rejection};
+use crate::base::formats;
 use crate::event::degradation::{DegradationReport, Source};
 
 /// A spooled report. Whoever may write into `state/` (0700) is the owner of the home.
@@ -101,8 +102,8 @@ async fn take(path: &Path, handle: &Handle) -> Taken {
         Ok(spooled) => spooled,
         Err(error) => return Taken::Refused(error.to_string()),
     };
-    if spooled.v != 1 {
-        return Taken::Refused(format!("version {} is not known", spooled.v));
+    if spooled.v != formats::SPOOL {
+        return Taken::Refused(formats::unknown(spooled.v, formats::SPOOL));
     }
     match handle.report_early(spooled.report, Source::Person(spooled.person)).await {
         Ok(_) => Taken::In,

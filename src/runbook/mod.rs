@@ -44,6 +44,6 @@ pub use content::ContentFolder;
 pub use matching::{Considered, Matches, Verdict};
 pub use model::{BlastRadius, Content, Kind, Platform, Runbook};
 pub use planning::{PlanError, PlanFor, Resolved};
-pub use policy::LiveEvidence;
+pub use policy::{LiveEvidence, Policy};
 pub use trust::{Role, Trust};
 pub use verified::Verified;

@@ -4,6 +4,8 @@
 use serde::Deserialize;
 
 use super::model::{TrustLevel, V1};
+use super::problem::Source;
+use super::yaml;
 use crate::base::limits::{
     ARGV_MAX, DECIDER_ARGV_BYTES_MAX, DECIDER_MS_MAX, ELEVATION_MS_MAX, NAME_BYTES_MAX,
 };
@@ -67,6 +69,20 @@ impl LiveEvidence {
 }
 
 impl Policy {
+    /// Reads a file; what is wrong, and where.
+    pub fn read(file: &str, text: &str) -> Result<Self, String> {
+        let policy: Self = yaml::typed(Source { file, text }).map_err(|problem| problem.to_string())?;
+        policy.check().map_err(|what| format!("{file}: {what}"))?;
+        Ok(policy)
+    }
+
+    /// Whether a text is written like `policy.yaml` rather than like another file: by the keys at its top.
+    pub fn is_written_like(text: &str) -> bool {
+        const KEYS: [&str; 6] =
+            ["solo", "approvals", "live_evidence", "backtest", "trust_level", "elevation"];
+        text.lines().any(|line| line.split_once(':').is_some_and(|(key, _)| KEYS.contains(&key.trim_end())))
+    }
+
     /// What holds without a policy file.
     pub(super) fn strict() -> Self {
         Self {
@@ -164,8 +180,6 @@ impl Default for Quorum {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runbook::problem::Source;
-    use crate::runbook::yaml;
 
     fn policy(text: &str) -> Result<Policy, String> {
         let text = format!("v: 1\n{text}\n");

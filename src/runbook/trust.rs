@@ -228,6 +228,11 @@ impl Trust {
         &self.revoked
     }
 
+    /// The same people, signatures and revocations under another policy: what if.
+    #[must_use]
+    pub fn with_policy(&self, policy: Policy) -> Self {
+        Self { policy, ..self.clone() }
+    }
     /// The policy.
     pub fn policy(&self) -> &Policy {
         &self.policy

@@ -11,6 +11,7 @@ use super::note::{Note, Verdict};
 use super::offline::Journal;
 use super::policy::Policy;
 use super::proof::Proof;
+use crate::base::formats::{self, Version};
 
 /// One thing that is wrong. The order is that of how much it says: the first of several is what a check ends with.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
@@ -54,7 +55,7 @@ impl Finding {
 #[serde(deny_unknown_fields)]
 pub struct LastSeen {
     /// Version of this shape.
-    pub v: u32,
+    pub v: Version<{ formats::LAST_SEEN }>,
     /// Which log.
     pub origin: String,
     /// Entries.
@@ -307,7 +308,7 @@ mod tests {
         let longer = Checkpoint { size: 31, ..head(30, 0) };
         assert_eq!(against(longer), ["truncated"]);
         let seen = |head: Checkpoint| LastSeen {
-            v: 1,
+            v: Version,
             origin: head.origin,
             size: head.size,
             root: head.root.to_string(),

@@ -79,6 +79,9 @@ impl Log {
 /// Name, in the folder, of the last checkpoint that was published.
 pub const CHECKPOINT: &str = "checkpoint";
 
+/// Name, in the folder, of the newest checkpoint that witnesses cosigned.
+pub const COSIGNED: &str = "cosigned";
+
 /// A checkpoint that this log's key signed.
 fn own(key: &LogKey, text: &str) -> Option<Checkpoint> {
     let note = Note::parse(text).ok()?;

@@ -41,6 +41,11 @@ impl Files {
         Ok(Found { files, grower, size })
     }
 
+    /// The folder of the log.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn path(&self, level: usize) -> PathBuf {
         self.folder.join(format!("level-{level}"))
     }

@@ -2,14 +2,17 @@
 //! checkpoint that was published last, never about what is not signed for yet.
 //! Not for making any of it (`keeper`).
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::checkpoint::{Checkpoint, LogKey};
 use super::error::Error;
-use super::levels::Files;
-use super::merkle::{Levels as _, TILE, inclusion};
-use super::note::Note;
+use super::keeper::COSIGNED;
+use super::levels::{Files, replace};
+use super::merkle::{Hash, Levels as _, TILE, consistency, inclusion};
+use super::note::{Note, Signature};
+use super::policy::Policy;
 use super::proof::Proof;
 use super::tiles::{Content, TileName, bundle};
 use crate::base::ids::Seq;
@@ -27,6 +30,26 @@ pub(super) struct Inner {
     pub files: Files,
     state: RwLock<State>,
     doubted: AtomicBool,
+    witnessed: Mutex<Witnessed>,
+}
+
+/// What witnesses did for this log since the start.
+#[derive(Default)]
+struct Witnessed {
+    states: BTreeMap<String, Option<WitnessState>>,
+    /// The newest head that any of them cosigned, with their lines.
+    note: Option<Note>,
+    /// Whether they were enough for the policy.
+    quorum: bool,
+}
+
+/// How a witness is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WitnessState {
+    /// Whether it cosigned when it was asked last.
+    pub up: bool,
+    /// Entries that it cosigned last.
+    pub size: u64,
 }
 
 enum State {
@@ -43,7 +66,8 @@ pub(super) struct Published {
 
 impl Inner {
     pub fn new(key: LogKey, journal: IntentJournal, files: Files) -> Self {
-        Self { key, journal, files, state: RwLock::new(State::Starting), doubted: AtomicBool::new(false) }
+        let (state, doubted) = (RwLock::new(State::Starting), AtomicBool::new(false));
+        Self { key, journal, files, state, doubted, witnessed: Mutex::default() }
     }
     pub fn publish(&self, published: Published) {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = State::Published(Arc::new(published));
@@ -63,6 +87,9 @@ impl Inner {
     /// Whether a proof did not prove what it should, since it was last asked.
     pub fn is_doubted(&self) -> bool {
         self.doubted.swap(false, Ordering::Relaxed)
+    }
+    fn witnessed(&self) -> MutexGuard<'_, Witnessed> {
+        self.witnessed.lock().unwrap_or_else(PoisonError::into_inner)
     }
     fn published(&self) -> Result<Arc<Published>, Error> {
         match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
@@ -84,9 +111,61 @@ impl Log {
         self.inner.size()
     }
 
-    /// The signed checkpoint.
+    /// The signed checkpoint, with the cosignatures that it has.
     pub fn checkpoint(&self) -> Result<String, Error> {
-        Ok(self.inner.published()?.note.clone())
+        let mut text = self.inner.published()?.note.clone();
+        let witnessed = self.inner.witnessed();
+        let of_it = |note: &&Note| text.strip_prefix(&note.text).is_some_and(|rest| rest.starts_with('\n'));
+        if let Some(note) = witnessed.note.as_ref().filter(of_it) {
+            note.signatures.iter().for_each(|line| text.push_str(&format!("{line}\n")));
+        }
+        Ok(text)
+    }
+
+    /// The newest checkpoint, and as its log alone signed it.
+    pub fn newest(&self) -> Result<(Checkpoint, Note), Error> {
+        let published = self.inner.published()?;
+        let note = Note::parse(&published.note).map_err(|error| Error::Silent(error.to_string()))?;
+        Ok((published.head.clone(), note))
+    }
+
+    /// The proof that the tree of one size is the beginning of the tree of another. Blocks on files.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, Error> {
+        consistency(&self.inner.files, old, new)
+    }
+
+    /// These witnesses will be asked.
+    pub fn witnesses_are(&self, names: impl Iterator<Item = String>) {
+        self.inner.witnessed().states = names.map(|name| (name, None)).collect();
+    }
+    /// How one of them is.
+    pub fn heard(&self, name: &str, state: WitnessState) {
+        self.inner.witnessed().states.insert(name.to_owned(), Some(state));
+    }
+    /// Every witness that is asked, with how it was when it was asked last.
+    pub fn witnesses(&self) -> BTreeMap<String, Option<WitnessState>> {
+        self.inner.witnessed().states.clone()
+    }
+
+    /// Lines of a witness for a checkpoint as its log signed it. The newest one that is enough for the policy is kept beside
+    /// the checkpoint; while none is, the newest one at all.
+    pub fn cosigned(&self, note: &Note, lines: Vec<Signature>, policy: &Policy) -> Result<(), Error> {
+        let mut witnessed = self.inner.witnessed();
+        if witnessed.note.as_ref().is_none_or(|known| known.text != note.text) {
+            witnessed.note = Some(Note { text: note.text.clone(), signatures: Vec::new() });
+        }
+        let Some(cosigned) = &mut witnessed.note else { return Ok(()) };
+        cosigned.signatures.retain(|known| !lines.iter().any(|l| l.name == known.name && l.id == known.id));
+        cosigned.signatures.extend(lines);
+        let signatures = note.signatures.iter().chain(&cosigned.signatures).cloned().collect();
+        let whole = Note { text: note.text.clone(), signatures };
+        let quorum = policy.judge(&whole).quorum;
+        if quorum || !witnessed.quorum {
+            witnessed.quorum = quorum;
+            let path = self.inner.files.folder().join(COSIGNED);
+            replace(&path, whole.to_string().as_bytes(), false)?;
+        }
+        Ok(())
     }
 
     /// A tile of the published tree: hashes, or entries. Blocks on files.

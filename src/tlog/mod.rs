@@ -14,12 +14,13 @@ pub mod note;
 mod offline;
 pub mod policy;
 pub mod proof;
+pub mod submit;
 pub mod tiles;
 mod witness;
 pub mod witness_request;
 
 pub use error::Error;
-pub use keeper::{CHECKPOINT, HEARTBEAT, Keeper, Options};
-pub use log::Log;
+pub use keeper::{CHECKPOINT, COSIGNED, HEARTBEAT, Keeper, Options};
+pub use log::{Log, WitnessState};
 pub use offline::{Journal, prove, read, tree};
 pub use witness::{Witness, WitnessError};

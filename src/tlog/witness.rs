@@ -16,6 +16,7 @@ use super::merkle::Hash;
 use super::note::{Kind, Signature, Verifier, cosign};
 use super::witness_request::{AddCheckpoint, Refusal, Seen};
 use crate::base::digest::FileDigest;
+use crate::base::formats::{self, Version};
 use crate::base::sign::JournalKey;
 use crate::journal::Clock;
 
@@ -37,7 +38,7 @@ pub enum WitnessError {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
-    v: u32,
+    v: Version<{ formats::WITNESS }>,
     origin: String,
     size: u64,
     root: String,
@@ -101,7 +102,7 @@ impl Witness {
             .create(folder)
             .map_err(Error::io("make", folder))?;
         let record = Record {
-            v: 1,
+            v: Version,
             origin: request.head.origin.clone(),
             size: new.size,
             root: new.root.to_string(),
@@ -126,7 +127,7 @@ fn read(path: &Path, origin: &str) -> Result<Option<Seen>, WitnessError> {
     };
     let no_record = || WitnessError::Record(path.to_owned());
     let record: Record = serde_json::from_slice(&bytes).map_err(|_| no_record())?;
-    let root = Hash::parse(&record.root).filter(|_| record.origin == origin && record.v == 1);
+    let root = Hash::parse(&record.root).filter(|_| record.origin == origin);
     Ok(Some(Seen { size: record.size, root: root.ok_or_else(no_record)? }))
 }
 

@@ -67,5 +67,5 @@ fn swap() -> Swap {
     let loaded = CatalogLoaded::new(Blake3::ZERO, catalog.contents(), catalog.unreadable_contents());
     let digest = FileDigest::of(RUNBOOK.as_bytes());
     let candidate = Candidate { id: "tried".into(), digest, files };
-    Swap { candidate: Some(candidate), catalog: Some((loaded, catalog)), limits: None }
+    Swap { candidate: Some(candidate), catalog: Some((loaded, catalog)), limits: None, policy: None }
 }

@@ -457,7 +457,7 @@ fn a_missing_program_is_said_and_people_are_told() {
 fn what_a_step_prints_is_redacted_and_harmless_everywhere() {
     let mut sandbox = Sandbox::with_home();
     let script = "#!/bin/sh\necho password=hunter2 AKIAIOSFODNN7EXAMPLE\nprintf '\\033[2J\\033]0;evil\\007' >&2\n\
-                  echo 'https://me:hunter2@host/'\nhead -c 5000 /dev/zero | tr '\\0' x\necho; echo token: hunter2\nexit 3\n";
+                  echo 'https://me:hunter2@host/'\nhead -c 5000 /dev/zero | tr '\\0' x\necho; echo token: hunter2\nexport DB_PASSWORD=hunter2 API_TOKEN=hunter2; env\nexit 3\n";
     let path = write(&sandbox, "leak.sh", script);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("executable");
     teach(&sandbox, "leak", "LEAK", "[\"${home}/leak.sh\"]");
@@ -489,7 +489,36 @@ fn what_a_step_prints_is_redacted_and_harmless_everywhere() {
         assert!(!text.contains('\u{1b}'), "{what} moves a cursor: {text}");
     }
     sandbox.stop("-TERM");
-    let found = sandbox.shell("grep -rlaE 'hunter2|AKIAIOSFODNN7EXAMPLE' home/state daemon.log");
+    // Nor do those who look back months later find one, in any form.
+    let list = sandbox.run(&["incidents", "--output", "json"]).ends(0).json();
+    let incidents = list["incidents"].as_array().expect("a list");
+    let leak = incidents.iter().find(|incident| incident["code"] == "LEAK").expect("the incident");
+    let id = leak["id"].as_str().expect("an id");
+    sandbox.run(&["audit", "export", "evidence"]).ends(0);
+    let last = sandbox.run(&["audit", "verify", "--output", "json"]).ends(0).json()["head"]["seq"].clone();
+    let steps: Vec<String> = (0..=last.as_u64().expect("a seq")).map(|seq| seq.to_string()).collect();
+    let mut told: Vec<Vec<&str>> = vec![
+        vec!["backtest", "--policy", "home/proposals/trust/policy.yaml"],
+        vec!["whatif", "--at", "0"],
+        vec!["journal", "fsck"],
+    ];
+    told.extend(["md", "html", "json"].map(|format| vec!["postmortem", id, "--format", format]));
+    told.extend(steps.iter().map(|seq| vec!["replay", "--at", seq.as_str()]));
+    for command in told {
+        for output in ["human", "json"] {
+            if output == "json" && command[0] == "postmortem" {
+                continue;
+            }
+            let ran = sandbox.run(&[&command[..], &["--output", output]].concat()).ends(0);
+            let said = ran.stdout + &ran.stderr;
+            assert!(
+                !said.contains("hunter2") && !said.contains("AKIAIOSFODNN7EXAMPLE"),
+                "{command:?}: {said}"
+            );
+            assert!(!said.contains('\u{1b}'), "{command:?} moves a cursor: {said}");
+        }
+    }
+    let found = sandbox.shell("grep -rlaE 'hunter2|AKIAIOSFODNN7EXAMPLE' home/state daemon.log evidence");
     assert_eq!(found.stdout, "", "a secret was kept");
 }
 

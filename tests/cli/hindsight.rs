@@ -283,6 +283,24 @@ fn a_backtest_counts_what_a_runbook_would_have_done_and_what_would_have_kept_it_
     let tight = backtest(&["--runbook", "strong.yaml", "--policy", "tight.yaml"]);
     assert_eq!(tight["candidate"]["fired"], 1, "{tight}");
     assert!(tight["candidate"]["blocked"]["fingerprint_attempts"].as_u64() >= Some(1), "{tight}");
+    // A trust policy in its place: what the policy in force gives changes nothing, a stricter one asks people first, who
+    // were never asked.
+    let in_force = "home/proposals/trust/policy.yaml";
+    let same = backtest(&["--policy", in_force]);
+    assert_eq!(same["summary"]["different"], 0, "{same}");
+    let text = std::fs::read_to_string(sandbox.path().join(in_force)).expect("a policy");
+    std::fs::write(sandbox.path().join("cautious.yaml"), format!("{text}trust_level: cautious\n"))
+        .expect("written");
+    let cautious = backtest(&["--policy", "cautious.yaml"]);
+    assert_eq!(cautious["summary"]["no_longer_acted"], cautious["summary"]["incidents"], "{cautious}");
+    let cautious = backtest(&["--runbook", "strong.yaml", "--policy", "cautious.yaml"]);
+    assert_eq!(cautious["candidate"]["fired"], 0, "{cautious}");
+    let forked =
+        sandbox.run(&["whatif", "--at", "0", "--policy", "cautious.yaml", "--output", "json"]).ends(0).json();
+    assert_eq!(forked["first_divergence"]["simulated"], "no runbook is chosen", "{forked}");
+    std::fs::write(sandbox.path().join("odd.yaml"), "v: 1\ntrust_level: brave\n").expect("written");
+    let odd = sandbox.run(&["backtest", "--policy", "odd.yaml"]).ends(2);
+    assert!(odd.stderr.contains("odd.yaml:2") && odd.stderr.contains("cautious"), "{}", odd.stderr);
     // Other actions: what they would have done nobody knows.
     let other = priority(2_000).replace("/bin/cp", "/usr/bin/cp");
     std::fs::write(sandbox.path().join("other.yaml"), other).expect("written");
@@ -374,12 +392,25 @@ fn the_independent_check_agrees_with_a_good_journal_and_finds_what_is_wrong_with
         move |name: &str| checks.iter().find(|check| check["name"] == name).expect("a check").clone()
     };
     let good = fsck(&[], 0);
-    for name in ["chain", "signatures", "segments", "end", "blobs", "sled", "legality", "derived"] {
+    for name in ["chain", "signatures", "segments", "end", "blobs", "sled", "tree", "legality", "derived"] {
         let check = good(name);
         assert_eq!((&check["wrong"], check["looked"].as_u64() > Some(0)), (&0.into(), true), "{check}");
     }
+    // One flipped byte in a tile, or in the signed head: named by its path, and nothing else is wrong.
+    let state = sandbox.home().join("state/tlog");
+    for (file, at, path) in [("level-0", 5 * 32 + 7, "tile/0/000.p/"), ("checkpoint", 100, "checkpoint: ")] {
+        let whole = std::fs::read(state.join(file)).expect("a part of the tree");
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        std::fs::write(state.join(file), bytes).expect("written");
+        let bad = fsck(&[], 5);
+        assert!(bad("tree")["wrong"].as_u64() > Some(0) && bad("chain")["wrong"] == 0, "{}", bad("tree"));
+        let what = bad("tree")["problems"][0]["what"].as_str().expect("what").to_owned();
+        assert!(what.starts_with(path), "{what}");
+        std::fs::write(state.join(file), whole).expect("put back");
+    }
     sandbox.run(&["audit", "export", "evidence"]).ends(0);
-    let _ = fsck(&["--folder", "evidence"], 0);
+    assert_eq!(fsck(&["--folder", "evidence"], 0)("tree")["looked"], 1, "an export has the signed head");
     let segment = format!("{:020}.ndjson", 0);
     let path = sandbox.path().join("evidence").join(&segment);
     let text = std::fs::read_to_string(&path).expect("lines");

@@ -4,6 +4,7 @@ mod bad_input;
 mod demo;
 mod documents;
 mod following;
+mod formats;
 mod hindsight;
 mod init;
 mod journal;

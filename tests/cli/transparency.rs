@@ -373,3 +373,76 @@ fn a_log_is_cosigned_by_another_home_and_its_proofs_then_carry_the_quorum() {
     let refused = log.run(&[&cosign[..], &["--output", "json"]].concat()).ends(10);
     assert!(refused.stderr.contains("w did not cosign"), "{}", refused.stderr);
 }
+
+/// One figure with a label.
+fn figure(sandbox: &Sandbox, name: &str) -> Option<u64> {
+    ask(sandbox, "/metrics", "figures").ends(0);
+    let figures = read(sandbox, "figures");
+    figures.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+}
+
+#[test]
+fn the_daemon_has_its_checkpoints_cosigned_and_goes_on_without_a_witness_that_is_away() {
+    let (mut sandbox, mut other) = (Sandbox::with_home(), Sandbox::with_home());
+    sandbox.serve();
+    caught_up(&sandbox);
+    let log = vkey(&sandbox);
+    sandbox.stop("-TERM");
+    other.shell(&format!("printf 'witness:\\n  logs: [\"{log}\"]\\n' >> home/remediator.yaml")).ends(0);
+    other.serve();
+    ask(&other, "/v1/audit/keys", "keys.json").ends(0);
+    let keys: serde_json::Value = serde_json::from_str(&read(&other, "keys.json")).expect("JSON");
+    let witness = keys["witness"]["vkey"].as_str().expect("a vkey").to_owned();
+    let policy = format!("log {log}\nwitness w {witness} http://{}\nquorum w\n", other.address());
+    write(&sandbox, "home/policy", policy);
+    sandbox.shell("printf 'log:\\n  policy: policy\\n' >> home/remediator.yaml").ends(0);
+    sandbox.serve();
+    // Cosigned without anybody's doing: what is kept has the quorum, and so has what is served while it is the same head.
+    let verify = ["audit", "verify", "--policy", "home/policy", "--checkpoint", "home/state/tlog/cosigned"];
+    let quorum = || sandbox.run(&verify).code == Some(0);
+    assert!(eventually(Duration::from_secs(60), quorum), "{}", sandbox.run(&verify).stdout);
+    let up = "remediator_log_witness_up{witness=\"w\"}";
+    assert_eq!(figure(&sandbox, up), Some(1));
+    let name = witness.split('+').next().expect("a name").to_owned();
+    let served = || {
+        ask(&sandbox, "/checkpoint", "checkpoint").ends(0);
+        read(&sandbox, "checkpoint").contains(&format!("\u{2014} {name} "))
+    };
+    assert!(eventually(Duration::from_secs(60), served), "{}", read(&sandbox, "checkpoint"));
+    assert!(sandbox.run(&["doctor"]).stdout.contains("the log is witnessed by w"));
+    let cosigned = |sandbox: &Sandbox| {
+        let note = Note::parse(&read(sandbox, "home/state/tlog/cosigned")).expect("a note");
+        Checkpoint::parse(&note.text).expect("a checkpoint").size
+    };
+    let before = cosigned(&sandbox);
+
+    // The witness dies: the log goes on as ever, and says who is away.
+    other.stop("-KILL");
+    report(&sandbox, "while-it-is-away");
+    let head = Checkpoint::parse(&caught_up(&sandbox).text).expect("a checkpoint");
+    assert!(head.size > before);
+    assert!(eventually(Duration::from_secs(60), || figure(&sandbox, up) == Some(0)), "it is told");
+    assert_eq!(cosigned(&sandbox), before, "what has the quorum stays");
+    assert_eq!(figure(&sandbox, "remediator_log_up"), Some(1));
+
+    // It comes back, with another head to know: asked again by itself, from the size that it remembers.
+    other.serve();
+    let caught_on = || figure(&sandbox, up) == Some(1) && cosigned(&sandbox) >= head.size;
+    assert!(eventually(Duration::from_secs(120), caught_on), "{}", read(&sandbox, "daemon.log"));
+    sandbox.run(&verify).ends(0);
+    // The log itself starts again and knows nothing of what it was told: 409 says from where.
+    sandbox.stop("-KILL");
+    sandbox.serve();
+    report(&sandbox, "later");
+    let later = Checkpoint::parse(&caught_up(&sandbox).text).expect("a checkpoint");
+    assert!(eventually(Duration::from_secs(120), || cosigned(&sandbox) >= later.size));
+    // A witness that knows another tree of ours is no reason to stop, and is never believed.
+    sandbox.stop("-TERM");
+    let said = sandbox.run(&["doctor"]).stdout;
+    assert!(said.contains("the log is witnessed by w"), "{said}");
+    write(&sandbox, "home/policy", format!("log {log}\nquorum nobody\n"));
+    let said = sandbox.run(&["doctor"]).ends(1).stdout;
+    assert!(said.contains("no witness is asked"), "{said}");
+    sandbox.serve();
+    caught_up(&sandbox);
+}

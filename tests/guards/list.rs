@@ -1211,4 +1211,70 @@ pub const GUARDS: &[Guard] = &[
         ),
         &["--lib", "tlog::note::tests::a_good_line_does_not_hide_a_wrong_one_and_the_newest_time_counts"],
     ),
+    guard(
+        "one history",
+        "an entry of an older version of its kind is read",
+        (
+            "src/event/mod.rs",
+            r#""control.resumed" 2 control::Resumed from 1 ResumedV1,"#,
+            r#""control.resumed" 2 control::Resumed,"#,
+        ),
+        &[
+            "--lib",
+            "event::upcast::tests::an_older_payload_becomes_what_is_written_now_and_nothing_of_it_is_lost",
+        ],
+    ),
+    guard(
+        "one history",
+        "a journal of another format is refused",
+        (
+            "src/journal/recovery.rs",
+            "match line.as_deref().and_then(other_format) {",
+            "match line.as_deref().and_then(other_format).filter(|_| false) {",
+        ),
+        &[
+            "--test",
+            "journal",
+            "formats::a_journal_of_another_format_is_refused_by_everybody_and_left_as_it_is",
+        ],
+    ),
+    guard(
+        "one history",
+        "an export of another version is not taken for a folder without a manifest",
+        (
+            "src/journal/offline.rs",
+            "Manifest::check_version(&segments)?;",
+            "let _ = Manifest::check_version;",
+        ),
+        &["--test", "journal", "formats::what_stands_beside_the_lines_is_believed_only_in_its_own_version"],
+    ),
+    guard(
+        "one history",
+        "a changed hash of the tree is found",
+        ("src/replay/fsck/tree.rs", "if stored != hash {", "if stored != hash && stored == hash {"),
+        &["--lib", "replay::fsck::tree::tests::roots_and_tiles_are_those_of_the_definition"],
+    ),
+    guard(
+        "signature",
+        "a witness is believed only with its own good signature",
+        (
+            "src/tlog/submit.rs",
+            r#"Verdict::Wrong => Err("its cosignature does not hold".into()),"#,
+            "Verdict::Wrong => Ok(signed.signatures),",
+        ),
+        &[
+            "--lib",
+            "tlog::submit::tests::a_witness_is_asked_from_what_it_knows_and_believed_only_with_its_own_good_signature",
+        ],
+    ),
+    guard(
+        "expiry",
+        "a decider is not asked again when the time to answer is over",
+        (
+            "src/policy/trust.rs",
+            "if asked.decider.is_some() && asked.until_elapsed_ms > desk.now() {",
+            "if asked.decider.is_some() {",
+        ),
+        &["--lib", "policy::tests::trust::a_decider_is_not_asked_again_when_the_time_to_answer_is_over"],
+    ),
 ];

@@ -34,6 +34,7 @@ async fn metrics(
         ready: api.daemon.readiness().ready,
         live: api.daemon.live(),
         log: api.daemon.log().ok().and_then(|log| log.size()),
+        witnesses: api.daemon.log().map(|log| log.witnesses()).unwrap_or_default(),
         streams: api.stream.readers(),
         requests: &api.requests,
     };

@@ -10,13 +10,12 @@ use super::super::reader::Reader;
 use super::super::{Exit, Global, Outcome, Output, out};
 use super::verify::beside;
 use crate::base::limits::NOTE_BYTES_MAX;
-use crate::base::text::shown;
-use crate::tlog::checkpoint::{Checkpoint, decimal};
+use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::merkle::{InMemory, consistency};
-use crate::tlog::note::{Note, Signature, Verdict};
+use crate::tlog::note::{Note, Signature};
 use crate::tlog::policy::{Policy, Witness};
+use crate::tlog::submit::{Answer, ask};
 use crate::tlog::tree;
-use crate::tlog::witness_request::AddCheckpoint;
 
 /// The longest that is waited for a witness.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -38,13 +37,6 @@ pub struct Args {
     /// Where to write the checkpoint.
     #[arg(long, value_name = "FILE", default_value = "cosigned")]
     to: PathBuf,
-}
-
-/// What a witness answers.
-enum Answer {
-    Lines(String),
-    /// It cosigned this size last.
-    Size(u64),
 }
 
 /// Asks one after another, and ends with whether they are enough.
@@ -124,29 +116,8 @@ impl Asking {
         head: &Checkpoint,
         tree: &InMemory,
     ) -> Result<Vec<Signature>, String> {
-        let ask = |old: u64| {
-            let proof = consistency(tree, old, head.size).map_err(|e| e.to_string())?;
-            self.send(url, AddCheckpoint { old, proof, note: note.clone(), head: head.clone() }.body())
-        };
-        let lines = match ask(0)? {
-            Answer::Lines(lines) => lines,
-            Answer::Size(size) if size > head.size => {
-                return Err(format!("it has cosigned {size} entries, this log has {}", head.size));
-            }
-            Answer::Size(size) => match ask(size)? {
-                Answer::Lines(lines) => lines,
-                Answer::Size(other) => return Err(format!("it said {size}, then {other}")),
-            },
-        };
-        let signatures: Result<Vec<Signature>, _> = lines.lines().map(Signature::parse).collect();
-        let mut own = signatures.map_err(|e| e.to_string())?;
-        own.retain(|line| line.name == witness.verifier.name && line.id == witness.verifier.id());
-        let signed = Note { text: note.text.clone(), signatures: own };
-        match witness.verifier.verify(&signed) {
-            Verdict::Holds(_) => Ok(signed.signatures),
-            Verdict::Wrong => Err("its cosignature does not hold".into()),
-            Verdict::Absent => Err("it answered with somebody else's cosignature".into()),
-        }
+        let prove = |old| consistency(tree, old, head.size).map_err(|e| e.to_string());
+        ask(witness, (note, head), 0, &prove, &mut |body| self.send(url, body))
     }
 
     fn send(&self, url: &str, body: String) -> Result<Answer, String> {
@@ -161,12 +132,7 @@ impl Asking {
                     return Err("its answer is longer than any can be".to_owned());
                 }
             }
-            let text = String::from_utf8_lossy(&bytes).into_owned();
-            match (status.as_u16(), decimal(text.trim_end())) {
-                (200, _) => Ok(Answer::Lines(text)),
-                (409, Some(size)) => Ok(Answer::Size(size)),
-                _ => Err(format!("{status}: {}", shown(&text, 200))),
-            }
+            Answer::of(status.as_u16(), &String::from_utf8_lossy(&bytes))
         })
     }
 }

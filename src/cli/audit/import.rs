@@ -11,7 +11,7 @@ use super::super::init::{files, home as making};
 use super::super::{Exit, Global, Home, Outcome, Output, out};
 use crate::base::digest::Blake3;
 use crate::base::ids::{NodeId, Seq};
-use crate::journal::{Depth, Head, Manifest, Report, export, verify};
+use crate::journal::{Depth, Error, Head, Manifest, Report, export, read_offline, verify};
 use crate::tlog::CHECKPOINT;
 
 /// Make a read-only home of an export: views, explanations and verification give the same as where it came from.
@@ -43,6 +43,10 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         Failure::new(Exit::Usage, format!("{e:#}")).hint("name another place with --home DIR")
     })?;
     let Some(manifest) = Manifest::read(&args.from) else {
+        // One of another version says so; what is no journal either is no export.
+        if let Err(error @ Error::OtherFormat { .. }) = read_offline(&args.from) {
+            return Err(error.into());
+        }
         let what = format!("{} is no export: it has no MANIFEST.json that can be read", args.from.display());
         return Err(Failure::new(Exit::Usage, what).hint("`remediator audit export DIR` writes one"));
     };

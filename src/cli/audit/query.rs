@@ -34,7 +34,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     parameters.extend([("after", Some(args.after.max(-1).to_string())), ("limit", Some(limit.to_string()))]);
     let text = match reader.ask(&asking("/v1/audit", &parameters))? {
         Some(text) => text,
-        None => reader.offline()?.page_of(&filter, Seq::try_from(args.after).ok(), None, limit)?.to_json(),
+        None => reader.entries()?.page_of(&filter, Seq::try_from(args.after).ok(), None, limit)?.to_json(),
     };
     if global.output == Output::Json {
         out::json(&text)?;

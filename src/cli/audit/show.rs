@@ -69,7 +69,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let reader = Reader::new(global)?;
     let line = match reader.ask(&format!("/v1/audit/{}", args.seq))? {
         Some(line) => line,
-        None => reader.offline()?.line(args.seq)?,
+        None => reader.entries()?.line(args.seq)?,
     };
     if global.output == Output::Json {
         out::json(&line)?;

@@ -147,7 +147,7 @@ fn follow(
 
 /// Whether anything was printed.
 fn offline(args: &Args, filter: &EntryFilter, reader: &Reader, output: Output) -> Result<bool, Failure> {
-    let audit = reader.offline()?;
+    let audit = reader.entries()?;
     let mut after = Seq::try_from(begin(args, filter, audit.head()?)).ok();
     let mut last = last(args, filter).map(|last| usize::try_from(last).unwrap_or(usize::MAX));
     let mut printed = false;

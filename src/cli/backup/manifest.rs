@@ -7,6 +7,7 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::FileDigest;
+use crate::base::formats;
 use crate::cli::init::files;
 
 /// Its name.
@@ -40,8 +41,8 @@ impl Manifest {
         let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let manifest: Self = serde_json::from_slice(&bytes)
             .with_context(|| format!("{} is not a manifest", path.display()))?;
-        if manifest.v != 1 {
-            bail!("{} has version {}, this program reads 1", path.display(), manifest.v);
+        if manifest.v != formats::BACKUP {
+            bail!("{}: {}", path.display(), formats::unknown(manifest.v, formats::BACKUP));
         }
         for (name, digest) in &manifest.files {
             let plain = Path::new(name).components().all(|c| matches!(c, std::path::Component::Normal(_)));

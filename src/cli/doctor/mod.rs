@@ -10,6 +10,7 @@ mod place;
 mod port;
 mod state;
 mod tools;
+mod witnesses;
 
 use std::cell::OnceCell;
 
@@ -122,6 +123,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("operation", state::operation),
     ("sentinels", state::sentinels),
     ("content", content::check),
+    ("witnesses", witnesses::check),
 ];
 
 /// Looks at everything.

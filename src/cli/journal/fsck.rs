@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::super::{Exit, Global, Home, Outcome, Output, out};
 use crate::replay::fsck::{Report, fsck};
 
-/// Check chain, signatures, segments, end, blobs, index and folds independently. Changes nothing.
+/// Check chain, signatures, segments, end, blobs, index, Merkle tree and folds independently. Changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The daemon may run; then the index is not checked.\n\n\
 Exit codes: 0 all of it holds, 2 wrong use, 5 something does not.\n\n\

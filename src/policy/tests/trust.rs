@@ -3,7 +3,9 @@
 use super::super::trust::{Decided, Elevate, may_ask};
 use super::*;
 use crate::context::ElevationState;
+use crate::event::Cause;
 use crate::event::elevation::{DeciderPlan, ElevationRequested, TrackRecord};
+use crate::event::incident::IncidentHeld;
 
 const MINUTE: u64 = 60_000;
 
@@ -52,6 +54,10 @@ fn refuse(play: &mut Play) -> Answer {
 
 fn why(play: &Play) -> String {
     play.incident().chosen.as_ref().expect("a decision").matched.candidates[0].why.clone()
+}
+
+fn held(play: &Play) -> String {
+    play.incident().held.as_ref().expect("a hold").reason.clone()
 }
 
 #[test]
@@ -339,6 +345,47 @@ fn after_a_crash_the_question_is_still_there_and_a_decider_is_asked_again() {
     );
     assert_eq!(decide(&mut play, request, Decided::Grant("day".into())), Answer::Nothing);
     assert!(matches!(decide(&mut play, again, Decided::Grant("day".into())), Answer::Recorded(_)));
+
+    // A pause that holds the incident meanwhile does not make the question forgotten.
+    let mut play = with_decider(TrustLevel::Autonomous);
+    play.input(Input::Paused(Paused { by: "bob".into(), reason: "wait".into() }));
+    held_by_the_pause(&mut play);
+    let asks = play.count("elevation.requested");
+    play.crash();
+    assert_eq!(play.count("elevation.requested"), asks + 1);
+    let (again, _) = asked(&play);
+    assert!(
+        play.effects.iter().any(|e| matches!(e, Effect::AskDecider { request, .. } if *request == again))
+    );
+    assert!(matches!(decide(&mut play, again, Decided::Grant("day".into())), Answer::Recorded(_)));
+    assert_eq!((play.ran.len(), held(&play)), (0, "paused".into()), "a pause holds what was let");
+}
+
+/// As when the incident was decided anew during the pause.
+fn held_by_the_pause(play: &mut Play) {
+    let by_pause = IncidentHeld { reason: "paused".into(), detail: "by bob".into(), until_elapsed_ms: None };
+    let incident = play.incident();
+    let (id, cause) = (incident.id, incident.last_seq);
+    let record = Record {
+        seq: play.world.next_seq,
+        incident: Some(id),
+        cause: Some(Cause::Seq(cause)),
+        event: by_pause.into(),
+        ..play.records.last().expect("a record").clone()
+    };
+    play.world.apply(&record);
+    play.records.push(record);
+    assert_eq!(held(play), "paused");
+}
+
+#[test]
+fn a_decider_is_not_asked_again_when_the_time_to_answer_is_over() {
+    let mut play = with_decider(TrustLevel::Autonomous);
+    play.input(Input::Paused(Paused { by: "bob".into(), reason: "wait".into() }));
+    play.run(61 * MINUTE);
+    let asks = play.count("elevation.requested");
+    play.crash();
+    assert_eq!((play.count("elevation.requested"), held(&play)), (asks, "paused".into()));
 }
 
 #[test]

@@ -81,25 +81,25 @@ impl Fold {
         self.taken.insert(of, (entry, hash));
     }
 
-    /// One good line; the blobs that it names.
-    pub fn take(&mut self, text: &str) -> BTreeSet<String> {
-        let Ok(m) = serde_json::from_str::<Members<'_>>(text) else { return BTreeSet::new() };
+    /// One good line; the blobs that it names, and what it says when that is known.
+    pub fn take(&mut self, text: &str) -> (BTreeSet<String>, Option<Event>) {
+        let Ok(m) = serde_json::from_str::<Members<'_>>(text) else { return Default::default() };
         let event = match Event::parse(m.kind, m.kv, m.data.get()) {
             Ok(event) => event,
             Err(error) => {
                 self.stopped.get_or_insert_with(|| format!("entry {}: {error}", m.seq));
-                return BTreeSet::new();
+                return Default::default();
             }
         };
         let blobs = event.blobs().iter().map(ToString::to_string).collect();
         if self.stopped.is_some() {
-            return blobs;
+            return (blobs, Some(event));
         }
         let at = Stamp { time_us: m.time, mono_ms: m.mono };
         let (boot, node, incident, cause) = (m.boot, m.node, m.incident, m.cause);
         let record = Record { seq: m.seq, at, boot, node, incident, cause, event };
         self.fold(text, &record);
-        blobs
+        (blobs, Some(record.event))
     }
 
     fn fold(&mut self, text: &str, record: &Record) {

@@ -1,5 +1,5 @@
 //! An independent check of a journal: its lines read, chained and verified by code of its own, written from
-//! docs/journal-format.md, and compared with blobs, index and folds. What `audit verify` proves is proved here a second
+//! docs/journal-format.md, and compared with blobs, index, Merkle tree and folds. What `audit verify` proves is proved here a second
 //! way; what only the meaning of entries shows is checked here alone. Mends nothing, writes nothing.
 
 mod chain;
@@ -7,6 +7,7 @@ mod fold;
 mod index;
 mod lines;
 mod report;
+mod tree;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -56,6 +57,8 @@ pub fn fsck(folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<Report, Erro
     let mut chain = chain::Chain::default();
     let mut fold = fold::Fold::default();
     let mut index = index::Index::default();
+    let mut tree = tree::Tree::beside(place.state.as_deref(), &place.segments)
+        .map_err(io("read the tree beside", &place.segments))?;
     let mut named: BTreeSet<String> = BTreeSet::new();
     let segments = lines::segments(&place.segments).map_err(io("list", &place.segments))?;
     for segment in &segments {
@@ -70,6 +73,7 @@ pub fn fsck(folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<Report, Erro
             true
         });
     }
+    let mut broken = false;
     for (n, segment) in segments.iter().enumerate() {
         let path = place.segments.join(&segment.1);
         let bytes = std::fs::read(&path).map_err(io("read", &path))?;
@@ -77,7 +81,9 @@ pub fn fsck(folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<Report, Erro
         let went_on = lines::each(&bytes, &mut |line, byte| {
             if chain.take(segment, line, byte, last) {
                 let text = String::from_utf8_lossy(line);
-                named.extend(fold.take(&text));
+                let (blobs, event) = fold.take(&text);
+                named.extend(blobs);
+                tree.take(line, event.as_ref());
                 index.take(&text, line);
                 if chain.entries % 4_096 == 0 {
                     progress(chain.entries);
@@ -87,6 +93,7 @@ pub fn fsck(folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<Report, Erro
             false
         });
         if !went_on {
+            broken = true;
             break;
         }
     }
@@ -95,6 +102,7 @@ pub fn fsck(folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<Report, Erro
     let mut checks = chain.checks();
     checks.push(blobs(&place.blobs, &named).map_err(io("read", &place.blobs))?);
     checks.push(index.check(place.state.as_deref(), entries)?);
+    checks.push(tree.check(broken));
     checks.extend(fold.checks());
     Ok(Report::of(entries, head, checks))
 }

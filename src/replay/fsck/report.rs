@@ -27,7 +27,7 @@ pub struct Report {
 /// One check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// `chain`, `signatures`, `segments`, `end`, `blobs`, `sled`, `legality`, `derived`, `snapshots`.
+    /// `chain`, `signatures`, `segments`, `end`, `blobs`, `sled`, `tree`, `legality`, `derived`, `snapshots`.
     pub name: String,
     /// What must hold.
     pub what: String,

@@ -142,7 +142,7 @@ fn act(event: &Event) -> Option<(&str, String, &str, Option<&SignedStatement>)> 
         E::ElevationGranted(e) => (&e.by, "let it act once".to_owned(), &e.reason, e.statement.as_ref()),
         E::ElevationRefused(e) => (&e.by, "did not let it act".to_owned(), &e.reason, None),
         E::TargetCleared(e) => {
-            (&e.by, format!("cleared the target {}", e.target), &e.reason, Some(&e.statement))
+            (&e.by, format!("cleared the target {}", told(&e.target)), &e.reason, Some(&e.statement))
         }
         E::LockBreakOrdered(e) => {
             (&e.by, format!("broke the lock {}", e.resource), &e.reason, Some(&e.statement))
@@ -258,7 +258,7 @@ fn limits_of(story: &Story<'_>, row: &Related) -> Vec<Bound> {
             vec![one("deadline", e.reason.clone())]
         }
         Event::AttemptFrozen(e) => vec![one("frozen", e.reason.clone())],
-        Event::TargetTainted(e) => vec![one("tainted", format!("{}: {}", e.target, e.reason))],
+        Event::TargetTainted(e) => vec![one("tainted", told(&format!("{}: {}", e.target, e.reason)))],
         _ => Vec::new(),
     }
 }

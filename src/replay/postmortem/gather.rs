@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use super::model::{Past, Proof};
-use super::{Error, NEAREST};
+use super::{Error, NEAREST, told};
 use crate::audit::outcome_word;
 use crate::base::digest::Blake3;
 use crate::base::ids::{Fingerprint, IncidentId, NodeId, Seq};
@@ -373,7 +373,7 @@ fn past(before: &BTreeMap<IncidentId, Before>, begin: u64, context: &Remediation
             incident: *id,
             at: rfc3339(b.time_us),
             seq: b.seq,
-            target: b.target.clone(),
+            target: told(&b.target),
             same: b.fingerprint == context.fingerprint,
             runbooks: b.runbooks.clone(),
             ended: b.ended.as_ref().map_or_else(|| "open".to_owned(), |(how, _)| how.clone()),

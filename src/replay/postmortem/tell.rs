@@ -113,7 +113,7 @@ fn measures(story: &Story<'_>) -> Vec<Measure> {
 
 fn verdict(context: &RemediationContext, measures: &[Measure]) -> String {
     let first = &context.signal.first;
-    let what = format!("{}/{} on {}", first.subsystem, first.code, first.target);
+    let what = format!("{}/{} on {}", first.subsystem, first.code, told(&first.target));
     let after =
         |name: &str| measures.iter().find(|m| m.name == name).and_then(|m| m.ms).map(super::span::say);
     let tried: Vec<&Attempt> = context.attempts.iter().filter(|a| !a.planned.dry_run).collect();
@@ -169,7 +169,7 @@ fn signal(story: &Story<'_>, blobs: &mut Blobs<'_>) -> Result<SignalPart, Error>
     Ok(SignalPart {
         subsystem: first.subsystem.clone(),
         code: first.code.clone(),
-        target: first.target.clone(),
+        target: told(&first.target),
         severity: signal.severity,
         summary: told(&first.summary),
         detail: detail.transpose()?,
@@ -272,7 +272,7 @@ fn attempt(story: &Story<'_>, a: &Attempt, blobs: &mut Blobs<'_>) -> Result<Atte
         }),
         ended: ended.map(|row| story.moment(row)),
         runbook: a.planned.runbook.clone(),
-        target: a.planned.target.clone(),
+        target: told(&a.planned.target),
         dry_run: a.planned.dry_run,
         phases: phases(story, &rows),
         preconditions: preconditions(story, &rows),

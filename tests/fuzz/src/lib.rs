@@ -8,6 +8,7 @@ pub mod expressions;
 pub mod http;
 pub mod ingest;
 pub mod line;
+pub mod log;
 pub mod placeholders;
 pub mod probe;
 mod said;
@@ -26,6 +27,7 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("http", http::check),
     ("ingest", ingest::check),
     ("line", line::check),
+    ("log", log::check),
     ("placeholders", placeholders::check),
     ("probe", probe::check),
     ("segments", segments::check),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::super::super::exit::Failure;
 use super::super::super::{Exit, out};
 use super::{Args, exit, read_text};
+use crate::base::formats::Version;
 use crate::tlog::checkpoint::Checkpoint;
 use crate::tlog::judge::{self, Age, Finding, Judged, LastSeen, Now};
 use crate::tlog::note::Note;
@@ -171,7 +172,7 @@ fn last_seen(path: &Path) -> Result<Option<LastSeen>, Failure> {
 
 fn keep(path: &Path, origin: &str, journal: &Journal, note: Option<&Note>) -> Result<(), Failure> {
     let seen = LastSeen {
-        v: 1,
+        v: Version,
         origin: origin.to_owned(),
         size: journal.size,
         root: journal.root.to_string(),
