@@ -7,4 +7,8 @@ mod faults;
 mod golden;
 mod largest;
 mod life;
+mod snapshots;
+#[path = "../api/story.rs"]
+#[allow(dead_code, reason = "the tests of the interface use all of it")]
+mod story;
 mod stranger;
