@@ -7,6 +7,7 @@ mod faults;
 mod golden;
 mod largest;
 mod life;
+mod retention;
 mod snapshots;
 #[path = "../api/story.rs"]
 #[allow(dead_code, reason = "the tests of the interface use all of it")]

@@ -11,7 +11,7 @@ use crate::damage::Random;
 use crate::golden::folder;
 
 /// What the verifier says of a folder: exit status and output.
-fn stranger(folder: &Path) -> Option<(i32, String)> {
+pub fn stranger(folder: &Path) -> Option<(i32, String)> {
     if std::env::var_os("REMEDIATOR_SKIP_PYTHON").is_some() {
         return None;
     }
