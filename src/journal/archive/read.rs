@@ -136,7 +136,7 @@ impl Unpacked {
 
 /// A file that is unpacked when it is read.
 enum Packed {
-    Segment { of: Unpacked, segment: ArchivedSegment, bytes: OnceLock<Vec<u8>> },
+    Segment { of: Box<Unpacked>, segment: ArchivedSegment, bytes: OnceLock<Vec<u8>> },
     Plain(Vec<u8>),
 }
 
@@ -188,7 +188,7 @@ impl Store for Unpacked {
         }
         let segment = self.manifest.segments.iter().find(|segment| name_of(segment.first) == name);
         let segment = segment.ok_or(io::ErrorKind::NotFound)?.clone();
-        Ok(Arc::new(Packed::Segment { of: self.clone(), segment, bytes: OnceLock::new() }))
+        Ok(Arc::new(Packed::Segment { of: Box::new(self.clone()), segment, bytes: OnceLock::new() }))
     }
     fn create(&self, _: &str) -> io::Result<Arc<dyn StoreFile>> {
         read_only()
