@@ -132,6 +132,12 @@ fn now(text: &mut Text, scrape: &Scrape<'_>) {
     flag("remediator_log_up", "1 when the transparency log has a checkpoint to give.", scrape.log.is_some());
     let head = status.head.as_ref().map_or(0, |head| head.seq);
     text.one("remediator_journal_head_seq", "gauge", "Position of the last durable entry.", head);
+    text.one(
+        "remediator_journal_minimum_seq",
+        "gauge",
+        "Position of the first entry there is; those below it were pruned.",
+        status.minimum,
+    );
     let signed = scrape.log.unwrap_or(0);
     text.one("remediator_log_entries", "gauge", "Entries under the log's newest checkpoint.", signed);
     let witnesses = || scrape.witnesses.iter().map(|(name, state)| (name.as_str(), *state));

@@ -130,7 +130,13 @@ impl Operation {
     }
     /// It answers from the read model.
     pub fn reads(self) -> Self {
-        self.problem(&[problem::NOT_READY, problem::REBUILDING, problem::BEHIND, problem::INTERNAL])
+        self.problem(&[
+            problem::NOT_READY,
+            problem::REBUILDING,
+            problem::BEHIND,
+            problem::PRUNED,
+            problem::INTERNAL,
+        ])
     }
     /// It has the turn decide something and answers when that is durable.
     pub fn decides(self) -> Self {

@@ -203,6 +203,13 @@ pub(super) const POSITION_GONE: Kind = (
     "That place is not in this journal",
     "begin again from the start (`after=-1`), or go on behind the head that /v1/status names",
 );
+/// What was asked for is below the journal's minimum.
+pub(super) const PRUNED: Kind = (
+    StatusCode::GONE,
+    "PRUNED",
+    "That entry was pruned",
+    "begin with the minimum that the detail names; what is older is in the archive that the newest `journal.pruned` entry names",
+);
 /// As many streams as there may be.
 pub(super) const TOO_MANY_STREAMS: Kind = (
     StatusCode::SERVICE_UNAVAILABLE,
@@ -387,6 +394,7 @@ impl From<audit::Error> for Box<Problem> {
             }
             audit::Error::Behind { .. } => Problem::new(BEHIND, detail).retry_after(1),
             audit::Error::NotFound { .. } => Problem::new(NOT_FOUND, detail),
+            audit::Error::Pruned { .. } => Problem::new(PRUNED, detail),
             audit::Error::NotAName(_) => Problem::new(BAD_PARAMETER, detail),
             audit::Error::Journal { .. } => {
                 tracing::error!(%error, "a view could not be read");
@@ -401,6 +409,7 @@ impl From<tlog::Error> for Box<Problem> {
         let detail = error.to_string();
         match error {
             tlog::Error::NotYet { retry_after_s } => Problem::new(BEHIND, detail).retry_after(retry_after_s),
+            tlog::Error::Pruned(_) => Problem::new(PRUNED, detail),
             tlog::Error::NotThere(_) => Problem::new(NOT_FOUND, detail),
             tlog::Error::Silent(why) => Problem::new(LOG_SILENT, why).retry_after(60),
             tlog::Error::Journal(_) | tlog::Error::Io { .. } => {

@@ -35,6 +35,16 @@ pub enum Error {
         /// What was asked for: `incident 0190…`.
         what: String,
     },
+    /// The entry was pruned.
+    #[error(
+        "entry {seq} was pruned: this journal begins with entry {minimum}; what is older is in an archive"
+    )]
+    Pruned {
+        /// Which entry.
+        seq: Seq,
+        /// The first that is there.
+        minimum: Seq,
+    },
     /// Not a seq, an incident id or a receipt.
     #[error("`{0}` is neither a seq nor the id of an incident or a receipt")]
     NotAName(String),
@@ -83,6 +93,14 @@ pub struct Head {
 pub trait Entries: Send + Sync {
     /// The last durable entry.
     fn head(&self) -> Result<Option<Head>, Error>;
+    /// The first entry there is; those below it were pruned.
+    fn minimum(&self) -> Seq {
+        0
+    }
+    /// Entries from below the minimum that are kept all the same: genesis, changes of key, names of the log.
+    fn below(&self) -> Vec<Record> {
+        Vec::new()
+    }
     /// One entry, decoded.
     fn record(&self, seq: Seq) -> Result<Option<Record>, Error>;
     /// One entry as it is stored, byte for byte.

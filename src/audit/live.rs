@@ -34,8 +34,14 @@ pub(super) fn failed(what: &str) -> impl FnOnce(journal::Error) -> Error {
         journal::Error::Rebuilding { retry_after } => {
             Error::Rebuilding { retry_after_s: retry_after.as_secs().max(1) }
         }
+        journal::Error::Pruned { seq, minimum } => Error::Pruned { seq, minimum },
         error => Error::Journal { what, source: Box::new(error) },
     }
+}
+
+/// What is kept from below the minimum, decoded.
+pub(super) fn kept_records(base: &journal::Base) -> Vec<Record> {
+    base.kept().filter_map(|line| line.record().ok()).collect()
 }
 
 /// Asks an index, waiting a little for one that is just being opened or mended.
@@ -83,6 +89,12 @@ impl Entries for Live {
     fn lines(&self, after: Option<Seq>, limit: usize) -> Result<Vec<(Seq, String)>, Error> {
         let lines = self.journal.lines(after, limit).map_err(failed("a page of entries"))?;
         Ok(lines.into_iter().map(|l| (l.seq(), l.as_str().to_owned())).collect())
+    }
+    fn minimum(&self) -> Seq {
+        self.journal.minimum()
+    }
+    fn below(&self) -> Vec<Record> {
+        self.journal.base().map(kept_records).unwrap_or_default()
     }
     fn by_incident(&self, id: IncidentId) -> Result<Vec<Seq>, Error> {
         patient(|| self.journal.by_incident(&id, None, usize::MAX)).map_err(failed("an incident's entries"))

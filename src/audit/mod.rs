@@ -14,6 +14,7 @@ pub mod views;
 
 pub use crate::context::IncidentState;
 pub use entries::{Entries, Error, Head, Health};
+pub use offline::first_world;
 pub use projection::Audit;
 pub use say::{closure as closure_word, outcome as outcome_word, say, step_outcome};
 pub use tail::Tail;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::entries::{Entries, Error, Head, Health};
-use super::live::failed;
+use super::live::{failed, kept_records};
 use super::projection::Audit;
 use crate::base::digest::Blake3;
 use crate::base::ids::{IncidentId, Seq};
-use crate::context::World;
+use crate::context::{FOLD_VERSION, World};
 use crate::event::Record;
 use crate::journal::{self, AnyOf, Following, Listed, Selection, Theirs, Word, intersect, read_offline};
 
@@ -24,6 +24,17 @@ struct Offline {
     incidents: BTreeMap<IncidentId, Vec<Seq>>,
     kinds: BTreeMap<String, Vec<Seq>>,
     words: BTreeMap<Word, Vec<Seq>>,
+}
+
+/// The state that folding a journal from its first entry on begins with: nothing, or in a pruned one what was kept.
+pub fn first_world(journal: &journal::Offline) -> Result<World, journal::Error> {
+    let Some(bytes) = journal.first_state(FOLD_VERSION)? else {
+        return Ok(World::new(journal.genesis_hash()));
+    };
+    World::from_snapshot(&bytes).map_err(|e| journal::Error::NoState {
+        minimum: journal.minimum(),
+        why: format!("cannot be read ({e})"),
+    })
 }
 
 impl Audit {
@@ -40,7 +51,7 @@ impl Audit {
 
     fn read(folder: &Path, newer: Newer) -> Result<Self, Error> {
         let journal = read_offline(folder).map_err(failed("the segments"))?;
-        let mut world = World::new(journal.genesis_hash());
+        let mut world = first_world(&journal).map_err(failed("the state that it begins with"))?;
         let mut offline = Offline {
             journal,
             head: None,
@@ -109,6 +120,10 @@ impl Offline {
         if self.head.is_some_and(|head| seq > head.seq) {
             return Ok(None);
         }
+        let minimum = self.journal.minimum();
+        if seq < minimum {
+            return Err(Error::Pruned { seq, minimum });
+        }
         let mut found = None;
         let read = self.journal.lines(seq.checked_sub(1), &mut |line| {
             found = (line.seq == seq).then(|| f(line));
@@ -152,6 +167,12 @@ impl Entries for Offline {
         read.map_err(failed("a page of entries"))?;
         Ok(lines)
     }
+    fn minimum(&self) -> Seq {
+        self.journal.minimum()
+    }
+    fn below(&self) -> Vec<Record> {
+        self.journal.base().map(kept_records).unwrap_or_default()
+    }
     fn by_incident(&self, id: IncidentId) -> Result<Vec<Seq>, Error> {
         Ok(self.incidents.get(&id).cloned().unwrap_or_default())
     }
@@ -173,7 +194,7 @@ impl Entries for Offline {
     }
     fn by_time(&self, from_us: i64, to_us: i64) -> Result<Vec<Seq>, Error> {
         let within = |(_, time): &(Seq, &i64)| (from_us..=to_us).contains(*time);
-        Ok((0..).zip(&self.times).filter(within).map(|(seq, _)| seq).collect())
+        Ok((self.journal.minimum()..).zip(&self.times).filter(within).map(|(seq, _)| seq).collect())
     }
     fn blob(&self, digest: &Blake3) -> Result<Option<Vec<u8>>, Error> {
         self.journal.blob(digest).map_err(failed("a blob"))

@@ -18,7 +18,7 @@ pub fn say(event: &Event) -> String {
         E::Genesis(_) | E::SegmentOpened(_) | E::LineRepaired(_) | E::TailCut(_) | E::IndexRebuilt(_) => {
             journal(event)
         }
-        E::SnapshotTaken(_) | E::KeyRotated(_) => journal(event),
+        E::SnapshotTaken(_) | E::KeyRotated(_) | E::Pruned(_) | E::ArchiveRestored(_) => journal(event),
         E::ProcessStarted(_) | E::ProcessStopped(_) | E::ClockStepped(_) | E::LeftoversDealtWith(_) => {
             process(event)
         }
@@ -82,6 +82,12 @@ fn journal(event: &Event) -> String {
         Event::IndexRebuilt(e) => format!("indexes built anew in {}: {}", e.folder, e.reason),
         Event::SnapshotTaken(e) => {
             format!("snapshot of the state at seq {} written ({} bytes)", e.seq, e.bytes)
+        }
+        Event::Pruned(e) => {
+            format!("entries below {} pruned: they are in the archive {} ({})", e.minimum, e.place, e.archive)
+        }
+        Event::ArchiveRestored(e) => {
+            format!("entries {} to {} put back from the archive {}", e.first, e.last, e.archive)
         }
         Event::KeyRotationOrdered(e) => format!("{} ordered another key: {}", e.by, e.reason),
         Event::KeyRotationRefused(e) => format!("no other key, asked by {}: {}", e.by, e.reason),

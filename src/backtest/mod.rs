@@ -144,6 +144,16 @@ impl<'a> Backtest<'a> {
         }
     }
 
+    /// Begins with the state that a pruned journal does.
+    pub fn beginning_with(mut self, world: World) -> Self {
+        if let Some((_, loaded)) = &world.catalog {
+            self.shelf.note(&Event::CatalogLoaded(loaded.clone()));
+        }
+        self.elapsed_ms = world.elapsed_ms();
+        self.world = world;
+        self
+    }
+
     /// Takes in the next recorded entry.
     pub fn record(&mut self, record: &Record) {
         self.entries += 1;

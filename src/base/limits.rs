@@ -10,6 +10,9 @@ pub const EVENT_BYTES_MAX: usize = LINE_BYTES_MAX - ENVELOPE_BYTES_MAX;
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// Segment size at which the next one is begun: small enough to verify or copy at leisure.
 pub const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// A segment as an archive unpacks it: what was begun below [`SEGMENT_BYTES_MAX`] and the longest batch behind it, and no
+/// more memory than that for a file that somebody brings along.
+pub const ARCHIVED_SEGMENT_BYTES_MAX: u64 = 2 * SEGMENT_BYTES_MAX;
 /// How far a segment is written ahead with newlines, so that an append changes no file size.
 pub const SEGMENT_AHEAD_BYTES: u64 = 256 * 1024;
 /// Room kept free for the last words on a full disk: some thousand outcomes and controls.

@@ -129,12 +129,15 @@ impl From<crate::audit::Error> for Failure {
         let exit = match &error {
             E::Rebuilding { .. } | E::Behind { .. } => Exit::Temporary,
             E::NotFound { .. } => Exit::Findings,
+            E::Pruned { .. } => Exit::Unavailable,
             E::NotAName(_) => Exit::Usage,
             E::Journal { .. } => Exit::Unavailable,
         };
         let failure = Self::new(exit, error.to_string());
         match &error {
             E::NotFound { .. } => failure.hint(NOT_THERE),
+            E::Pruned { .. } => failure
+                .hint("`remediator journal restore --from-archive DIR` brings older entries back (docs/retention.md)"),
             E::Journal { .. } => failure.hint("`remediator audit verify` checks the journal").because(error),
             _ => failure,
         }

@@ -94,6 +94,9 @@ fn print(status: &StatusView, beside: &Beside, incidents: &[IncidentSummary]) ->
         Some(head) => out::say(format!("journal      seq {}, {}", head.seq, out::when(&head.at)))?,
         None => out::say("journal      empty")?,
     }
+    if status.minimum > 0 {
+        out::say(format!("             begins with seq {}: what is older was pruned", status.minimum))?;
+    }
     if let Some(sealed) = &status.journal.sealed {
         out::say(format!("journal      {}: {}", out::state("failed"), out::line(sealed)))?;
     }

@@ -6,8 +6,9 @@ use crate::base::text::OutsideText;
 
 impl Event {
     /// Kinds whose entries may name blobs.
-    pub const KINDS_WITH_BLOBS: [&'static str; 6] = [
+    pub const KINDS_WITH_BLOBS: [&'static str; 7] = [
         "journal.genesis",
+        "journal.pruned",
         "content.catalog_loaded",
         "content.trust_changed",
         "degradation.seen",
@@ -23,6 +24,7 @@ impl Event {
         };
         match self {
             Self::Genesis(genesis) => genesis.trust_blobs.values().copied().collect(),
+            Self::Pruned(pruned) => vec![pruned.state],
             Self::CatalogLoaded(loaded) => vec![loaded.manifest],
             Self::TrustChanged(changed) => changed.blobs.values().copied().collect(),
             Self::DegradationSeen(seen) => seen.detail.as_ref().map(outside).unwrap_or_default(),

@@ -120,3 +120,37 @@ pub struct KeyRotated {
     /// Padded base64 signature of the new key over `remediator key rotation v1\n` + node + `\n` + new key's base64.
     pub possession: String,
 }
+
+/// Entries below a seq were taken out of the live journal: what they said is in an archive, byte for byte, that was
+/// verified right before. Written before anything is removed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pruned {
+    /// The first seq that is kept: the journal's minimum from here on.
+    pub minimum: Seq,
+    /// Chain hash of the entry before it, which the first kept entry follows.
+    pub hash: Blake3,
+    /// BLAKE3 of the lines from below that are kept beside the segments (genesis, changes of key, names of the log), each
+    /// with its LF.
+    pub kept: Blake3,
+    /// The state after the last pruned entry, a blob: what is folded from the minimum on begins with it.
+    pub state: Blake3,
+    /// Version of the fold that made it.
+    pub fold_version: u32,
+    /// Digest of the archive's manifest.
+    pub archive: FileDigest,
+    /// Where the archive was, for people.
+    pub place: String,
+}
+
+/// Pruned entries were put back from an archive, byte for byte.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveRestored {
+    /// The first of them: the journal's minimum from here on.
+    pub first: Seq,
+    /// The last of them.
+    pub last: Seq,
+    /// Digest of the archive's manifest.
+    pub archive: FileDigest,
+}

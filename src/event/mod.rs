@@ -138,6 +138,8 @@ registry! {
     "journal.index_rebuilt" 1 journal::IndexRebuilt,
     "journal.snapshot_taken" 1 journal::SnapshotTaken,
     "journal.key_rotated" 1 journal::KeyRotated,
+    "journal.pruned" 1 journal::Pruned,
+    "journal.archive_restored" 1 journal::ArchiveRestored,
     "log.named" 1 log::LogNamed,
     "process.started" 1 process::ProcessStarted,
     "process.stopped" 1 process::ProcessStopped,

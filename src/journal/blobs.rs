@@ -1,5 +1,5 @@
 //! Blobs: bytes too long for an entry, named by their BLAKE3 and durable before the entry that names them.
-//! Not for secrets, and nothing here is ever rewritten or removed.
+//! Not for secrets. Nothing here is ever rewritten; what only pruned entries named is removed with them (`archive`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -73,6 +73,17 @@ pub(super) fn read(folder: &Path, digest: &Blake3) -> Result<Option<Vec<u8>>, Er
         Ok(_) => Err(Error::BlobDamaged(*digest)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(Error::Io { doing: "read", path, source: e }),
+    }
+}
+
+/// Removes a blob; whether it was there.
+pub(super) fn remove(folder: &Path, digest: &Blake3) -> Result<bool, Error> {
+    let (part, name) = place(digest);
+    let path = folder.join(part).join(name);
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(Error::Io { doing: "remove", path, source: e }),
     }
 }
 

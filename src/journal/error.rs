@@ -119,6 +119,36 @@ pub enum Error {
         /// When to ask again.
         retry_after: Duration,
     },
+    /// The entry is below the journal's minimum.
+    #[error(
+        "entry {seq} was pruned: this journal begins with entry {minimum}; `remediator journal restore --from-archive DIR` \
+         brings older ones back"
+    )]
+    Pruned {
+        /// Which entry.
+        seq: Seq,
+        /// The first that is there.
+        minimum: Seq,
+    },
+    /// The state that folding has to begin with cannot be used.
+    #[error(
+        "what is folded from entry {minimum} on begins with a state that {why}: bring the older entries back with \
+         `remediator journal restore --from-archive DIR`"
+    )]
+    NoState {
+        /// The first entry that is there.
+        minimum: Seq,
+        /// What is wrong with the state.
+        why: String,
+    },
+    /// An archive is not what it says, or does not fit this journal.
+    #[error("the archive {} cannot be used: {what}", path.display())]
+    Archive {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// A blob's bytes are not those its name promises.
     #[error("blob {0} is damaged: restore it from an export")]
     BlobDamaged(Blake3),
@@ -141,14 +171,17 @@ impl Error {
     /// The documented exit code of a command that ends with this.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Damaged(_) | Self::ReadOnly(_) | Self::BlobDamaged(_) => 5,
+            Self::Damaged(_) | Self::ReadOnly(_) | Self::BlobDamaged(_) | Self::Archive { .. } => 5,
             Self::WrongKey { .. } => 4,
             Self::Missing { .. }
             | Self::Exists { .. }
             | Self::Illegal(_)
             | Self::NotAJournal { .. }
             | Self::NotEmpty { .. } => 2,
-            Self::Unreadable { .. } | Self::OtherFormat { .. } => 69,
+            Self::Unreadable { .. }
+            | Self::OtherFormat { .. }
+            | Self::Pruned { .. }
+            | Self::NoState { .. } => 69,
             Self::Io { .. }
             | Self::Locked { .. }
             | Self::Sealed { .. }
@@ -162,6 +195,7 @@ impl Error {
         match self {
             Self::Illegal(_) => 422,
             Self::Missing { .. } => 404,
+            Self::Pruned { .. } => 410,
             Self::Damaged(_) | Self::BlobDamaged(_) | Self::Unreadable { .. } => 500,
             _ => 503,
         }

@@ -15,6 +15,7 @@ use crate::base::ids::{NodeId, Seq};
 use crate::base::sign::{KeyId, PublicKey};
 use crate::event::{Event, Kind as _, journal as kinds};
 
+use super::base::{self, Base};
 use super::blobs;
 use super::durable::Head;
 use super::error::Error;
@@ -109,7 +110,7 @@ pub fn export(from: &Path, to: &Path, upto: Option<Seq>) -> Result<Manifest, Err
         return Err(Error::NotEmpty { path: to.to_owned() });
     }
     let offline = read_offline(from)?;
-    let mut lines = Lines::create(to)?;
+    let mut lines = Lines::create(to, offline.base())?;
     let mut failed = None;
     offline.lines(None, &mut |line| {
         if upto.is_some_and(|upto| line.seq > upto) {
@@ -123,9 +124,14 @@ pub fn export(from: &Path, to: &Path, upto: Option<Seq>) -> Result<Manifest, Err
             }
         }
     })?;
-    let path = to.join(name_of(0));
+    let path = to.join(name_of(offline.minimum()));
     if let Some(e) = failed {
         return Err(Error::Io { doing: "write", path, source: e });
+    }
+    if let Some(base) = offline.base() {
+        let bytes =
+            base.to_bytes().map_err(|e| Error::Illegal(format!("the base cannot be written: {e}")))?;
+        write_durably(to, base::NAME, &bytes)?;
     }
     let blobs = copy_blobs(&Folder::locate(from)?, &to.join("blobs"))?;
     let manifest = lines
@@ -140,6 +146,7 @@ pub fn export(from: &Path, to: &Path, upto: Option<Seq>) -> Result<Manifest, Err
 }
 
 struct Lines {
+    first: Seq,
     file: BufWriter<File>,
     hasher: blake3::Hasher,
     bytes: u64,
@@ -150,12 +157,15 @@ struct Lines {
 }
 
 impl Lines {
-    fn create(to: &Path) -> Result<Self, Error> {
-        let path = to.join(name_of(0));
+    fn create(to: &Path, base: Option<&Base>) -> Result<Self, Error> {
+        let first = base.map_or(0, |base| base.minimum);
+        let path = to.join(name_of(first));
         let file = File::create_new(&path).map_err(Error::io("make", path))?;
         let file = BufWriter::with_capacity(1 << 20, file);
-        let (keys, named) = Default::default();
-        Ok(Self { file, hasher: blake3::Hasher::new(), bytes: 0, head: None, keys, named })
+        let below =
+            base.map(|base| base.keys().map_err(|what| Error::Damaged(base.damage(what)))).transpose()?;
+        let (keys, named) = (below.unwrap_or_default(), BTreeMap::new());
+        Ok(Self { first, file, hasher: blake3::Hasher::new(), bytes: 0, head: None, keys, named })
     }
 
     fn add(&mut self, line: &LineRef<'_>) -> io::Result<()> {
@@ -191,7 +201,7 @@ impl Lines {
             node,
             genesis,
             head,
-            file: name_of(0),
+            file: name_of(self.first),
             bytes: self.bytes,
             blake3: Blake3::from_bytes(*self.hasher.finalize().as_bytes()),
             keys: self.keys,

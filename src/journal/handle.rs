@@ -15,6 +15,7 @@ use crate::event::journal::{LineRepaired, SnapshotTaken, TailCut};
 use crate::event::{Draft, Record};
 
 use super::appender::{Appended, Appender};
+use super::base::Base;
 use super::blobs::Blobs;
 use super::clock::Clock;
 use super::durable::{Durable, Head};
@@ -93,6 +94,9 @@ pub struct Opened {
     pub clean: bool,
     /// The newest usable snapshot: last entry folded into it, and its bytes.
     pub snapshot: Option<(Seq, Vec<u8>)>,
+    /// In a pruned journal the state that folding begins with where no snapshot can be used: the entry that it is after,
+    /// and its bytes, or why there are none.
+    pub first_state: Option<(Seq, Result<Vec<u8>, Error>)>,
     /// Set when the journal is read-only because of damage.
     pub damage: Option<Damage>,
 }
@@ -113,6 +117,8 @@ impl std::fmt::Debug for IntentJournal {
 pub(super) struct Inner {
     pub store: Arc<dyn Store>,
     pub catalog: Arc<Catalog>,
+    /// What is kept from below the minimum.
+    pub base: Option<Base>,
     pub durable: Arc<Durable>,
     pub node: NodeId,
     pub genesis: Blake3,
@@ -180,6 +186,14 @@ impl IntentJournal {
     pub fn genesis(&self) -> Blake3 {
         self.inner.genesis
     }
+    /// What is kept from below the minimum, in a pruned journal.
+    pub fn base(&self) -> Option<&Base> {
+        self.inner.base.as_ref()
+    }
+    /// The first entry there is: those below it were pruned.
+    pub fn minimum(&self) -> Seq {
+        self.inner.catalog.minimum()
+    }
     /// The last durable entry.
     pub fn head(&self) -> Head {
         self.inner.durable.head()
@@ -213,13 +227,13 @@ impl IntentJournal {
         Cursor::at(Arc::clone(&self.inner.store), Arc::clone(&self.inner.catalog), next)
     }
 
-    /// Follows the journal behind `after` (none: from the start).
+    /// Follows the journal behind `after` (none: from the first entry there is).
     pub fn subscribe(&self, after: Option<Seq>) -> Subscription {
-        let next = after.map_or(0, |after| after + 1);
+        let next = after.map_or(self.minimum(), |after| after + 1);
         Subscription::new(self.cursor(next), Arc::clone(&self.inner.durable))
     }
 
-    /// Hands out every entry behind `after` (none: from the start), decoded, the chain checked on the way.
+    /// Hands out every entry behind `after` (none: from the first there is), decoded, the chain checked on the way.
     /// Damage in closed segments is mended from sled where that is possible.
     pub fn replay(
         &self,
@@ -227,8 +241,12 @@ impl IntentJournal {
         f: &mut dyn FnMut(Record) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         // From the entry before: its hash is what the first one must follow from.
-        let mut cursor = self.cursor(after.unwrap_or(0));
-        let mut wanted = after.map_or(0, |after| after + 1);
+        let minimum = self.minimum();
+        let mut wanted = after.map_or(minimum, |after| after + 1);
+        if wanted < minimum {
+            return Err(Error::Pruned { seq: wanted, minimum });
+        }
+        let mut cursor = self.cursor(wanted.saturating_sub(1).max(minimum));
         let mut unreadable = None;
         let mut stopped = false;
         while wanted <= self.inner.durable.seq() && !stopped {
@@ -255,7 +273,7 @@ impl IntentJournal {
             match read {
                 Err(Error::Damaged(damage)) => {
                     self.mend(&damage)?;
-                    cursor = self.cursor(wanted.saturating_sub(1));
+                    cursor = self.cursor(wanted.saturating_sub(1).max(minimum));
                 }
                 other => other?,
             }

@@ -368,7 +368,7 @@ impl Work {
     fn cursor_behind(&self, rows: &Rows) -> Result<Cursor, Trouble> {
         let cursor =
             |next| Cursor::at(Arc::clone(&self.ground.store), Arc::clone(&self.ground.catalog), next);
-        let Some(head) = rows.head() else { return Ok(cursor(0)) };
+        let Some(head) = rows.head() else { return Ok(cursor(self.ground.catalog.minimum())) };
         if head.seq > self.ground.durable.seq() {
             return Err(Trouble(format!("it is ahead of the segments, at entry {}", head.seq)));
         }

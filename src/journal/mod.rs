@@ -3,6 +3,8 @@
 //! Not for: what entries mean (`context`), who may write them (`remediator`), people's keys (`base`).
 
 mod appender;
+mod archive;
+mod base;
 mod blobs;
 mod clock;
 mod durable;
@@ -39,6 +41,11 @@ mod words;
 mod writer;
 
 pub use appender::Appended;
+pub use archive::{
+    Archive, ArchiveManifest, ArchivedSegment, Below, PrunePlan, PruneStep, Pruning, Restoring, archive,
+    verify_archive,
+};
+pub use base::{Base, KeptTree};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use durable::Head;
 pub use error::{Damage, Error};

@@ -10,6 +10,7 @@ use crate::base::ids::Seq;
 use crate::event::Record;
 use crate::event::journal::Genesis;
 
+use super::base::Base;
 use super::error::{Damage, Error};
 use super::export::Manifest;
 use super::files::Files;
@@ -73,6 +74,7 @@ pub struct Offline {
     durable: Option<Seq>,
     genesis: Genesis,
     genesis_hash: Blake3,
+    base: Option<Base>,
     folder: Folder,
 }
 
@@ -80,13 +82,33 @@ pub struct Offline {
 pub fn read_offline(folder: &Path) -> Result<Offline, Error> {
     let folder = Folder::locate(folder)?;
     let store: Arc<dyn Store> = Arc::new(Files::new(&folder.segments));
-    let catalog = Arc::new(Catalog::new(&list(&*store)?));
     let durable = folder.known_end().map(|end| end.seq);
-    let (genesis, genesis_hash) = read_genesis(&*store, None)?;
-    Ok(Offline { store, catalog, durable, genesis, genesis_hash, folder })
+    Offline::of(store, folder, durable)
 }
 
 impl Offline {
+    /// Of segments wherever they are.
+    pub(super) fn of(store: Arc<dyn Store>, folder: Folder, durable: Option<Seq>) -> Result<Self, Error> {
+        let base = Base::read(&*store);
+        let catalog = Arc::new(Catalog::above(base.as_ref().map(Base::head), &list(&*store)?));
+        let (genesis, genesis_hash) = read_genesis(&*store, None)?;
+        Ok(Self { store, catalog, durable, genesis, genesis_hash, base, folder })
+    }
+
+    /// What is kept from below the minimum, in a pruned journal.
+    pub fn base(&self) -> Option<&Base> {
+        self.base.as_ref()
+    }
+    /// The first entry there is.
+    pub fn minimum(&self) -> Seq {
+        self.catalog.minimum()
+    }
+    /// The state that folding begins with, in a pruned journal: that after the entry before the minimum.
+    pub fn first_state(&self, fold_version: u32) -> Result<Option<Vec<u8>>, Error> {
+        let Some(base) = &self.base else { return Ok(None) };
+        state_of(base, fold_version, self.blob(&base.state)?).map(Some)
+    }
+
     /// The genesis entry.
     pub fn genesis(&self) -> &Genesis {
         &self.genesis
@@ -101,13 +123,13 @@ impl Offline {
         self.durable
     }
 
-    /// Hands out every line behind `after` (none: from the start). A tail that was never durable is no error.
+    /// Hands out every line behind `after` (none: from the first there is). A tail that was never durable is no error.
     pub fn lines(
         &self,
         after: Option<Seq>,
         f: &mut dyn FnMut(&LineRef<'_>) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        let first = after.map_or(0, |after| after.saturating_add(1));
+        let first = after.map_or(self.minimum(), |after| after.saturating_add(1));
         let mut cursor = Cursor::at(Arc::clone(&self.store), Arc::clone(&self.catalog), first);
         match cursor.read(Seq::MAX, f) {
             Err(Error::Damaged(damage)) if self.is_the_end(&damage) => Ok(()),
@@ -145,4 +167,13 @@ impl Offline {
     pub fn blob(&self, digest: &Blake3) -> Result<Option<Vec<u8>>, Error> {
         super::blobs::read(&self.folder.blobs, digest)
     }
+}
+
+/// The bytes of a base's state, when this program can fold on from them.
+pub(super) fn state_of(base: &Base, fold_version: u32, bytes: Option<Vec<u8>>) -> Result<Vec<u8>, Error> {
+    let cannot = |why: &str| Error::NoState { minimum: base.minimum, why: why.to_owned() };
+    if base.fold_version != fold_version {
+        return Err(cannot("another version of this program wrote"));
+    }
+    bytes.ok_or_else(|| cannot("is missing from the blobs"))
 }

@@ -13,6 +13,7 @@ use crate::event::journal::{Continues, Genesis, SnapshotTaken};
 use crate::event::{Draft, Event};
 
 use super::appender::Appender;
+use super::base::Base;
 use super::blobs::Blobs;
 use super::durable::{Durable, Head};
 use super::encode::Prepared;
@@ -21,11 +22,11 @@ use super::files::{Files, FolderLock, make_folder};
 use super::handle::{IndexMode, Inner, IntentJournal, Opened, Options};
 use super::index::{Ground, Index, newest_folder, remove_indexes};
 use super::memory::Memory;
-use super::offline::{Offline, read_offline};
+use super::offline::{Offline, read_offline, state_of};
 use super::recovery::{Known, Recovered, read_genesis, recover};
 use super::repair::Source;
 use super::rows::{Rows, Trouble};
-use super::segment::{Catalog, Cursor, list, name_of};
+use super::segment::{Catalog, Cursor, list, list_all, name_of};
 use super::snapshot::Snapshots;
 use super::store::Store;
 use super::verify::{Depth, verify};
@@ -191,7 +192,7 @@ fn create_on(
     writer.ask_for_space();
     let head = writer.head();
     let opened = open_rows(options, Some(head.hash));
-    assemble(ground, options, catalog, writer, (node, head.hash), opened)
+    assemble((ground, None), options, catalog, writer, (node, head.hash), opened)
 }
 
 fn open_rows(options: &Options, genesis: Option<Blake3>) -> Option<Result<Rows, Trouble>> {
@@ -218,6 +219,9 @@ fn open_on(
     };
     let recovered = recover(&ground.store, &known)?;
     let snapshot = find_snapshot(&ground, &recovered, options.fold_version);
+    if let (Some(base), None) = (&recovered.base, &recovered.damage) {
+        remove_pruned(&*ground.store, base)?;
+    }
     if recovered.damage.is_some() {
         return Ok(read_only(ground, options, recovered, snapshot));
     }
@@ -232,8 +236,9 @@ fn begin(
     snapshot: Option<(Seq, Vec<u8>)>,
     rows: Option<Result<Rows, Trouble>>,
 ) -> Result<(IntentJournal, Opened), Error> {
-    let Recovered { genesis, genesis_hash, firsts, head, active, repaired, cut, .. } = recovered;
-    let catalog = Arc::new(Catalog::new(&firsts));
+    let Recovered { genesis, genesis_hash, firsts, base, head, active, repaired, cut, .. } = recovered;
+    let catalog = Arc::new(Catalog::above(base.as_ref().map(Base::head), &firsts));
+    let first_state = first_state(&ground, base.as_ref(), options.fold_version);
     let mut writer = Writer::new(Start {
         store: Arc::clone(&ground.store),
         catalog: Arc::clone(&catalog),
@@ -273,14 +278,15 @@ fn begin(
         repaired,
         cut,
         snapshot,
+        first_state,
         damage: None,
     };
-    let journal = assemble(ground, options, catalog, writer, (genesis.node, genesis_hash), rows)?;
+    let journal = assemble((ground, base), options, catalog, writer, (genesis.node, genesis_hash), rows)?;
     Ok((journal, opened))
 }
 
 fn assemble(
-    ground: Place,
+    (ground, base): (Place, Option<Base>),
     options: &Options,
     catalog: Arc<Catalog>,
     writer: Writer,
@@ -311,6 +317,7 @@ fn assemble(
     let inner = Inner {
         store,
         catalog,
+        base,
         durable,
         node,
         genesis,
@@ -333,8 +340,9 @@ fn read_only(
     recovered: Recovered,
     snapshot: Option<(Seq, Vec<u8>)>,
 ) -> (IntentJournal, Opened) {
+    let first_state = first_state(&ground, recovered.base.as_ref(), options.fold_version);
+    let Recovered { genesis, genesis_hash, firsts, base, head, repaired, cut, damage, .. } = recovered;
     let Place { store, blobs, snapshots, lock } = ground;
-    let Recovered { genesis, genesis_hash, firsts, head, repaired, cut, damage, .. } = recovered;
     let opened = Opened {
         node: genesis.node,
         genesis: genesis_hash,
@@ -343,11 +351,13 @@ fn read_only(
         cut,
         clean: false,
         snapshot,
+        first_state,
         damage: damage.clone(),
     };
     let inner = Inner {
         store,
-        catalog: Arc::new(Catalog::new(&firsts)),
+        catalog: Arc::new(Catalog::above(base.as_ref().map(Base::head), &firsts)),
+        base,
         durable: Arc::new(Durable::new(head)),
         node: genesis.node,
         genesis: genesis_hash,
@@ -363,9 +373,31 @@ fn read_only(
     (IntentJournal { inner: Arc::new(inner) }, opened)
 }
 
+/// Segments that a prune had not removed yet when it ended: everything that came before their removal is durable.
+fn remove_pruned(store: &dyn Store, base: &Base) -> Result<(), Error> {
+    let place = store.place();
+    let left: Vec<Seq> = list_all(store)?.into_iter().filter(|first| *first < base.minimum).collect();
+    for first in &left {
+        store.remove(&name_of(*first)).map_err(Error::io("remove a pruned segment in", &place))?;
+    }
+    if left.is_empty() { Ok(()) } else { store.sync_folder().map_err(Error::io("sync", place)) }
+}
+
+/// The state that folding begins with in a pruned journal; none in any other.
+fn first_state(
+    ground: &Place,
+    base: Option<&Base>,
+    fold_version: u32,
+) -> Option<(Seq, Result<Vec<u8>, Error>)> {
+    let base = base?;
+    let bytes = ground.blobs.get(&base.state).and_then(|bytes| state_of(base, fold_version, bytes));
+    Some((base.minimum - 1, bytes))
+}
+
 /// The newest snapshot that an entry vouches for and that our fold can read.
 fn find_snapshot(ground: &Place, recovered: &Recovered, fold_version: u32) -> Option<(Seq, Vec<u8>)> {
-    let catalog = Arc::new(Catalog::new(&recovered.firsts));
+    let below = recovered.base.as_ref().map(Base::head);
+    let catalog = Arc::new(Catalog::above(below, &recovered.firsts));
     ground.snapshots.as_ref()?.candidates().iter().find_map(|candidate| {
         if candidate.entry > recovered.head.seq {
             return None;
@@ -382,6 +414,9 @@ fn find_snapshot(ground: &Place, recovered: &Recovered, fold_version: u32) -> Op
         });
         read.ok()?;
         let taken = taken.filter(|taken| taken.fold_version == fold_version)?;
+        if taken.seq + 1 < catalog.minimum() {
+            return None;
+        }
         candidate.read(&taken).map(|bytes| (taken.seq, bytes))
     })
 }

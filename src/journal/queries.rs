@@ -20,13 +20,20 @@ use super::select::{AnyOf, Selection, intersect};
 impl IntentJournal {
     /// One line as stored, if it is durable.
     pub fn line(&self, seq: Seq) -> Result<Option<Line>, Error> {
+        self.must_be_kept(seq)?;
         let after = seq.checked_sub(1);
         Ok(self.lines(after, 1)?.into_iter().next())
     }
 
-    /// Durable lines behind `after` (none: from the start), byte for byte, at most `limit`.
+    fn must_be_kept(&self, seq: Seq) -> Result<(), Error> {
+        let minimum = self.minimum();
+        if seq < minimum { Err(Error::Pruned { seq, minimum }) } else { Ok(()) }
+    }
+
+    /// Durable lines behind `after` (none: from the first there is), byte for byte, at most `limit`.
     pub fn lines(&self, after: Option<Seq>, limit: usize) -> Result<Vec<Line>, Error> {
-        let from = after.map_or(0, |after| after.saturating_add(1));
+        let from = after.map_or(self.minimum(), |after| after.saturating_add(1));
+        self.must_be_kept(from)?;
         let durable = self.inner.durable.seq();
         if from > durable || limit == 0 {
             return Ok(Vec::new());
@@ -133,10 +140,13 @@ impl IntentJournal {
             ControlFlow::Continue(())
         })?;
         let seal = seal.ok_or_else(damaged)?;
-        self.cursor(0).read(0, &mut |line| {
-            keys.learn(line);
-            ControlFlow::Continue(())
-        })?;
+        match &self.inner.base {
+            Some(base) => base.kept().for_each(|line| keys.learn(&line)),
+            None => self.cursor(0).read(0, &mut |line| {
+                keys.learn(line);
+                ControlFlow::Continue(())
+            })?,
+        }
         let source = AskIndex(self);
         let (_, records) = check_one(&self.inner.store, &seal, &mut keys, Some(&source))?;
         self.inner.catalog.forget_marks(first);

@@ -1,6 +1,7 @@
 //! Opening: which bytes at the end are entries, which were never durable, which are damage; mending, cutting,
 //! and recording what was done. Older segments are looked at through their seals only (`seals`).
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::base::digest::Blake3;
@@ -10,13 +11,14 @@ use crate::base::sign::PublicKey;
 use crate::event::journal::{Genesis, LineRepaired, SegmentOpened, TailCut};
 use crate::event::{Event, Kind as _};
 
+use super::base::{Base, NOT_SAID};
 use super::durable::Head;
 use super::error::{Damage, Error};
 use super::head::Note;
 use super::line::LineRef;
 use super::repair::{Keys, Pieces, Source, repair_records, walk_on};
 use super::seals::{check_closed, keep_aside, read_start, write_segment};
-use super::segment::{content, list, name_of};
+use super::segment::{Catalog, Cursor, content, list, name_of};
 use super::store::{Store, read_all};
 use super::writer::{Active, UNFINISHED};
 
@@ -25,6 +27,7 @@ pub(super) struct Recovered {
     pub genesis: Genesis,
     pub genesis_hash: Blake3,
     pub firsts: Vec<Seq>,
+    pub base: Option<Base>,
     pub head: Head,
     pub active: Active,
     pub repaired: Vec<LineRepaired>,
@@ -52,6 +55,10 @@ pub(super) fn read_genesis(
     let missing = || Error::Missing { path: store.place() };
     if firsts.is_empty() {
         return Err(missing());
+    }
+    if let Some(base) = Base::read(store) {
+        let unreadable = || Error::ReadOnly(base.damage("the genesis entry that was kept cannot be read"));
+        return base.genesis().ok_or_else(unreadable);
     }
     let here = store.open(&name_of(0)).and_then(|file| read_start(&*file)).ok();
     let parse = |bytes: &[u8]| -> Option<(Genesis, Blake3)> {
@@ -111,24 +118,56 @@ pub(super) fn recover(store: &Arc<dyn Store>, known: &Known<'_>) -> Result<Recov
     let _ = store.remove(UNFINISHED);
     let (genesis, genesis_hash) = read_genesis(&**store, known.source)?;
     let firsts = list(&**store)?;
+    let base = Base::read(&**store);
     let mut keys = Keys::default();
     keys.add(genesis.public_key.clone());
+    let below = base.as_ref().map(Base::keys).transpose();
+    let mut damage = below.as_ref().err().and_then(|what| Some(base.as_ref()?.damage(what)));
+    below.ok().flatten().into_iter().flatten().for_each(|key| keys.add(key.public_key));
     keys.add(known.key.clone());
     let last = *firsts.last().ok_or(Error::Missing { path: place })?;
     let mut last_segment = LastSegment::read(store, last, known, keys)?;
     let head = last_segment.settle(known)?;
     let mut repaired = std::mem::take(&mut last_segment.repaired);
-    let mut damage = last_segment.damage.take();
+    damage = last_segment.damage.take().or(damage);
     if let Some(line) = last_segment.line(0) {
-        match check_closed(store, &line, last_segment.keys.clone(), known.source) {
+        let minimum = base.as_ref().map_or(0, |base| base.minimum);
+        match check_closed(store, (&line, minimum), last_segment.keys.clone(), known.source) {
             Ok(records) => repaired.extend(records),
             Err(Error::Damaged(found)) => damage = damage.or(Some(found)),
             Err(other) => return Err(other),
         }
     }
+    if let (Some(base), None) = (&base, &damage)
+        && !is_confirmed(store, base)
+    {
+        damage = Some(base.damage(NOT_SAID));
+    }
     let cut = last_segment.cut.take();
     let active = last_segment.into_active()?;
-    Ok(Recovered { genesis, genesis_hash, firsts: list(&**store)?, head, active, repaired, cut, damage })
+    let firsts = list(&**store)?;
+    Ok(Recovered { genesis, genesis_hash, firsts, base, head, active, repaired, cut, damage })
+}
+
+/// Whether the entry that a base names says the same, under its signature.
+fn is_confirmed(store: &Arc<dyn Store>, base: &Base) -> bool {
+    let Ok(firsts) = list(&**store) else { return false };
+    let catalog = Arc::new(Catalog::above(Some(base.head()), &firsts));
+    let mut keys = Keys::default();
+    base.keys().into_iter().flatten().for_each(|key| keys.add(key.public_key));
+    let mut confirmed = false;
+    // From the minimum on: keys may have changed on the way.
+    let read = Cursor::at(Arc::clone(store), catalog, base.minimum).read(base.entry, &mut |line| {
+        if line.seq == base.entry
+            && keys.verify(line)
+            && let Ok(Event::Pruned(pruned)) = line.record().map(|record| record.event)
+        {
+            confirmed = base.is_said_by(line.seq, &pruned);
+        }
+        keys.learn(line);
+        ControlFlow::Continue(())
+    });
+    read.is_ok() && confirmed
 }
 
 /// The last segment on its way to being believed.

@@ -21,10 +21,11 @@ const CHECK_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// Checks closed segments against their seals, newest first, and mends what it can.
 ///
-/// `first_line` is that of the last segment, which is believed already; `keys` are those that may have signed.
+/// `first_line` is that of the last segment, which is believed already; what is below `minimum` was pruned; `keys` are
+/// those that may have signed.
 pub(super) fn check_closed(
     store: &Arc<dyn Store>,
-    first_line: &LineRef<'_>,
+    (first_line, minimum): (&LineRef<'_>, Seq),
     mut keys: Keys,
     source: Option<&dyn Source>,
 ) -> Result<Vec<LineRepaired>, Error> {
@@ -32,7 +33,7 @@ pub(super) fn check_closed(
     let mut checked = 0;
     let Some(mut seal) = seal_of(first_line) else { return Ok(records) };
     loop {
-        if checked > CHECK_BYTES_MAX {
+        if checked > CHECK_BYTES_MAX || seal.0.previous_first < minimum {
             return Ok(records);
         }
         checked += seal.0.previous_bytes;

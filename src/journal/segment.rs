@@ -9,6 +9,8 @@ use crate::base::digest::Blake3;
 use crate::base::ids::Seq;
 use crate::base::limits::LINE_BYTES_MAX;
 
+use super::base::Base;
+use super::durable::Head;
 use super::error::{Damage, Error};
 use super::line::LineRef;
 use super::store::{Store, StoreFile, read_full};
@@ -32,8 +34,16 @@ pub(super) fn first_of(name: &str) -> Option<Seq> {
     (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())?
 }
 
-/// All segments of a folder, by first seq.
+/// The segments of a journal, by first seq: those from its minimum on. What a prune has not removed yet is none.
 pub(super) fn list(store: &dyn Store) -> Result<Vec<Seq>, Error> {
+    let minimum = Base::read(store).map_or(0, |base| base.minimum);
+    let mut firsts = list_all(store)?;
+    firsts.retain(|first| *first >= minimum);
+    Ok(firsts)
+}
+
+/// All segment files of a folder, by first seq.
+pub(super) fn list_all(store: &dyn Store) -> Result<Vec<Seq>, Error> {
     let names = store.names().map_err(Error::io("list the segments in", store.place()))?;
     let mut firsts: Vec<Seq> = names.iter().filter_map(|name| first_of(name)).collect();
     firsts.sort_unstable();
@@ -50,12 +60,22 @@ pub(super) fn content(bytes: &[u8]) -> &[u8] {
 #[derive(Debug, Default)]
 pub(super) struct Catalog {
     segments: RwLock<BTreeMap<Seq, BTreeMap<Seq, u64>>>,
+    /// The last entry that was pruned.
+    below: Option<Head>,
 }
 
 impl Catalog {
     pub fn new(firsts: &[Seq]) -> Self {
+        Self::above(None, firsts)
+    }
+    /// Of a journal whose entries up to `below` were pruned.
+    pub fn above(below: Option<Head>, firsts: &[Seq]) -> Self {
         let segments = firsts.iter().map(|first| (*first, BTreeMap::new())).collect();
-        Self { segments: RwLock::new(segments) }
+        Self { segments: RwLock::new(segments), below }
+    }
+    /// The first entry there is.
+    pub fn minimum(&self) -> Seq {
+        self.below.map_or(0, |below| below.seq + 1)
     }
     pub fn add(&self, first: Seq) {
         self.segments.write().unwrap_or_else(PoisonError::into_inner).entry(first).or_default();
@@ -170,13 +190,17 @@ impl Cursor {
 
     /// Opens the segment that holds `next`, at the nearest place known.
     fn find(&mut self) -> Result<(), Error> {
+        let minimum = self.catalog.minimum();
+        if self.next < minimum {
+            return Err(Error::Pruned { seq: self.next, minimum });
+        }
         let Some((first, near, offset)) = self.catalog.find(self.next) else {
             return Err(self.damage_in(0, 0, "no segment holds it"));
         };
         let file = self.open_segment(first)?;
         self.open = Some(Open { file, first, offset });
         self.next = near;
-        self.prev = None;
+        self.prev = self.catalog.below.filter(|below| below.seq + 1 == near).map(|below| below.hash);
         self.last_mark = offset;
         Ok(())
     }

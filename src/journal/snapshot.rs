@@ -48,6 +48,13 @@ impl Snapshots {
         Ok(())
     }
 
+    /// Removes those whose entry is below a seq: nothing vouches for them any more.
+    pub fn forget_below(&self, minimum: Seq) {
+        for old in self.candidates().into_iter().filter(|candidate| candidate.entry < minimum) {
+            let _ = fs::remove_file(old.path);
+        }
+    }
+
     /// All named snapshots, newest first.
     pub fn candidates(&self) -> Vec<Candidate> {
         let entry_of = |name: &str| name.strip_suffix(".snapshot")?.split_once('-')?.1.parse().ok();

@@ -11,13 +11,14 @@ use serde::Serialize;
 use crate::base::digest::Blake3;
 use crate::base::ids::{NodeId, Seq};
 
+use super::base::Base;
 use super::blobs;
 use super::durable::Head;
 use super::error::{Damage, Error};
 use super::export::ExportedKey;
 use super::files::Files;
 use super::head::Note;
-use super::offline::{Folder, KnownEnd, read_offline};
+use super::offline::{Folder, KnownEnd, Offline};
 use super::pieces;
 use super::segment::{list, name_of};
 use super::signatures::{self, Range};
@@ -67,8 +68,10 @@ pub struct Report {
     pub node: Option<NodeId>,
     /// Chain hash of the genesis entry.
     pub genesis: Option<Blake3>,
-    /// Good entries.
+    /// Good entries, those that were pruned counted: the seq that comes next.
     pub entries: u64,
+    /// The first entry there is: those below it were pruned.
+    pub minimum: Seq,
     /// The last good entry.
     pub head: Option<Head>,
     /// The first thing that is wrong.
@@ -107,7 +110,28 @@ pub fn verify(folder: &Path, depth: Depth, progress: &mut dyn FnMut(Progress)) -
     let store: Arc<dyn Store> = Arc::new(Files::new(&folder.segments));
     // Read first: what is appended while we read is then beyond it, not missing.
     let end = folder.known_end();
-    let segments = list(&*store)?;
+    verify_in(&Whole { store, folder, end, vouched: false }, depth, progress)
+}
+
+/// What is verified.
+pub(super) struct Whole {
+    pub store: Arc<dyn Store>,
+    pub folder: Folder,
+    /// Where it ends.
+    pub end: Option<KnownEnd>,
+    /// Whether somebody else answers for its base.
+    pub vouched: bool,
+}
+
+/// Verifies a journal wherever it is.
+pub(super) fn verify_in(
+    whole: &Whole,
+    depth: Depth,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, Error> {
+    let Whole { store, folder, end, vouched } = whole;
+    let segments = list(&**store)?;
+    let base = Base::read(&**store);
     let bytes = segments
         .iter()
         .filter_map(|first| store.open(&name_of(*first)).and_then(|file| file.size()).ok())
@@ -115,19 +139,21 @@ pub fn verify(folder: &Path, depth: Depth, progress: &mut dyn FnMut(Progress)) -
     let of = if depth == Depth::Full { bytes * 2 } else { bytes };
     let mut done = 0;
     let checkpoint = end.as_ref().and_then(|end| end.live.as_ref());
-    let mut walker = Walker::new(checkpoint, segments.last().copied().unwrap_or(0));
-    pieces::for_each(&*store, &segments, walk::look, &mut |piece, found| {
+    let mut walker =
+        Walker::new(checkpoint, segments.last().copied().unwrap_or(0)).above(base.as_ref(), *vouched);
+    pieces::for_each(&**store, &segments, walk::look, &mut |piece, found| {
         done += piece.bytes.len() as u64;
         let flow = walker.join(&piece, found);
         progress(Progress { bytes: done, of, entries: walker.entries() });
         flow
     })?;
     walker.finish();
-    settle_seals(&mut walker, &*store, &segments)?;
-    check_unhashed(&mut walker, &*store, &segments, checkpoint)?;
+    settle_seals(&mut walker, &**store, &segments)?;
+    check_unhashed(&mut walker, &**store, &segments, checkpoint)?;
     let mut report = report_of(walker, depth, end.as_ref());
+    report.minimum = base.map_or(0, |base| base.minimum);
     if depth == Depth::Full {
-        let mut found = signatures::check(&*store, &segments, &report, &mut |bytes| {
+        let mut found = signatures::check(&**store, &segments, &report, &mut |bytes| {
             progress(Progress { bytes: done + bytes, of, entries: report.entries });
         })?;
         if let Some(bad) = found.bad.take().filter(|bad| is_before(bad, report.first_bad.as_ref())) {
@@ -137,8 +163,8 @@ pub fn verify(folder: &Path, depth: Depth, progress: &mut dyn FnMut(Progress)) -
             report.torn = None;
         }
         report.signatures = found.count;
-        check_blobs(&folder, &mut report)?;
-        find_missing_blobs(&folder, &mut report)?;
+        check_blobs(folder, &mut report)?;
+        find_missing_blobs(whole, &mut report)?;
     }
     Ok(report)
 }
@@ -183,6 +209,7 @@ fn report_of(walker: Walker<'_>, depth: Depth, end: Option<&KnownEnd>) -> Report
         node: walker.node(),
         genesis: walker.genesis(),
         entries: walker.entries(),
+        minimum: 0,
         head: walker.head(),
         first_bad: None,
         torn: None,
@@ -218,10 +245,12 @@ fn report_of(walker: Walker<'_>, depth: Depth, end: Option<&KnownEnd>) -> Report
 }
 
 /// Only in good entries: what a bad one names means nothing.
-fn find_missing_blobs(folder: &Folder, report: &mut Report) -> Result<(), Error> {
+fn find_missing_blobs(whole: &Whole, report: &mut Report) -> Result<(), Error> {
+    let folder = &whole.folder;
     let there: BTreeSet<Blake3> = blobs::list(&folder.blobs)?.into_iter().collect();
     let (good, mut missing) = (report.entries, BTreeMap::new());
-    let looked = read_offline(&folder.segments).and_then(|offline| {
+    let durable = whole.end.as_ref().map(|end| end.seq);
+    let looked = Offline::of(Arc::clone(&whole.store), folder.clone(), durable).and_then(|offline| {
         offline.lines(None, &mut |line| {
             if line.seq >= good {
                 return ControlFlow::Break(());

@@ -7,9 +7,10 @@ use crate::base::digest::Blake3;
 use crate::base::formats;
 use crate::base::ids::{NodeId, Seq};
 use crate::base::sign::{KeyId, PublicKey, parse_signature};
-use crate::event::journal::{Genesis, KeyRotated, SegmentOpened};
+use crate::event::journal::{Genesis, KeyRotated, Pruned, SegmentOpened};
 use crate::event::{Cause, Event, Kind as _};
 
+use super::base::{Base, NOT_SAID};
 use super::durable::Head;
 use super::error::Damage;
 use super::export::ExportedKey;
@@ -109,7 +110,7 @@ fn note_down(found: &mut Found, line: &LineRef<'_>, at: usize, key_before: Optio
     if key_before != Some(line.key) {
         found.keys.push((line.seq, at, line.key));
     }
-    if let Genesis::KIND | KeyRotated::KIND | SegmentOpened::KIND = line.kind {
+    if let Genesis::KIND | KeyRotated::KIND | SegmentOpened::KIND | Pruned::KIND = line.kind {
         found.notable.push((at, line.to_line()));
     }
 }
@@ -145,6 +146,9 @@ struct Place {
 /// Joins what the cores saw, in order.
 pub(super) struct Walker<'a> {
     note: Option<&'a Note>,
+    base: Option<&'a Base>,
+    /// Whether an entry confirmed the base, or need not.
+    confirmed: bool,
     last_segment: Seq,
     segment: Seq,
     /// End of the good bytes in the segment.
@@ -165,6 +169,8 @@ impl<'a> Walker<'a> {
     pub fn new(note: Option<&'a Note>, last_segment: Seq) -> Self {
         Self {
             note,
+            base: None,
+            confirmed: true,
             last_segment,
             segment: 0,
             byte: 0,
@@ -179,6 +185,24 @@ impl<'a> Walker<'a> {
             bad: None,
             bad_seal: false,
         }
+    }
+
+    /// Begins at the minimum of a pruned journal. `vouched`: somebody else answers for the base (the signature of an
+    /// archive's manifest); else an entry of the journal has to.
+    pub fn above(mut self, base: Option<&'a Base>, vouched: bool) -> Self {
+        let Some(base) = base else { return self };
+        (self.base, self.confirmed) = (Some(base), vouched);
+        (self.segment, self.next, self.run) = (base.minimum, base.minimum, Run::new(base.minimum));
+        match (base.genesis(), base.keys()) {
+            (Some((genesis, hash)), Ok(keys)) => {
+                (self.node, self.genesis, self.keys) = (Some(genesis.node), Some(hash), keys);
+            }
+            (_, keys) => {
+                let what = keys.err().unwrap_or("the genesis entry that was kept cannot be read");
+                self.bad = Some(base.damage(what));
+            }
+        }
+        self
     }
 
     pub fn entries(&self) -> u64 {
@@ -263,7 +287,8 @@ impl<'a> Walker<'a> {
     /// The piece's first line must follow from the last one.
     fn follow(&mut self, piece: &Piece, found: &Found) -> ControlFlow<()> {
         let Some((seq, prev, node)) = found.first else { return ControlFlow::Continue(()) };
-        let expected = self.last.as_ref().map_or(Blake3::ZERO, |last| last.hash);
+        let below = self.base.map_or(Blake3::ZERO, |base| base.hash);
+        let expected = self.last.as_ref().map_or(below, |last| last.hash);
         if self.over {
             return self.fail(self.next, piece.byte, "bytes behind the end of the segment");
         }
@@ -306,7 +331,11 @@ impl<'a> Walker<'a> {
             };
             let new = match event {
                 Event::Genesis(genesis) => self.genesis_key(&parsed, genesis),
-                Event::KeyRotated(rotated) => self.rotated_key(&parsed, rotated),
+                Event::KeyRotated(rotated) => rotated_key(&parsed, rotated),
+                Event::Pruned(pruned) => {
+                    self.confirmed |= self.base.is_some_and(|base| base.is_said_by(line.seq(), &pruned));
+                    Ok(None)
+                }
                 _ => Ok(None),
             };
             let new = match new {
@@ -351,20 +380,6 @@ impl<'a> Walker<'a> {
         Ok(Some(genesis.public_key))
     }
 
-    fn rotated_key(
-        &self,
-        line: &LineRef<'_>,
-        rotated: KeyRotated,
-    ) -> Result<Option<PublicKey>, &'static str> {
-        let statement = rotation_statement(line.node, &rotated.public_key.to_string());
-        let shown = parse_signature(&rotated.possession)
-            .is_some_and(|signature| rotated.public_key.verify(statement.as_bytes(), &signature));
-        if rotated.retires != line.key || !shown || rotated.public_key.as_dalek().is_weak() {
-            return Err("the key rotation does not hold");
-        }
-        Ok(Some(rotated.public_key))
-    }
-
     /// Feeds the bytes to the run, closing it at each seal, and compares with the head note on the way.
     fn hash(&mut self, piece: &Piece, found: &Found) -> ControlFlow<()> {
         let good = found.last.as_ref().map_or(0, |last| last.byte + last.line.as_str().len() + 1);
@@ -402,6 +417,10 @@ impl<'a> Walker<'a> {
     }
 
     fn compare(&mut self, seal: &SegmentOpened, seq: Seq, byte: u64) -> ControlFlow<()> {
+        // What the first kept entry seals was pruned.
+        if self.base.is_some_and(|base| base.minimum == seq) && seal.previous_last + 1 == seq {
+            return ControlFlow::Continue(());
+        }
         let fits = seal.previous_first == self.run.first
             && seal.previous_last + 1 == seq
             && seal.previous_bytes == self.run.bytes
@@ -427,6 +446,10 @@ impl<'a> Walker<'a> {
             return;
         };
         let (byte, seq) = (*byte, line.seq());
+        if let Some(base) = self.base.filter(|_| !self.confirmed) {
+            self.bad = Some(base.damage(NOT_SAID));
+            return;
+        }
         self.signatures += 1;
         let key = self.keys.iter().rev().find(|key| key.from <= seq);
         let holds = key.is_some_and(|key| line.parsed().is_ok_and(|line| line.verify(&key.public_key)));
@@ -434,4 +457,20 @@ impl<'a> Walker<'a> {
             let _ = self.fail(seq, byte, "its content is not what was signed");
         }
     }
+}
+
+fn rotated_key(line: &LineRef<'_>, rotated: KeyRotated) -> Result<Option<PublicKey>, &'static str> {
+    if !rotation_holds(line, &rotated) {
+        return Err("the key rotation does not hold");
+    }
+    Ok(Some(rotated.public_key))
+}
+
+/// Whether a key is brought in by the one that signs until then, and by whoever has its private half. Not whether the
+/// line is signed.
+pub(super) fn rotation_holds(line: &LineRef<'_>, rotated: &KeyRotated) -> bool {
+    let statement = rotation_statement(line.node, &rotated.public_key.to_string());
+    let shown = parse_signature(&rotated.possession)
+        .is_some_and(|signature| rotated.public_key.verify(statement.as_bytes(), &signature));
+    rotated.retires == line.key && shown && !rotated.public_key.as_dalek().is_weak()
 }

@@ -331,15 +331,28 @@ fn fold(journal: &IntentJournal, opened: &journal::Opened) -> Result<(World, Sna
             .ok()
             .map(|w| (*seq, w))
     });
-    let (after, mut world) = match snapshot {
-        Some((seq, world)) => (Some(seq), world),
-        None => (None, World::new(opened.genesis)),
+    let (after, mut world) = match (snapshot, &opened.first_state) {
+        (Some((seq, world)), _) => (Some(seq), world),
+        (None, None) => (None, World::new(opened.genesis)),
+        (None, Some((seq, Ok(bytes)))) => (Some(*seq), first_world(journal, bytes)?),
+        (None, Some((seq, Err(why)))) => {
+            let (minimum, why) = (seq + 1, why.to_string());
+            return Err(journal::Error::NoState { minimum, why: format!("cannot be used ({why})") }.into());
+        }
     };
     journal.replay(after, &mut |record| {
         world.apply(&record);
         std::ops::ControlFlow::Continue(())
     })?;
     Ok((world, Snapshots::after(after.unwrap_or(0))))
+}
+
+/// The state that a pruned journal begins with.
+fn first_world(journal: &IntentJournal, bytes: &[u8]) -> Result<World, Error> {
+    let minimum = journal.minimum();
+    let unreadable =
+        |e: serde_json::Error| journal::Error::NoState { minimum, why: format!("cannot be read ({e})") };
+    Ok(World::from_snapshot(bytes).map_err(unreadable)?)
 }
 
 /// What the journal knows each sentinel to have published last.

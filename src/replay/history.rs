@@ -4,12 +4,15 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use crate::audit::first_world;
 use crate::base::digest::Blake3;
 use crate::base::ids::{IncidentId, Seq};
+use crate::base::sign::PublicKey;
+use crate::context::World;
 use crate::event::incident::IncidentOpened;
 use crate::event::journal::Genesis;
-use crate::event::{Kind as _, Record};
-use crate::journal::{Damage, Error, LineRef, Offline, read_offline};
+use crate::event::{Event, Kind as _, Record};
+use crate::journal::{Base, Damage, Error, LineRef, Offline, read_offline};
 
 /// See the module.
 pub struct History {
@@ -38,6 +41,25 @@ impl History {
     /// Its chain hash.
     pub fn genesis_hash(&self) -> Blake3 {
         self.offline.genesis_hash()
+    }
+
+    /// The first entry there is: those below it were pruned.
+    pub fn minimum(&self) -> Seq {
+        self.offline.minimum()
+    }
+    /// The state before the first entry there is.
+    pub fn first_world(&self) -> Result<World, Error> {
+        first_world(&self.offline)
+    }
+    /// Keys in the order in which they came into force, up to the one that signs the first entry there is.
+    pub fn first_keys(&self) -> Vec<(PublicKey, Seq)> {
+        let mut keys = vec![(self.genesis().public_key.clone(), 0)];
+        for line in self.offline.base().into_iter().flat_map(Base::kept) {
+            if let Ok(Event::KeyRotated(rotated)) = line.record().map(|record| record.event) {
+                keys.push((rotated.public_key, line.seq + 1));
+            }
+        }
+        keys
     }
 
     /// Hands out lines behind `after`, decoded. A damaged journal is read up to the damage; an entry of a newer

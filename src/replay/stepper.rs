@@ -124,6 +124,10 @@ impl Stepper {
     /// One entry with the world around it; none when there is no such entry.
     pub fn at(&mut self, seq: Seq) -> Result<Option<Step>, Error> {
         let Some(head) = self.head.filter(|head| seq <= *head) else { return Ok(None) };
+        let minimum = self.history.minimum();
+        if seq < minimum {
+            return Err(Error::Pruned { seq, minimum });
+        }
         let mut world = self.before(seq)?;
         let mut step = None;
         self.history.read(seq.checked_sub(1), &mut |_, record| {
@@ -141,9 +145,9 @@ impl Stepper {
         let near = self.kept.range(..seq).next_back().map(|(at, world)| (*at, world.clone()));
         let (after, mut world) = match near {
             Some((at, world)) => (Some(at), world),
-            None => (None, World::new(self.history.genesis_hash())),
+            None => (None, self.history.first_world()?),
         };
-        if seq == 0 || after == Some(seq - 1) {
+        if seq == self.history.minimum() || after == Some(seq - 1) {
             return Ok(world);
         }
         let mut keep = Vec::new();

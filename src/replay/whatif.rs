@@ -29,6 +29,9 @@ pub fn whatif(
 ) -> Result<(Report, Option<String>), Error> {
     let manifests = Box::new(|digest: &Blake3| history.blob(digest).ok().flatten());
     let mut backtest = Backtest::new(history.genesis_hash(), history.genesis().node, fork, swap, manifests);
+    if history.minimum() > 0 {
+        backtest = backtest.beginning_with(history.first_world()?);
+    }
     let read = thread::scope(|scope| {
         let (give, take) = sync_channel::<Piece>(PIECES);
         let reader = scope.spawn(move || decode(history, &give));

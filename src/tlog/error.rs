@@ -16,6 +16,9 @@ pub enum Error {
     /// The log has no such thing.
     #[error("{0} is not in the log")]
     NotThere(String),
+    /// The entries were pruned.
+    #[error("{0} is below the minimum of this log: its entries were pruned, its hashes were not")]
+    Pruned(String),
     /// It publishes nothing, and why.
     #[error("the log publishes nothing: {0}")]
     Silent(String),

@@ -161,6 +161,10 @@ pub fn against_journal(what: &str, size: u64, root: &Hash, journal: &Journal) ->
     }
     match journal.roots.get(&size) {
         Some(ours) if ours == root => None,
+        None if size < journal.minimum => Some(Finding::Truncated(format!(
+            "{what} has {size} entries; this journal begins with entry {}, and the hashes of what was pruned are not beside it",
+            journal.minimum
+        ))),
         _ => Some(Finding::Forked(format!(
             "{what} has another root over the first {size} entries than this journal"
         ))),
@@ -259,7 +263,7 @@ mod tests {
 
     fn journal() -> Journal {
         let roots: BTreeMap<u64, Hash> = (0..=30).map(|n| (n, root(&tree(0), n).expect("a root"))).collect();
-        Journal { size: 30, root: roots[&30], roots, entries: BTreeMap::new(), keys: Vec::new() }
+        Journal { size: 30, root: roots[&30], roots, entries: BTreeMap::new(), keys: Vec::new(), minimum: 0 }
     }
 
     fn head(size: u64, salt: u64) -> Checkpoint {

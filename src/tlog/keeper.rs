@@ -14,6 +14,7 @@ use super::levels::{Files, Found, replace};
 use super::log::{Inner, Log, Published};
 use super::merkle::{Grower, Hash, TILE_HEIGHT, root};
 use super::note::{Note, Verdict};
+use super::pruned;
 use crate::base::sign::JournalKey;
 use crate::journal::{Clock, IntentJournal, Subscription};
 
@@ -66,6 +67,7 @@ impl Log {
             tracing::info!("the tree on disk is not this journal's; it is made anew");
             (grower, size) = (files.cut(0)?, 0);
         }
+        over_pruned(&files, &mut grower, &mut size, &options.journal)?;
         let last = std::fs::read_to_string(options.folder.join(CHECKPOINT)).ok();
         let last = last.and_then(|text| own(&log_key, &text));
         let inner = Arc::new(Inner::new(log_key, options.journal.clone(), files));
@@ -92,9 +94,52 @@ fn own(key: &LogKey, text: &str) -> Option<Checkpoint> {
 /// Whether the last leaf of a tree is the journal's entry at its place.
 fn is_of(files: &Files, size: u64, journal: &IntentJournal) -> Result<bool, Error> {
     use super::merkle::Levels as _;
-    let Some(last) = size.checked_sub(1) else { return Ok(true) };
+    // What is over pruned entries only cannot be compared; the last checkpoint, which has to be continued, tells.
+    let Some(last) = size.checked_sub(1).filter(|last| *last >= journal.minimum()) else { return Ok(true) };
     let Some(line) = journal.line(last)? else { return Ok(false) };
     Ok(files.hashes(0, last, 1)? == [Hash::of_leaf(line.as_str().as_bytes())])
+}
+
+/// Grows a tree that ends below the journal's minimum up to there, from what was kept.
+fn over_pruned(
+    files: &Files,
+    grower: &mut Grower,
+    size: &mut u64,
+    journal: &IntentJournal,
+) -> Result<(), Error> {
+    let Some(base) = journal.base() else { return Ok(()) };
+    if *size < base.minimum {
+        let leaves = pruned::leaves(base, *size)?;
+        grow(files, grower, *size, leaves.into_iter())?;
+        *size = base.minimum;
+    }
+    // Nothing else could tell that this is the tree of what was pruned.
+    match root(files, base.minimum)? == pruned::frontier(base)?.root() {
+        true => Ok(()),
+        false => Err(pruned::lost(base)),
+    }
+}
+
+/// Adds leaves to a tree of `size` and writes every hash that there is now.
+fn grow(
+    files: &Files,
+    grower: &mut Grower,
+    size: u64,
+    leaves: impl Iterator<Item = Hash>,
+) -> Result<(), Error> {
+    let mut new: Vec<Vec<Hash>> = Vec::new();
+    for leaf in leaves {
+        grower.push(leaf, &mut |level, hash| {
+            if new.len() == level {
+                new.push(Vec::new());
+            }
+            new[level].push(hash);
+        });
+    }
+    for (level, hashes) in new.iter().enumerate() {
+        files.write(level, size >> (TILE_HEIGHT as usize * level).min(63), hashes)?;
+    }
+    Ok(())
 }
 
 impl Keeper {
@@ -146,23 +191,11 @@ impl Keeper {
                 return Err(error.into());
             }
         };
-        let mut new: Vec<Vec<Hash>> = Vec::new();
-        for line in &lines {
-            self.grower.push(Hash::of_leaf(line.as_str().as_bytes()), &mut |level, hash| {
-                if new.len() == level {
-                    new.push(Vec::new());
-                }
-                new[level].push(hash);
-            });
-        }
-        let before = self.size;
-        for (level, hashes) in new.iter().enumerate() {
-            let from = before >> (TILE_HEIGHT as usize * level).min(63);
-            if let Err(error) = self.inner.files.write(level, from, hashes) {
-                // The grower is ahead of the files: both go back to what is whole.
-                self.from(before / super::merkle::TILE as u64 * super::merkle::TILE as u64)?;
-                return Err(error);
-            }
+        let leaves = lines.iter().map(|line| Hash::of_leaf(line.as_str().as_bytes()));
+        if let Err(error) = grow(&self.inner.files, &mut self.grower, self.size, leaves) {
+            // The grower is ahead of the files: both go back to what is whole.
+            self.from(self.size / super::merkle::TILE as u64 * super::merkle::TILE as u64)?;
+            return Err(error);
         }
         self.size += lines.len() as u64;
         Ok(lines.len())
@@ -170,9 +203,10 @@ impl Keeper {
 
     /// Goes on from a size that is whole tiles.
     fn from(&mut self, size: u64) -> Result<(), Error> {
-        self.grower = self.inner.files.cut(size)?;
-        self.size = size;
-        self.lines = self.inner.journal.subscribe(size.checked_sub(1));
+        let Self { grower, inner, .. } = self;
+        (*grower, self.size) = (inner.files.cut(size)?, size);
+        over_pruned(&inner.files, grower, &mut self.size, &inner.journal)?;
+        self.lines = inner.journal.subscribe(self.size.checked_sub(1));
         Ok(())
     }
 

@@ -109,6 +109,19 @@ impl Files {
         Ok(Grower::from(open))
     }
 
+    /// Makes them durable. Only what no journal could make anew has to be.
+    pub fn sync(&self) -> Result<(), Error> {
+        for level in 0.. {
+            let path = self.path(level);
+            if !path.exists() {
+                break;
+            }
+            self.file(level)?.sync_all().map_err(Error::io("sync", path))?;
+        }
+        let folder = File::open(&self.folder).and_then(|folder| folder.sync_all());
+        folder.map_err(Error::io("sync", &self.folder))
+    }
+
     /// Writes hashes of a level from `from` on.
     pub fn write(&self, level: usize, from: u64, hashes: &[Hash]) -> Result<(), Error> {
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| hash.0).collect();

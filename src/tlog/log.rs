@@ -182,6 +182,11 @@ impl Log {
                 Ok(hashes.iter().flat_map(|hash| hash.0).collect())
             }
             Content::Entries => {
+                // c2sp.org/tlog-tiles lets go of bundles that end at or below the minimum. Segments begin anywhere: of the
+                // bundle in which the minimum lies, the first entries are gone with them.
+                if from < self.inner.journal.minimum() {
+                    return Err(Error::Pruned(format!("tile {tile}")));
+                }
                 let lines = self.inner.journal.lines(from.checked_sub(1), tile.width)?;
                 // Lines are bounded by what a bundle can say, and all of them are durable.
                 let bytes = bundle(lines.iter().map(|line| line.as_str().as_bytes()));
@@ -197,6 +202,9 @@ impl Log {
     pub fn proof(&self, seq: Seq, with_entry: bool) -> Result<Proof, Error> {
         let published = self.inner.published()?;
         let head = &published.head;
+        if seq < self.inner.journal.minimum() {
+            return Err(Error::Pruned(format!("entry {seq}")));
+        }
         let line = self.inner.journal.line(seq)?.ok_or_else(|| Error::NotThere(format!("entry {seq}")))?;
         if seq >= head.size {
             return Err(Error::NotYet { retry_after_s: 1 });

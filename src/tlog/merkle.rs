@@ -279,6 +279,15 @@ pub struct Frontier {
 }
 
 impl Frontier {
+    /// Goes on from the roots of the perfect subtrees of a tree, the largest first; none when they are not as many as a
+    /// tree of that size has.
+    pub fn of(size: u64, subtrees: Vec<Hash>) -> Option<Self> {
+        (size.count_ones() as usize == subtrees.len()).then_some(Self { size, subtrees })
+    }
+    /// Roots of the perfect subtrees, the largest first.
+    pub fn subtrees(&self) -> &[Hash] {
+        &self.subtrees
+    }
     /// Adds a leaf.
     pub fn push(&mut self, leaf: Hash) {
         let mut hash = leaf;

@@ -15,6 +15,7 @@ mod proposals;
 mod reading;
 mod rehearsal;
 mod rehearsal_shipped;
+mod retention;
 mod runbook;
 mod sandbox;
 mod sentinel;

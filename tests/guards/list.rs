@@ -43,6 +43,60 @@ const fn guard(
 /// All of them.
 pub const GUARDS: &[Guard] = &[
     guard(
+        "one history",
+        "a beginning that is missing was pruned only when a signed entry says so",
+        (
+            "src/journal/walk.rs",
+            "if let Some(base) = self.base.filter(|_| !self.confirmed) {",
+            "if let Some(base) = self.base.filter(|_| false) {",
+        ),
+        &["--test", "journal", "retention::a_journal_that_only_claims_to_be_pruned_is_damaged"],
+    ),
+    guard(
+        "one history",
+        "what is pruned is what the archive holds",
+        (
+            "src/journal/archive/prune.rs",
+            "compare(&journal, &archive)?;",
+            "let _ = compare(&journal, &archive);",
+        ),
+        &[
+            "--test",
+            "journal",
+            "retention::nothing_is_removed_unless_the_archive_is_whole_and_of_this_journal",
+        ],
+    ),
+    guard(
+        "one history",
+        "an archive is what was signed",
+        ("src/journal/archive/read.rs", "if !signature.holds(&signer, &text) {", "if false {"),
+        &[
+            "--test",
+            "journal",
+            "retention::nothing_is_removed_unless_the_archive_is_whole_and_of_this_journal",
+        ],
+    ),
+    guard(
+        "limit",
+        "nothing is pruned below an open incident",
+        (
+            "src/remediator/retention.rs",
+            "nothing_open(&world, minimum)?;",
+            "let _ = nothing_open(&world, minimum);",
+        ),
+        &["--test", "cli", "retention::nothing_goes_below_an_open_incident_or_above_the_checkpoint"],
+    ),
+    guard(
+        "one history",
+        "a snapshot is what its entry names",
+        (
+            "src/journal/snapshot.rs",
+            "(Blake3::of(&bytes) == taken.state_hash && bytes.len() as u64 == taken.bytes).then_some(bytes)",
+            "Some(bytes)",
+        ),
+        &["--test", "journal", "snapshots::a_snapshot_and_its_tail_are_the_full_fold_at_every_entry"],
+    ),
+    guard(
         "fsync",
         "a batch is synced before it is acknowledged",
         (

@@ -155,6 +155,17 @@ fn journals_own() -> Vec<Event> {
         IndexRebuilt { reason: sentence(), folder: text(255) }.into(),
         SnapshotTaken { seq: INTEGER, fold_version: u32::MAX, state_hash: BLOB, bytes: INTEGER }.into(),
         KeyRotated { public_key: key().public(), retires: key().id(), possession: "x".repeat(88) }.into(),
+        Pruned {
+            minimum: INTEGER,
+            hash: BLOB,
+            kept: BLOB,
+            state: BLOB,
+            fold_version: u32::MAX,
+            archive: digest(),
+            place: text(1_024),
+        }
+        .into(),
+        ArchiveRestored { first: INTEGER, last: INTEGER, archive: digest() }.into(),
     ]
 }
 

@@ -9,4 +9,9 @@ mod golden;
 mod hostile;
 mod largest;
 mod life;
+mod retention;
+mod snapshots;
+#[path = "../api/story.rs"]
+#[allow(dead_code, reason = "the tests of the interface use all of it")]
+mod story;
 mod stranger;

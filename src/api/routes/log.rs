@@ -39,12 +39,12 @@ pub(super) fn routes() -> Routes {
     .more("`LEVEL/N` for hashes, `entries/N` for entries, `.p/WIDTH` behind it for the beginning of one.")
     .path::<String>("path", "Which tile: `0/x001/234.p/17`")
     .answers_as::<String>(200, "Hashes of 32 bytes, or entries each behind its length in two bytes", BYTES)
-    .problem(&[problem::NOT_FOUND]);
+    .problem(&[problem::NOT_FOUND, problem::PRUNED]);
     let of_proof = asked("The proof that an entry is in the log, as c2sp.org/tlog-proof has it")
         .path::<Position>("seq", "Its position")
         .query::<String>("entry", "Put the entry itself into the proof's extra data")
         .answers_as::<String>(200, "A proof under the newest checkpoint", TEXT)
-        .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER]);
+        .problem(&[problem::NOT_FOUND, problem::PRUNED, problem::BAD_PARAMETER]);
     let of_keys = Operation::new(
         "Every key that signs: the journal's with the entries each signed, the log's, a witness's",
     )

@@ -28,11 +28,15 @@ impl Audit {
     pub fn signing_keys(&self) -> Result<Vec<SigningKeyView>, Error> {
         let mut seqs = self.entries().by_kind(Genesis::KIND)?;
         seqs.extend(self.entries().by_kind(KeyRotated::KIND)?);
-        let mut keys: Vec<SigningKeyView> = Vec::new();
+        let mut records = self.entries().below();
         for seq in seqs {
-            let (public_key, from) = match self.entries().record(seq)?.map(|record| record.event) {
-                Some(Event::Genesis(genesis)) => (genesis.public_key, seq),
-                Some(Event::KeyRotated(rotated)) => (rotated.public_key, seq + 1),
+            records.extend(self.entries().record(seq)?);
+        }
+        let mut keys: Vec<SigningKeyView> = Vec::new();
+        for record in records {
+            let (public_key, from) = match record.event {
+                Event::Genesis(genesis) => (genesis.public_key, record.seq),
+                Event::KeyRotated(rotated) => (rotated.public_key, record.seq + 1),
                 _ => continue,
             };
             if let Some(last) = keys.last_mut() {

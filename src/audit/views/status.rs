@@ -28,6 +28,9 @@ pub struct StatusView {
     pub version: String,
     /// The last entry.
     pub head: Option<HeadView>,
+    /// The first entry there is: those below it were pruned, and are in an archive.
+    #[serde(default)]
+    pub minimum: Seq,
     /// The journal's own clock.
     pub elapsed_ms: u64,
     /// Whether the last process stopped in order, while none runs.
@@ -174,6 +177,7 @@ impl Audit {
             node: world.node,
             version: env!("CARGO_PKG_VERSION").into(),
             head: head.map(|h| HeadView { seq: h.seq, hash: h.hash, at }),
+            minimum: self.entries().minimum(),
             elapsed_ms: world.elapsed_ms(),
             stopped_cleanly: world.stopped_cleanly,
             paused: paused(&world.control),

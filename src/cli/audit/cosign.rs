@@ -11,11 +11,11 @@ use super::super::{Exit, Global, Outcome, Output, out};
 use super::verify::beside;
 use crate::base::limits::NOTE_BYTES_MAX;
 use crate::tlog::checkpoint::Checkpoint;
-use crate::tlog::merkle::{InMemory, consistency};
+use crate::tlog::merkle::consistency;
 use crate::tlog::note::{Note, Signature};
 use crate::tlog::policy::{Policy, Witness};
 use crate::tlog::submit::{Answer, ask};
-use crate::tlog::tree;
+use crate::tlog::{Tree, tree};
 
 /// The longest that is waited for a witness.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -49,7 +49,8 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let reader = Reader::new(global)?;
     let mut note = newest(&reader)?;
     let head = Checkpoint::parse(&note.text).map_err(|e| Failure::new(Exit::Damage, e.to_string()))?;
-    let tree = tree(&reader.home().state(), head.size)?;
+    let tree = tree(&reader.home().state(), head.size)
+        .map_err(|e| Failure::new(Exit::Unavailable, e.to_string()).because(e))?;
     let asking = Asking::new()?;
     for (name, witness) in policy.witnesses() {
         let Some(url) = &witness.url else { continue };
@@ -114,7 +115,7 @@ impl Asking {
         witness: &Witness,
         note: &Note,
         head: &Checkpoint,
-        tree: &InMemory,
+        tree: &Tree,
     ) -> Result<Vec<Signature>, String> {
         let prove = |old| consistency(tree, old, head.size).map_err(|e| e.to_string());
         ask(witness, (note, head), 0, &prove, &mut |body| self.send(url, body))

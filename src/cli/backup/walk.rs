@@ -18,7 +18,7 @@ pub const KEYS: [&str; 5] = [
     "state/token",
 ];
 
-/// The head file and every segment, in order.
+/// The head file, what is kept of pruned entries, and every segment, in order.
 pub fn journal(state: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let folder = state.join("journal");
     let mut segments: Vec<PathBuf> = std::fs::read_dir(&folder)
@@ -28,8 +28,19 @@ pub fn journal(state: &Path) -> anyhow::Result<Vec<PathBuf>> {
         .collect();
     segments.sort();
     let mut files = vec![folder.join("head")];
+    let base = folder.join("base");
+    if base.exists() {
+        // Over what was pruned the tree cannot be made anew. What was left of it by a write meanwhile is cut at the start.
+        files.push(base);
+        under(&state.join("tlog"), &|path| !is_tree(path), &mut files)?;
+    }
     files.extend(segments);
     Ok(files)
+}
+
+/// `level-0` and so on; the checkpoint beside them is not of the copy.
+fn is_tree(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with("level-"))
 }
 
 /// `00000000000000000000.ndjson`.

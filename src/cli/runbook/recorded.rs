@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::folder;
+use crate::audit::first_world;
 use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::Seq;
 use crate::cli::{Global, Home, out};
@@ -128,6 +129,15 @@ fn read(state: &Path) -> Result<Recorded, journal::Error> {
     let mut found = Recorded { state: state.to_owned(), ..Recorded::default() };
     let mut trust: BTreeMap<String, Blake3> = journal.genesis().trust_blobs.clone();
     let (mut digests, mut former) = (journal.genesis().trust.clone(), BTreeSet::new());
+    if journal.minimum() > 0 {
+        // What the pruned entries led to.
+        let world = first_world(&journal)?;
+        (trust, digests, former) = (world.trust.blobs, world.trust.files, world.trust.former);
+        (found.adopted, found.first_live) = (world.adopted, world.first_live);
+        if let Some((seq, loaded)) = &world.catalog {
+            found.remember(*seq, loaded);
+        }
+    }
     journal.records(None, &mut |record| {
         match record.event {
             Event::ContentAdopted(news) => {

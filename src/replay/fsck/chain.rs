@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::base::Base;
 use super::lines::Segment;
 use super::report::{Check, Findings};
 use crate::base::sign::{PublicKey, parse_signature};
@@ -81,7 +82,11 @@ struct Run {
 
 /// See the module.
 pub(super) struct Chain {
+    /// Entries, those that were pruned counted.
     pub entries: u64,
+    /// What is kept of those, until an entry has confirmed it.
+    base: Option<Base>,
+    minimum: u64,
     prev: String,
     node: Option<String>,
     key: Option<PublicKey>,
@@ -98,6 +103,8 @@ impl Default for Chain {
     fn default() -> Self {
         Self {
             entries: 0,
+            base: None,
+            minimum: 0,
             prev: "0".repeat(64),
             node: None,
             key: None,
@@ -116,6 +123,21 @@ impl Default for Chain {
 }
 
 impl Chain {
+    /// Of a journal that was pruned.
+    pub fn above(base: Base) -> Self {
+        let mut chain =
+            Self { entries: base.minimum, minimum: base.minimum, prev: base.hash.clone(), ..Self::default() };
+        match base.signer() {
+            Some((node, key)) => (chain.node, chain.key) = (Some(node), Some(key)),
+            None => {
+                chain.signatures.problem(None, "what is kept of pruned entries is not what was signed".into())
+            }
+        }
+        chain.run.first = base.minimum;
+        chain.base = Some(base);
+        chain
+    }
+
     /// One line; false when nothing behind it can be believed.
     pub fn take(&mut self, segment: &Segment, line: &[u8], byte: u64, last: bool) -> bool {
         match self.look(segment, line, byte) {
@@ -156,6 +178,9 @@ impl Chain {
         let signed = [&line[..cut], b"}"].concat();
         self.sign(&m, &signed)?;
         self.chain.looked();
+        if self.base.as_ref().is_some_and(|base| base.is_said_by(m.seq, m.kind, m.data.get())) {
+            self.base = None;
+        }
         self.seal(segment, &m, byte);
         self.run.bytes += line.len() as u64 + 1;
         self.run.hasher.update(line).update(b"\n");
@@ -209,7 +234,8 @@ impl Chain {
                 && seal.previous_bytes == self.run.bytes
                 && seal.previous_blake3 == self.run.hasher.finalize().to_hex().as_str()
         });
-        if !fits {
+        // What the first kept entry seals was pruned.
+        if !fits && (m.seq == 0 || m.seq != self.minimum) {
             self.segments.problem(Some(m.seq), "what it seals is not what stands before it".into());
         }
         self.run = Run { first: m.seq, bytes: 0, hasher: blake3::Hasher::new() };
@@ -217,6 +243,10 @@ impl Chain {
 
     /// Behind the last line.
     pub fn finish(&mut self, end: Option<&End>) {
+        if self.base.is_some() {
+            let what = "no entry says that the journal was pruned to here".to_owned();
+            self.chain.problem(Some(self.minimum), what);
+        }
         let Some(end) = end else {
             self.end.note("nothing beside the segments says where they end");
             return;

@@ -2,10 +2,12 @@
 //! snapshots of the state are what folding anew gives.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::base::Base;
 use super::report::{Check, Findings};
 use crate::base::digest::Blake3;
 use crate::base::ids::{AttemptId, BootId, IncidentId, NodeId, Seq};
@@ -76,6 +78,19 @@ pub(super) fn snapshot_of(text: &str) -> Option<(Seq, Seq, Blake3)> {
 }
 
 impl Fold {
+    /// Of a pruned journal: it begins with the state that was kept.
+    pub fn above(base: &Base, blobs: &Path) -> Self {
+        let mut fold = Self::default();
+        let state = base.state.get(..2).zip(base.state.get(2..));
+        let bytes = state.and_then(|(part, name)| std::fs::read(blobs.join(part).join(name)).ok());
+        let world = bytes.and_then(|bytes| World::from_snapshot(&bytes).ok());
+        match world.filter(|world| base.fold_version == FOLD_VERSION && world.next_seq == base.minimum) {
+            Some(world) => (fold.genesis, fold.world) = (world.genesis, Some(world)),
+            None => fold.stopped = Some("the state that it begins with cannot be used".into()),
+        }
+        fold
+    }
+
     /// A snapshot will be named.
     pub fn foresee(&mut self, (of, entry, hash): (Seq, Seq, Blake3)) {
         self.taken.insert(of, (entry, hash));

@@ -24,6 +24,8 @@ struct Members<'a> {
 /// What the segments hold, as far as it is compared.
 #[derive(Default)]
 pub(super) struct Index {
+    /// The first entry there is.
+    minimum: Seq,
     lines: Vec<Short>,
     incidents: BTreeMap<IncidentId, Vec<Seq>>,
     kinds: BTreeMap<String, Vec<Seq>>,
@@ -36,6 +38,11 @@ fn short(line: &[u8]) -> Short {
 }
 
 impl Index {
+    /// Of a journal that begins there.
+    pub fn above(minimum: Seq) -> Self {
+        Self { minimum, ..Self::default() }
+    }
+
     /// One good line.
     pub fn take(&mut self, text: &str, line: &[u8]) {
         self.lines.push(short(line));
@@ -76,7 +83,7 @@ impl Index {
         if upto > entries {
             findings.problem(Some(entries), format!("it has {upto} entries, the segments {entries}"));
         }
-        let mut from = 0;
+        let mut from = self.minimum;
         while from < upto {
             let lines = match copy.lines(from, PIECE) {
                 Ok(lines) => lines,
@@ -87,7 +94,7 @@ impl Index {
             }
             for line in lines {
                 findings.looked();
-                let there = usize::try_from(from).ok().and_then(|at| self.lines.get(at));
+                let there = usize::try_from(from - self.minimum).ok().and_then(|at| self.lines.get(at));
                 if there.is_none_or(|there| *there != short(&line)) {
                     findings.problem(Some(from), "its line is not the one in the segments".into());
                 }

@@ -2,6 +2,7 @@
 //! docs/journal-format.md, and compared with blobs, index, Merkle tree and folds. What `audit verify` proves is proved here a second
 //! way; what only the meaning of entries shows is checked here alone. Mends nothing, writes nothing.
 
+mod base;
 mod chain;
 mod fold;
 mod index;
@@ -54,13 +55,21 @@ pub fn fsck(folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<Report, Erro
     };
     // Read first: what is appended while we look is then beyond it, not missing.
     let end = chain::End::read(&place.segments);
+    let mut named: BTreeSet<String> = BTreeSet::new();
+    let mut segments = lines::segments(&place.segments).map_err(io("list", &place.segments))?;
     let mut chain = chain::Chain::default();
     let mut fold = fold::Fold::default();
     let mut index = index::Index::default();
     let mut tree = tree::Tree::beside(place.state.as_deref(), &place.segments)
         .map_err(io("read the tree beside", &place.segments))?;
-    let mut named: BTreeSet<String> = BTreeSet::new();
-    let segments = lines::segments(&place.segments).map_err(io("list", &place.segments))?;
+    if let Some(base) = base::Base::read(&place.segments) {
+        segments.retain(|segment| segment.0 >= base.minimum);
+        fold = fold::Fold::above(&base, &place.blobs);
+        index = index::Index::above(base.minimum);
+        tree = tree.above(base.minimum);
+        named.insert(base.state.clone());
+        chain = chain::Chain::above(base);
+    }
     for segment in &segments {
         let path = place.segments.join(&segment.1);
         let bytes = std::fs::read(&path).map_err(io("read", &path))?;

@@ -40,6 +40,8 @@ pub(super) struct Tree {
     root: Option<Hash>,
     named: Vec<LogNamed>,
     wrong: BTreeMap<(usize, u64), u64>,
+    /// Hashes of what was pruned are missing.
+    unknown: bool,
     findings: Findings,
 }
 
@@ -95,6 +97,7 @@ impl Tree {
             leaves: 0,
             named: Vec::new(),
             wrong: BTreeMap::new(),
+            unknown: false,
             findings: Findings::new("tree", what),
         })
     }
@@ -104,7 +107,24 @@ impl Tree {
         if let Some(Event::LogNamed(named)) = event {
             self.named.push(named.clone());
         }
-        let hash = leaf(line);
+        self.take_leaf(leaf(line));
+    }
+
+    /// Everything below `minimum` was pruned: the leaves are those stored here, which the checkpoint then proves.
+    pub fn above(mut self, minimum: u64) -> Self {
+        for at in 0..minimum {
+            let Some(hash) = self.stored(0, at) else {
+                self.stored = Stored::default();
+                self.unknown = true;
+                self.findings.note("not checked: entries were pruned, and their hashes are not here");
+                return self;
+            };
+            self.take_leaf(hash);
+        }
+        self
+    }
+
+    fn take_leaf(&mut self, hash: Hash) {
         self.grow(0, hash);
         let (mut merged, mut rest) = (hash, self.leaves);
         while rest & 1 == 1 {
@@ -150,7 +170,9 @@ impl Tree {
     /// What was found; `broken` says that the lines end where they are damaged.
     pub fn check(mut self, broken: bool) -> Check {
         if self.stored.levels.is_empty() && self.stored.checkpoint.is_none() {
-            self.findings.note("there is none: it is made at the next start");
+            if !self.unknown {
+                self.findings.note("there is none: it is made at the next start");
+            }
             return self.findings.check();
         }
         for ((level, tile), at) in std::mem::take(&mut self.wrong) {

@@ -91,7 +91,10 @@ struct Pass {
 /// Gathers it.
 pub(super) fn gather(history: &History, id: IncidentId) -> Result<Gathered, Error> {
     let genesis = history.genesis_hash();
-    let mut pass = Pass::new(id, World::new(genesis), history.genesis().public_key.clone());
+    let mut keys = history.first_keys();
+    let key = keys.pop().unwrap_or_else(|| (history.genesis().public_key.clone(), 0));
+    let mut pass = Pass::new(id, history.first_world()?, key);
+    pass.keys.splice(0..0, keys.iter().map(|(key, from)| (key.id(), *from)));
     let mut failed = None;
     let read = history.lines(None, &mut |line| match pass.line(line) {
         Ok(()) => ControlFlow::Continue(()),
@@ -108,6 +111,11 @@ pub(super) fn gather(history: &History, id: IncidentId) -> Result<Gathered, Erro
         let damage = read.damage.map(|damage| damage.to_string());
         return Err(Error::Unknown { id, nearest, damage });
     };
+    // Half of a story would read like all of it.
+    let (seq, minimum) = (context.signal.first_seq, history.minimum());
+    if seq < minimum {
+        return Err(journal::Error::Pruned { seq, minimum }.into());
+    }
     let until = if context.is_closed() { pass.related } else { pass.last };
     // Only what this rests on counts: entries behind it change nothing of it.
     pass.check_last(history, until.0)?;
@@ -143,10 +151,13 @@ pub(super) fn gather(history: &History, id: IncidentId) -> Result<Gathered, Erro
 }
 
 impl Pass {
-    fn new(id: IncidentId, world: World, key: PublicKey) -> Self {
-        let keys = vec![(key.id(), 0)];
+    fn new(id: IncidentId, world: World, (key, from): (PublicKey, Seq)) -> Self {
+        let keys = vec![(key.id(), from)];
+        // What was in force before the first entry there is.
+        let catalogs = world.catalog.iter().map(|(seq, loaded)| (*seq, loaded.manifest)).collect();
         Self {
             id,
+            config: world.config.clone(),
             world,
             key,
             keys,
@@ -158,10 +169,9 @@ impl Pass {
             notices: BTreeSet::new(),
             intents: BTreeSet::new(),
             before: BTreeMap::new(),
-            config: ConfigLoaded::default(),
             used: BTreeMap::new(),
             states: Vec::new(),
-            catalogs: BTreeMap::new(),
+            catalogs,
             context: None,
             last: (0, 0, 0),
             related: (0, 0, 0),

@@ -29,9 +29,16 @@ pub fn report(report: &Report) -> Result<(), Failure> {
                 ),
             };
             let word = if report.is_good() { "healthy" } else { "failed" };
-            out::say(format!("{} {} entries, {keys} key(s): {proved}", out::state(word), report.entries))?;
+            out::say(format!(
+                "{} {} entries, {keys} key(s): {proved}",
+                out::state(word),
+                report.entries - report.minimum
+            ))?;
             if let Some(head) = &report.head {
                 out::say(format!("head: seq {}, {}", head.seq, head.hash))?;
+            }
+            if report.minimum > 0 {
+                out::say(format!("it begins with seq {}: what is older was pruned", report.minimum))?;
             }
         }
     }

@@ -1,0 +1,163 @@
+//! A home whose journal is archived, pruned and brought back, with the real binary: what is below the minimum is answered
+//! as gone, the log goes on, and everything still serves.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::sandbox::{Ran, Sandbox, eventually};
+
+/// Segment files by name.
+fn segments(sandbox: &Sandbox) -> BTreeMap<String, Vec<u8>> {
+    let files = std::fs::read_dir(sandbox.home().join("state/journal")).expect("a folder");
+    let files = files.map(|file| file.expect("a file"));
+    files
+        .map(|file| (file.file_name().to_string_lossy().into_owned(), file.path()))
+        .filter(|(name, _)| name.ends_with(".ndjson"))
+        .map(|(name, path)| (name, std::fs::read(path).expect("read")))
+        .collect()
+}
+
+/// Asks the daemon; the status, and what it said.
+fn ask(sandbox: &Sandbox, path: &str) -> (String, String) {
+    let script = format!(
+        "curl -s -w '\\n%{{http_code}}' -H \"Authorization: Bearer $(cat home/state/token)\" 'http://{}{path}'",
+        sandbox.address()
+    );
+    let answer = sandbox.shell(&script).ends(0).stdout;
+    let (body, code) = answer.rsplit_once('\n').expect("a status");
+    (code.to_owned(), body.to_owned())
+}
+
+fn checkpoint(sandbox: &Sandbox, size: u64) -> String {
+    let mut text = String::new();
+    assert!(eventually(Duration::from_secs(30), || {
+        text = ask(sandbox, "/checkpoint").1;
+        text.lines().nth(1).and_then(|line| line.parse::<u64>().ok()).is_some_and(|have| have >= size)
+    }));
+    text
+}
+
+fn report(sandbox: &Sandbox, target: &str) -> Ran {
+    let emit = ["emit", "--subsystem", "example", "--code", "DISK_SLOW", "--severity", "warning", "--target"];
+    sandbox.run(&[&emit[..], &[target, "--summary", "slow"]].concat()).ends(0)
+}
+
+#[test]
+fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
+    let mut sandbox = Sandbox::with_plain_home();
+    sandbox.serve();
+    sandbox.stop("-TERM");
+    sandbox.serve();
+    sandbox.run(&["journal", "archive", "verify", "nowhere"]).ends(5);
+    let made = sandbox.run(&["journal", "archive", "--into", "archive", "--output", "json"]).ends(0).json();
+    let minimum = made["last"].as_u64().expect("a seq") + 1;
+    let full = sandbox.run(&["journal", "archive", "--into", "archive"]).ends(2);
+    assert!(full.stderr.contains("is not empty"), "{}", full.stderr);
+    let young = sandbox.run(&["journal", "archive", "--into", "young", "--older-than", "1d"]).ends(2);
+    assert!(young.stderr.contains("no sealed segment is that old"), "{}", young.stderr);
+    let running = sandbox.run(&["journal", "prune", "--archive", "archive"]).ends(75);
+    assert!(running.stderr.contains("in use by another process"), "{}", running.stderr);
+    checkpoint(&sandbox, minimum);
+    sandbox.run(&["audit", "verify", "--full", "--state", "seen.json"]).ends(0);
+    sandbox.stop("-TERM");
+    let before = segments(&sandbox);
+
+    let prune = ["journal", "prune", "--archive", "archive", "--output", "json"];
+    let pruned = sandbox.run(&prune).ends(0).json();
+    assert_eq!((pruned["minimum"].as_u64(), pruned["segments"].as_u64()), (Some(minimum), Some(2)));
+    assert_eq!(sandbox.run(&prune).ends(0).json()["minimum"].as_u64(), Some(minimum), "again is no harm");
+    let verified = ["audit", "verify", "--full", "--state", "seen.json", "--output", "json"];
+    assert_eq!(sandbox.run(&verified).ends(0).json()["minimum"].as_u64(), Some(minimum));
+    sandbox.run(&["journal", "fsck"]).ends(0);
+    let gone = sandbox.run(&["audit", "show", "0"]).ends(69);
+    assert!(gone.stderr.contains("restore --from-archive"), "{}", gone.stderr);
+    sandbox.run(&["audit", "export", "evidence"]).ends(0);
+    sandbox.run(&["audit", "import", "evidence", "--home", "investigation"]).ends(0);
+    sandbox.run(&["status", "--home", "investigation"]).ends(0);
+
+    sandbox.serve();
+    report(&sandbox, "sda");
+    let (code, body) = ask(&sandbox, "/v1/audit?after=0");
+    assert_eq!(code, "410", "{body}");
+    let problem: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(problem["code"], "PRUNED");
+    assert!(problem["detail"].as_str().expect("text").contains(&minimum.to_string()), "{body}");
+    assert_eq!(ask(&sandbox, "/v1/audit/0").0, "410");
+    assert_eq!(ask(&sandbox, "/v1/audit/0/proof").0, "410");
+    assert_eq!(ask(&sandbox, "/tile/entries/000.p/1").0, "410");
+    let first: serde_json::Value = serde_json::from_str(&ask(&sandbox, "/v1/audit?limit=1").1).expect("JSON");
+    assert_eq!(first["entries"][0]["seq"].as_u64(), Some(minimum));
+    let head = checkpoint(&sandbox, minimum + 5);
+    let size = head.lines().nth(1).expect("a size").parse::<u64>().expect("a number").min(255);
+    assert_eq!(ask(&sandbox, &format!("/tile/0/000.p/{size}")).0, "200", "hashes are all there");
+    assert_eq!(ask(&sandbox, &format!("/v1/audit/{minimum}/proof")).0, "200");
+    let keys: serde_json::Value = serde_json::from_str(&ask(&sandbox, "/v1/audit/keys").1).expect("JSON");
+    assert_eq!(keys["keys"][0]["from"].as_u64(), Some(0));
+    assert!(ask(&sandbox, "/metrics").1.contains(&format!("remediator_journal_minimum_seq {minimum}")));
+    let status = sandbox.run(&["status", "--output", "json"]).ends(0).json();
+    assert_eq!(status["minimum"].as_u64(), Some(minimum));
+    sandbox.run(&["backup", "kept", "--with-keys"]).ends(0);
+    sandbox.stop("-TERM");
+    sandbox.run(&verified).ends(0);
+    sandbox.run(&["restore", "kept", "--home", "copy"]).ends(0);
+    sandbox.run(&["audit", "verify", "--full", "--home", "copy"]).ends(0);
+
+    let restore = ["journal", "restore", "--from-archive", "archive", "--output", "json"];
+    let restored = sandbox.run(&restore).ends(0).json();
+    assert_eq!((restored["minimum"].as_u64(), restored["whole"].as_bool()), (Some(0), Some(true)));
+    let after = segments(&sandbox);
+    assert!(before.iter().take(2).all(|(name, bytes)| after[name] == *bytes), "byte for byte");
+    sandbox.run(&restore).ends(5);
+    sandbox.run(&["audit", "show", "0"]).ends(0);
+    sandbox.serve();
+    assert_eq!(ask(&sandbox, "/v1/audit/0").0, "200");
+    sandbox.stop("-TERM");
+    let whole = sandbox.run(&verified).ends(0).json();
+    assert_eq!(whole["minimum"].as_u64(), Some(0));
+}
+
+#[test]
+fn nothing_goes_below_an_open_incident_or_above_the_checkpoint() {
+    let mut sandbox = Sandbox::with_plain_home();
+    sandbox.serve();
+    // No runbook is for it: it stays open until somebody closes it.
+    let id = "curl -fsS -H \"Authorization: Bearer $(cat home/state/token)\" -H 'Content-Type: application/json' \
+              http://$REMEDIATOR_LISTEN/v1/degradations -d '{\"subsystem\":\"service\",\"code\":\"PROCESS_DEAD\",\
+              \"target\":\"nobody\",\"severity\":\"error\",\"summary\":\"gone\"}'";
+    sandbox.shell(id).ends(0);
+    let list = |sandbox: &Sandbox| sandbox.run(&["incidents", "--output", "json"]).ends(0).json();
+    assert!(eventually(Duration::from_secs(30), || list(&sandbox)["incidents"]
+        .as_array()
+        .is_some_and(|l| !l.is_empty())));
+    let incident = list(&sandbox)["incidents"][0]["id"].as_str().expect("an id").to_owned();
+    sandbox.stop("-TERM");
+    sandbox.serve();
+    sandbox.run(&["journal", "archive", "--into", "archive"]).ends(0);
+    sandbox.stop("-TERM");
+    let open = list(&sandbox)["incidents"][0]["closure"].is_null();
+    let prune = ["journal", "prune", "--archive", "archive"];
+    let before = segments(&sandbox);
+    if open {
+        let refused = sandbox.run(&prune).ends(4);
+        assert!(
+            refused.stderr.contains(&incident) && refused.stderr.contains("--below"),
+            "{}",
+            refused.stderr
+        );
+        assert!(segments(&sandbox).len() >= before.len());
+        sandbox.serve();
+        sandbox.run(&["incident", "close", &incident, "--reason", "seen to"]).ends(0);
+        sandbox.stop("-TERM");
+    }
+    let checkpoint = sandbox.home().join("state/tlog/checkpoint");
+    let kept = std::fs::read(&checkpoint).expect("a checkpoint");
+    std::fs::remove_file(&checkpoint).expect("removed");
+    let refused = sandbox.run(&prune).ends(4);
+    assert!(refused.stderr.contains("no checkpoint"), "{}", refused.stderr);
+    std::fs::write(&checkpoint, [&kept[..kept.len() / 2], b"x"].concat()).expect("written");
+    sandbox.run(&prune).ends(4);
+    assert!(before.keys().all(|name| segments(&sandbox).contains_key(name)), "nothing was removed");
+    std::fs::write(&checkpoint, kept).expect("put back");
+    sandbox.run(&prune).ends(0);
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+}
