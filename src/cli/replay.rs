@@ -38,7 +38,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let first = match (args.at, incident) {
         (Some(seq), _) => Some(seq),
         (None, Some(id)) => stepper.next_of(id, None)?,
-        (None, None) => Some(0),
+        (None, None) => Some(stepper.history().minimum()),
     };
     let Some(first) = first else {
         let what = format!("incident {} has no entry in this journal", args.incident.unwrap_or_default());
