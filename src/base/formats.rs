@@ -12,6 +12,10 @@ pub const JOURNAL: u32 = 1;
 pub const LINE: u32 = 1;
 /// The note of the last durable entry beside the segments.
 pub const HEAD: u32 = 1;
+/// `base` beside the segments of a pruned journal.
+pub const BASE: u32 = 1;
+/// The manifest of an archive.
+pub const ARCHIVE: u32 = 1;
 /// `MANIFEST.json` of an export.
 pub const EXPORT: u32 = 1;
 /// The world as a snapshot holds it. A snapshot of another version is left alone, and the fold begins at the start.
@@ -40,6 +44,8 @@ pub const ALL: &[(&str, u32)] = &[
     ("journal", JOURNAL),
     ("line", LINE),
     ("head", HEAD),
+    ("base", BASE),
+    ("archive", ARCHIVE),
     ("export", EXPORT),
     ("fold", FOLD),
     ("tokens", TOKENS),

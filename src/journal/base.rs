@@ -21,7 +21,7 @@ use super::walk::rotation_holds;
 /// Name of the file.
 pub(super) const NAME: &str = "base";
 /// Version of the file.
-const V: u32 = 1;
+const V: u32 = crate::base::formats::BASE;
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

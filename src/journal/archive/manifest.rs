@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::digest::Blake3;
+use crate::base::formats;
 use crate::base::ids::{NodeId, Seq};
 use crate::base::sign::{JournalKey, KeyId, PublicKey, parse_signature, signature_text};
 use crate::event::Event;
@@ -93,11 +94,11 @@ pub(super) struct Signature {
 impl Signature {
     /// Over the bytes of a manifest.
     pub fn make(key: &JournalKey, manifest: &[u8]) -> Self {
-        Self { v: 1, key: key.id(), sig: signature_text(&key.sign(&statement(manifest))) }
+        Self { v: formats::ARCHIVE, key: key.id(), sig: signature_text(&key.sign(&statement(manifest))) }
     }
     /// Whether it holds under a key.
     pub fn holds(&self, key: &PublicKey, manifest: &[u8]) -> bool {
-        self.v == 1
+        self.v == formats::ARCHIVE
             && key.id() == self.key
             && parse_signature(&self.sig).is_some_and(|sig| key.verify(&statement(manifest), &sig))
     }
@@ -139,7 +140,7 @@ impl ArchiveManifest {
         });
         let end = self.segments.last().map(|segment| (segment.last, segment.hash));
         follow
-            && self.v == 1
+            && self.v == formats::ARCHIVE
             && end == Some((self.last, self.hash))
             && self.base.is_some() == (self.first > 0)
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::base::digest::Blake3;
+use crate::base::formats;
 use crate::base::ids::Seq;
 use crate::base::limits::ARCHIVED_SEGMENT_BYTES_MAX;
 use crate::base::sign::JournalKey;
@@ -71,7 +72,7 @@ pub fn archive(from: &Path, to: &Path, below: Below, key: &JournalKey) -> Result
     let (first, last, hash) = (first.first, last.last, last.hash);
     let (keys, later) = keys_of(&offline, last)?;
     let manifest = ArchiveManifest {
-        v: 1,
+        v: formats::ARCHIVE,
         node: offline.genesis().node,
         genesis: offline.genesis_hash(),
         first,
