@@ -11,9 +11,11 @@ mod operation;
 mod origin;
 mod problem;
 mod query;
+mod roles;
 mod routes;
 mod sessions;
 mod stream;
+mod token_file;
 pub mod tokens;
 
 use std::future::Future;
@@ -25,7 +27,9 @@ use tokio::net::TcpListener;
 pub use daemon::{Answer, Daemon};
 pub use document::document;
 pub use problem::Problem;
+pub use roles::Role;
 pub use sessions::Sessions;
+pub use token_file::TokenFile;
 pub use tokens::{Bearer, Tokens};
 
 use crate::audit::{self, Audit};
@@ -34,7 +38,7 @@ use crate::audit::{self, Audit};
 #[derive(Clone)]
 struct Api {
     daemon: Arc<dyn Daemon>,
-    tokens: Arc<Tokens>,
+    tokens: Arc<TokenFile>,
     sessions: Arc<Sessions>,
     stream: Arc<stream::Hub>,
     requests: Arc<metrics::Requests>,
@@ -59,7 +63,7 @@ impl Api {
 
     /// Whether a session is good, which counts as a use of it.
     fn has_session(&self, id: &str, now_s: u64) -> bool {
-        self.sessions.person(id, &self.tokens, now_s).is_some()
+        self.sessions.person(id, &self.tokens.now(), now_s).is_some()
     }
 
     /// Nothing is acknowledged before all steps of the start are done (RM-34).
@@ -107,14 +111,14 @@ pub async fn serve(
     tokens: Tokens,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    serve_with(listener, daemon, tokens, Sessions::in_memory(), shutdown).await
+    serve_with(listener, daemon, TokenFile::fixed(tokens), Sessions::in_memory(), shutdown).await
 }
 
-/// The same with sessions that are kept.
+/// The same with sessions that are kept and tokens that change.
 pub async fn serve_with(
     listener: TcpListener,
     daemon: impl Daemon + 'static,
-    tokens: Tokens,
+    tokens: TokenFile,
     sessions: Sessions,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {

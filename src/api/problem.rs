@@ -89,6 +89,13 @@ pub(super) const OUTSIDE_GRANT: Kind = (
     "This sentinel's grant does not cover that",
     "let the operator widen the grant, or report under a subsystem that it holds; this try was kept as evidence",
 );
+/// The token's role is too small.
+pub(super) const ROLE_NEEDED: Kind = (
+    StatusCode::FORBIDDEN,
+    "ROLE_NEEDED",
+    "The token's role does not allow this",
+    "`remediator token new --role ROLE --name NAME` makes another",
+);
 /// Only people may.
 pub(super) const PERSONS_ONLY: Kind =
     (StatusCode::FORBIDDEN, "PERSONS_ONLY", "Only a person's token may do this", "use a person's token");

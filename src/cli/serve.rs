@@ -3,7 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::init::files;
 use super::{Global, Home, Outcome, out, variables};
-use crate::api::{self, Bearer, Sessions, Tokens, tokens};
+use crate::api::{self, Bearer, Sessions, TokenFile, Tokens, tokens};
 use crate::remediator::{self, Options};
 use crate::runbook::Role;
 
@@ -33,7 +33,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     }
     let options =
         Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };
-    let tokens = tokens(&home)?;
+    let tokens = TokenFile::kept_in(home.tokens(), tokens(&home)?);
     let sessions = Sessions::kept_in(home.sessions());
     match remediator::serve(options, |face| {
         api::serve_with(face.listener, face.handle, tokens, sessions, face.stopped)
@@ -85,7 +85,7 @@ fn tokens(home: &Home) -> Result<Tokens, Failure> {
         }
     };
     let mut known = if kept { Tokens::load(&home.tokens()) } else { Tokens::new() }.map_err(none)?;
-    known.add(Bearer::Person { name: name.clone() }, &token, out::now_us());
+    known.add(Bearer::Person { name: name.clone(), role: api::Role::Lead }, &token, out::now_us());
     known.save(&home.tokens()).map_err(none)?;
     match kept {
         true => tracing::warn!(person = name, "state/token was missing: a fresh one is in it"),

@@ -150,6 +150,26 @@ async fn only_a_persons_token_logs_in_and_not_from_another_page() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_may_what_its_token_may() {
+    let server = serve().await;
+    let log_in = |token: &str| json!({ "token": token }).to_string();
+    let [(_, audit), (_, read), ..] = &server.of_roles;
+    let none: [(&str, &str); 0] = [];
+    ask(&server, "POST", "/login", &none, &log_in(audit)).await.problem(403, "ROLE_NEEDED");
+    let got = ask(&server, "POST", "/login", &none, &log_in(read)).await;
+    assert_eq!((got.status, &got.json()["role"]), (200, &json!("read")), "{}", got.text);
+    let (cookie, origin) = (cookie_of(&got), format!("http://{}", server.address));
+    let own = [("cookie", cookie.as_str()), ("origin", origin.as_str()), ("sec-fetch-site", "same-origin")];
+    assert_eq!(ask(&server, "GET", "/v1/session", &own, "").await.json()["role"], json!("read"));
+    for path in ["/v1/status", "/v1/entries?last=1", "/v1/runbooks"] {
+        assert_ne!(ask(&server, "GET", path, &own, "").await.status, 403, "{path}");
+    }
+    for path in ["/v1/control/pause", "/v1/degradations"] {
+        ask(&server, "POST", path, &own, r#"{"reason":"x"}"#).await.problem(403, "ROLE_NEEDED");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn logins_that_fail_are_counted_and_tokens_work_meanwhile() {
     let server = serve().await;
     for _ in 0..10 {

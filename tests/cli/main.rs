@@ -19,5 +19,6 @@ mod sandbox;
 mod sentinel;
 mod systemd;
 mod targets;
+mod tokens;
 mod transparency;
 mod trust;

@@ -601,11 +601,36 @@ pub const GUARDS: &[Guard] = &[
         "provenance",
         "a sentinel can only publish",
         (
-            "src/api/auth.rs",
-            "        Bearer::Person { name } => Ok(name),",
-            "        Bearer::Person { name } => Ok(name),\n        Bearer::Sentinel { name, .. } if !name.is_empty() => Ok(name),",
+            "src/api/roles.rs",
+            "Some(Bearer::Sentinel { .. }) if matches!(self, Self::RoleOrSentinel(_)) => Ok(()),",
+            "Some(Bearer::Sentinel { .. }) if self != Self::Nothing => Ok(()),",
         ),
         &["--test", "api", "routes::a_sentinel_speaks_for_its_subsystems_only_and_the_try_is_kept"],
+    ),
+    guard(
+        "provenance",
+        "a token may what its role may",
+        ("src/api/roles.rs", "if role >= needed {", "if role >= needed || role == Role::Read {"),
+        &["--test", "api", "matrix::every_route_lets_through_the_roles_that_may_and_nobody_else"],
+    ),
+    guard(
+        "provenance",
+        "what a route needs is asked before the route",
+        (
+            "src/api/operation.rs",
+            "            Needs::Nothing => handler,\n",
+            "            Needs::Nothing | Needs::Role(Role::Lead) => handler,\n",
+        ),
+        &["--test", "api", "matrix::every_route_lets_through_the_roles_that_may_and_nobody_else"],
+    ),
+    guard(
+        "provenance",
+        "a revoked token counts no more, without a restart",
+        ("src/api/token_file.rs", "if stamp != read.0 {", "if read.0.is_none() {"),
+        &[
+            "--lib",
+            "api::token_file::tests::a_token_counts_from_when_it_is_in_the_file_until_it_is_out_again",
+        ],
     ),
     guard(
         "provenance",

@@ -6,13 +6,13 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::super::auth::{BySession, now_s, person};
+use super::super::Api;
+use super::super::auth::{BySession, now_s};
 use super::super::problem::{self, Problem};
 use super::super::query::{After, read};
 use super::super::stream::Format;
-use super::super::{Api, Bearer};
 use super::audit::{NDJSON, filter, narrowed, ndjson};
-use super::{Operation, Routes};
+use super::{Needs, Operation, Role, Routes};
 use crate::base::ids::Seq;
 use crate::base::limits::STREAMS_MAX;
 
@@ -23,7 +23,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 pub(super) fn routes() -> Routes {
-    let about = narrowed(Operation::new("Stored entries as they become durable, byte for byte"))
+    let about = narrowed(Operation::new(Needs::Role(Role::Audit), "Stored entries as they become durable, byte for byte"))
         .more(
             "As events: `event` is the entry's kind, `id` its seq, `data` the stored line; a comment comes when nothing \
              happened for 15 s. A place that is not in this journal is answered with an event `reset` \
@@ -35,7 +35,6 @@ pub(super) fn routes() -> Routes {
         .answers_as::<StreamEvent>(200, "Entries, until one side ends it", EVENTS)
         .answers_as::<String>(200, "Entries, until one side ends it", NDJSON)
         .problem(&[problem::POSITION_GONE, problem::TOO_MANY_STREAMS])
-        .for_people()
         .reads();
     Routes::new("Audit").get("/v1/audit/stream", stream, about)
 }
@@ -55,12 +54,10 @@ struct StreamEvent {
 
 async fn stream(
     State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
     session: Option<Extension<BySession>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
     let after = place(query.as_deref(), &headers)?;
     let filter = filter(query.as_deref())?;
     let (format, media) = match ndjson(&headers) {
