@@ -30,6 +30,7 @@ mod transparency;
 mod turn;
 
 pub use crate::runbook::listing::{ContentList, ProposalList};
+pub use crate::runbook::shown::Shown as ContentShown;
 pub use crate::sentinel::{BeatRefused, Heard, Live};
 pub use bootstrap::{Face, Options, serve};
 pub use channels::channels;

@@ -46,6 +46,7 @@ const ROUTES: &[(&str, May)] = &[
     ("get /v1/incidents/{id}", READ),
     ("get /v1/explain/{what}", READ),
     ("get /v1/runbooks", READ),
+    ("get /v1/runbooks/{id}", READ),
     ("get /v1/proposals", READ),
     ("get /v1/sentinels", READ),
     ("get /v1/channels", READ),

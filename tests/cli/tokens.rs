@@ -27,7 +27,8 @@ fn a_token_is_made_with_a_role_listed_and_revoked_while_the_daemon_runs() {
     sandbox.serve();
     let early = before.stdout.trim().to_owned();
     assert!(before.stderr.contains("role audit") && early.starts_with("rmdp_"), "{}", before.stderr);
-    let made = sandbox.run(&["token", "new", "--role", "read", "--name", "grafana", "--output", "json"]).ends(0);
+    let made =
+        sandbox.run(&["token", "new", "--role", "read", "--name", "grafana", "--output", "json"]).ends(0);
     let made = made.json();
     let token = made["token"].as_str().expect("a token").to_owned();
     assert_eq!(get(&sandbox, "/v1/status", &token).0, 200, "at once, without a restart");
@@ -73,17 +74,25 @@ fn a_route_and_its_command_give_the_same_bytes_with_and_without_a_daemon() {
     let list = sandbox.run(&["incidents", "--output", "json"]).ends(0).json();
     let id = list["incidents"][0]["id"].as_str().expect("an id").to_owned();
     let (show, explain) = (format!("/v1/incidents/{id}"), format!("/v1/explain/{id}"));
-    let twins: [(&str, &[&str]); 11] = [
+    let twins: [(&str, &[&str]); 13] = [
         ("/v1/status", &["status"]),
         ("/v1/incidents", &["incidents"]),
-        ("/v1/incidents?state=closed&target=demo-*", &["incidents", "--state", "closed", "--target", "demo-*"]),
+        (
+            "/v1/incidents?state=closed&target=demo-*",
+            &["incidents", "--state", "closed", "--target", "demo-*"],
+        ),
         (&show, &["incident", "show", &id]),
         (&explain, &["explain", &id]),
         ("/v1/audit/2", &["audit", "show", "2"]),
         ("/v1/audit?limit=7", &["audit", "query", "--limit", "7"]),
-        ("/v1/audit?kind=attempt.&target=demo-web", &["audit", "query", "--kind", "attempt.", "--target", "demo-web"]),
+        (
+            "/v1/audit?kind=attempt.&target=demo-web",
+            &["audit", "query", "--kind", "attempt.", "--target", "demo-web"],
+        ),
         ("/v1/locks", &["lock", "ls"]),
         ("/v1/runbooks", &["runbook", "list"]),
+        ("/v1/runbooks/demo-web-dead", &["runbook", "show", "demo-web-dead"]),
+        ("/v1/runbooks/service/demo-web", &["runbook", "show", "service/demo-web"]),
         ("/v1/proposals", &["proposal", "list"]),
     ];
     let token = own(&sandbox);
@@ -95,6 +104,8 @@ fn a_route_and_its_command_give_the_same_bytes_with_and_without_a_daemon() {
         assert_eq!(printed.trim_end(), text.trim_end(), "{path} and {command:?}");
         routes.push(text);
     }
+    let (status, text) = get(&sandbox, "/v1/runbooks/demo-web-ded", &token);
+    assert!(status == 404 && text.contains("did you mean `demo-web-dead`"), "{text}");
     // What the eyes see changes between two looks; which there are does not.
     let names = |text: &str| {
         let list: serde_json::Value = serde_json::from_str(text).expect("JSON");
