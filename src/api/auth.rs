@@ -40,7 +40,7 @@ fn of(api: &Api, method: &Method, headers: &HeaderMap) -> Result<Known, Box<Prob
 }
 
 fn by_session(api: &Api, id: &str, method: &Method, headers: &HeaderMap) -> Result<Known, Box<Problem>> {
-    origin::check(method, headers)?;
+    origin::check(&api.place, method, headers)?;
     let known = api.sessions.person(id, &api.tokens.now(), now_s());
     let known = known.map(|bearer| (bearer, Some(BySession(id.to_owned()))));
     known.ok_or_else(|| Problem::new(problem::SESSION_ENDED, "no session has this cookie"))

@@ -171,7 +171,7 @@ fn responses(route: &Listed, generator: &mut SchemaGenerator) -> Map<String, Val
 /// Codes by status: the route's own and those that every route has.
 fn problems(route: &Listed) -> BTreeMap<u16, std::collections::BTreeSet<&'static str>> {
     let mut all: BTreeMap<u16, std::collections::BTreeSet<&'static str>> = BTreeMap::new();
-    let mut kinds = vec![problem::BAD_PARAMETER, problem::TOO_LARGE, problem::TIMEOUT];
+    let mut kinds = vec![problem::BAD_PARAMETER, problem::TOO_LARGE, problem::PACKED, problem::TIMEOUT];
     if route.operation.needs != Needs::Nothing {
         kinds.extend([problem::NO_TOKEN, problem::BAD_TOKEN, problem::UNKNOWN_NODE, problem::OTHER_HOME]);
         kinds.extend([problem::SESSION_ENDED, problem::FOREIGN_REQUEST]);

@@ -13,7 +13,9 @@ mod problem;
 mod query;
 mod roles;
 mod routes;
+mod server;
 mod sessions;
+mod settings;
 mod stream;
 mod token_file;
 pub mod tokens;
@@ -29,6 +31,7 @@ pub use document::document;
 pub use problem::Problem;
 pub use roles::Role;
 pub use sessions::Sessions;
+pub use settings::{Bounds, Place, Settings};
 pub use token_file::TokenFile;
 pub use tokens::{Bearer, Tokens};
 
@@ -42,6 +45,8 @@ struct Api {
     sessions: Arc<Sessions>,
     stream: Arc<stream::Hub>,
     requests: Arc<metrics::Requests>,
+    bounds: Bounds,
+    place: Arc<Place>,
 }
 
 impl Api {
@@ -99,6 +104,7 @@ fn router(api: Api) -> Router {
         .fallback(guard::not_found)
         .layer(axum::extract::DefaultBodyLimit::max(crate::base::limits::REQUEST_BYTES_MAX))
         .layer(axum::middleware::from_fn(guard::text_path))
+        .layer(axum::middleware::from_fn(guard::encoding))
         .layer(axum::middleware::from_fn(guard::size))
         .layer(axum::middleware::from_fn_with_state(api.clone(), guard::bounds))
         .with_state(api)
@@ -111,29 +117,43 @@ pub async fn serve(
     tokens: Tokens,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    serve_with(listener, daemon, TokenFile::fixed(tokens), Sessions::in_memory(), shutdown).await
+    serve_with(
+        listener,
+        daemon,
+        TokenFile::fixed(tokens),
+        Sessions::in_memory(),
+        Settings::default(),
+        shutdown,
+    )
+    .await
 }
 
-/// The same with sessions that are kept and tokens that change.
+/// The same with sessions that are kept, tokens that change, and settings of one's own.
 pub async fn serve_with(
     listener: TcpListener,
     daemon: impl Daemon + 'static,
     tokens: TokenFile,
     sessions: Sessions,
+    settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let stream = Arc::new(stream::Hub::new());
+    let Settings { bounds, place } = settings;
+    let stream = Arc::new(stream::Hub::new(bounds));
     let api = Api {
         daemon: Arc::new(daemon),
         tokens: Arc::new(tokens),
         sessions: Arc::new(sessions),
         stream: Arc::clone(&stream),
         requests: Arc::default(),
+        bounds,
+        place: Arc::new(place),
     };
     let shutdown = async move {
         shutdown.await;
         // A stream ends when it is told to; the server waits for every answer that is under way.
         stream.stop();
     };
-    axum::serve(connections::Bounded::new(listener), router(api)).with_graceful_shutdown(shutdown).await
+    let listener = connections::Bounded::new(listener, bounds);
+    server::serve(listener, router(api), bounds, shutdown).await;
+    Ok(())
 }

@@ -137,6 +137,13 @@ pub(super) const TOO_LARGE: Kind = (
     "The body is too large",
     "at most 64 KiB (4 MiB for /v1/ingest/…, 260 KiB for /add-checkpoint); put what is longer into a file and name it in `detail`",
 );
+/// The body is packed.
+pub(super) const PACKED: Kind = (
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    "PACKED",
+    "The body is packed",
+    "send it as it is, without Content-Encoding; at most as long as TOO_LARGE says",
+);
 /// There is no such route or thing.
 pub(super) const NOT_FOUND: Kind =
     (StatusCode::NOT_FOUND, "NOT_FOUND", "There is no such thing here", "docs/http.md lists every route");

@@ -3,7 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::init::files;
 use super::{Global, Home, Outcome, out, variables};
-use crate::api::{self, Bearer, Sessions, TokenFile, Tokens, tokens};
+use crate::api::{self, Bearer, Place, Sessions, Settings, TokenFile, Tokens, tokens};
 use crate::remediator::{self, Options};
 use crate::runbook::Role;
 
@@ -31,16 +31,24 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     for unread in variables::unread() {
         tracing::warn!("{}; {}", unread.what, unread.fix);
     }
+    let settings = settings(&home, args.listen.as_deref());
     let options =
         Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };
     let tokens = TokenFile::kept_in(home.tokens(), tokens(&home)?);
     let sessions = Sessions::kept_in(home.sessions());
     match remediator::serve(options, |face| {
-        api::serve_with(face.listener, face.handle, tokens, sessions, face.stopped)
+        api::serve_with(face.listener, face.handle, tokens, sessions, settings, face.stopped)
     }) {
         Ok(()) => Ok(Exit::Ok),
         Err(error) => Err(failure(error)),
     }
+}
+
+/// How it is served. A configuration that cannot be used is said by the daemon itself, which reads it for everything
+/// else.
+fn settings(home: &Home, listen: Option<&str>) -> Settings {
+    let Ok(config) = remediator::config::read(home.root(), listen) else { return Settings::default() };
+    Settings { place: Place { hosts: config.hosts, https: false }, ..Settings::default() }
 }
 
 /// What another user's daemon writes there could not be written by its owner's any more.

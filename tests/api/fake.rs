@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use remediator::api::{self, Answer, Bearer, Daemon, Role, Tokens};
+use remediator::api::{self, Answer, Bearer, Daemon, Role, Sessions, Settings, TokenFile, Tokens};
 use remediator::audit::Audit;
 use remediator::base::digest::Blake3;
 use remediator::base::ids::{IncidentId, Receipt, Seq};
@@ -171,6 +171,10 @@ pub struct Server {
 }
 
 pub async fn serve() -> Server {
+    serve_with(Settings::default()).await
+}
+
+pub async fn serve_with(settings: Settings) -> Server {
     // The error says that another test was first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut tokens = Tokens::new().expect("randomness");
@@ -188,7 +192,8 @@ pub async fn serve() -> Server {
     let fake = Arc::new(Fake::new());
     let (stop, stopped) = oneshot::channel::<()>();
     let daemon = Shared(fake.clone());
-    tokio::spawn(api::serve(listener, daemon, tokens, async {
+    let (tokens, sessions) = (TokenFile::fixed(tokens), Sessions::in_memory());
+    tokio::spawn(api::serve_with(listener, daemon, tokens, sessions, settings, async {
         let _ = stopped.await;
     }));
     let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");

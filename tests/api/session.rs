@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::fake::{Got, Server, serve};
+use remediator::api::{Place, Settings};
+
+use super::fake::{Got, Server, serve, serve_with};
 
 /// Asks as a browser does: no token, its own headers, redirects not followed.
 async fn ask(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Got {
@@ -167,6 +169,35 @@ async fn a_session_may_what_its_token_may() {
     for path in ["/v1/control/pause", "/v1/degradations"] {
         ask(&server, "POST", path, &own, r#"{"reason":"x"}"#).await.problem(403, "ROLE_NEEDED");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_was_said_is_as_good_as_an_address() {
+    let place = Place { hosts: vec!["ops.example".into()], https: false };
+    let server = serve_with(Settings { place, ..Settings::default() }).await;
+    let body = json!({"token": server.person}).to_string();
+    // As a proxy passes it on that speaks TLS to the browser.
+    let own = [("host", "ops.example"), ("origin", "https://ops.example"), ("sec-fetch-site", "same-origin")];
+    let got = ask(&server, "POST", "/login", &own, &body).await;
+    assert_eq!(got.status, 200, "{}", got.text);
+    assert!(got.header("set-cookie").ends_with("; Secure"), "it leaves this machine");
+    let cookie = cookie_of(&got);
+    let with = |headers: &[(&'static str, &'static str)]| {
+        let mut all = vec![("cookie", cookie.clone())];
+        all.extend(headers.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        all
+    };
+    for (headers, status) in [
+        (with(&own), 200),
+        (with(&[("host", "ops.example"), ("origin", "https://evil.example"), own[2]]), 403),
+        (with(&[("host", "other.example"), ("origin", "https://other.example"), own[2]]), 403),
+    ] {
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let got = ask(&server, "POST", "/v1/control/pause", &headers, r#"{"reason":"x"}"#).await;
+        assert_eq!(got.status, status, "{headers:?}: {}", got.text);
+    }
+    let other = [("host", "other.example"), own[2]];
+    ask(&server, "POST", "/login", &other, &body).await.problem(403, "FOREIGN_REQUEST");
 }
 
 #[tokio::test(flavor = "multi_thread")]

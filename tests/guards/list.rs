@@ -615,6 +615,54 @@ pub const GUARDS: &[Guard] = &[
     ),
     guard(
         "provenance",
+        "a name counts for the page only when it was said",
+        (
+            "src/api/origin.rs",
+            "let known = || place.hosts.iter().any(|own| name.eq_ignore_ascii_case(own));",
+            "let known = || !name.is_empty() && !place.hosts.is_empty();",
+        ),
+        &["--test", "api", "session::a_name_that_was_said_is_as_good_as_an_address"],
+    ),
+    guard(
+        "limit",
+        "a head that trickles is cut off",
+        (
+            "src/api/server.rs",
+            "        .header_read_timeout(bounds.head)\n",
+            "        .header_read_timeout(None)\n",
+        ),
+        &["--test", "api", "limits::a_head_that_trickles_is_cut_off"],
+    ),
+    guard(
+        "limit",
+        "a head is bounded",
+        ("src/api/server.rs", "        .max_header_size(HEAD_BYTES_MAX)\n", ""),
+        &["--test", "api", "limits::a_head_that_is_too_large_or_has_too_many_headers_is_refused"],
+    ),
+    guard(
+        "limit",
+        "one address has so many connections",
+        ("src/api/connections.rs", "        if *count >= max {", "        if *count > max * 999 {"),
+        &["--test", "api", "limits::one_address_does_not_take_every_place"],
+    ),
+    guard(
+        "limit",
+        "no packed body is taken",
+        ("src/api/mod.rs", "        .layer(axum::middleware::from_fn(guard::encoding))\n", ""),
+        &["--test", "api", "limits::a_packed_body_is_refused_and_never_unpacked"],
+    ),
+    guard(
+        "limit",
+        "a reader that stalls is dropped",
+        (
+            "src/api/stream/reader.rs",
+            "        if self.stalled() {\n            return Some(Dropped::Stalled);\n        }\n",
+            "",
+        ),
+        &["--test", "api", "stream::a_reader_that_stalls_is_dropped_with_a_hint_and_goes_on_without_gap"],
+    ),
+    guard(
+        "provenance",
         "what a route needs is asked before the route",
         (
             "src/api/operation.rs",

@@ -28,6 +28,7 @@ async fn metrics(State(api): State<Api>) -> Result<Response, Box<Problem>> {
         live: api.daemon.live(),
         log: api.daemon.log().ok().and_then(|log| log.size()),
         streams: api.stream.readers(),
+        dropped: api.stream.dropped().collect(),
         requests: &api.requests,
     };
     Ok(([(header::CONTENT_TYPE, MEDIA)], text(&scrape)).into_response())

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::super::auth::{now_s, person};
 use super::super::problem::{self, Problem};
 use super::super::query::parameter;
-use super::super::{Api, Bearer, origin};
+use super::super::{Api, Bearer, Place, origin};
 use super::{Needs, Operation, Role, Routes, body, json, page};
 use crate::base::limits::SESSION_AGE_S_MAX;
 
@@ -86,7 +86,7 @@ async fn login(
     headers: HeaderMap,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
-    origin::check_login(&headers)?;
+    origin::check_login(&api.place, &headers)?;
     let now = now_s();
     api.sessions.may_try(now).map_err(|seconds| {
         Problem::new(problem::TOO_MANY_LOGINS, "nobody can log in just now").retry_after(seconds)
@@ -113,7 +113,7 @@ async fn login(
         true => (StatusCode::SEE_OTHER, [(header::LOCATION, "/")], "logged in\n").into_response(),
         false => json(&session)?,
     };
-    set_cookie(&mut response, &headers, &id, SESSION_AGE_S_MAX)?;
+    set_cookie(&api.place, &mut response, &headers, &id, SESSION_AGE_S_MAX)?;
     Ok(response)
 }
 
@@ -128,17 +128,23 @@ fn of_form(bytes: Result<Bytes, BytesRejection>) -> Result<String, Box<Problem>>
 async fn logout(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Box<Problem>> {
     let id = origin::cookie(&headers).map(str::to_owned);
     if let Some(id) = &id {
-        origin::check(&axum::http::Method::POST, &headers)?;
+        origin::check(&api.place, &axum::http::Method::POST, &headers)?;
         api.sessions.end(id, now_s());
     }
     let mut response = json(&Ended { v: 1, ended: id.is_some() })?;
-    set_cookie(&mut response, &headers, "", 0)?;
+    set_cookie(&api.place, &mut response, &headers, "", 0)?;
     Ok(response)
 }
 
 /// No script reads it, no page of others sends it, and it leaves this machine over TLS only.
-fn set_cookie(response: &mut Response, asked: &HeaderMap, id: &str, age_s: u64) -> Result<(), Box<Problem>> {
-    let secure = if origin::is_loopback(asked) { "" } else { "; Secure" };
+fn set_cookie(
+    place: &Place,
+    response: &mut Response,
+    asked: &HeaderMap,
+    id: &str,
+    age_s: u64,
+) -> Result<(), Box<Problem>> {
+    let secure = if origin::is_secure(place, asked) { "; Secure" } else { "" };
     let name = origin::cookie_name(asked);
     let cookie = format!("{name}={id}; Path=/; Max-Age={age_s}; HttpOnly; SameSite=Strict{secure}");
     let value = HeaderValue::from_str(&cookie)

@@ -1,6 +1,8 @@
 //! `GET /v1/audit/stream`: the journal as it grows, as Server-Sent Events or NDJSON. A reader that comes again with
 //! the last id it saw misses nothing.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -8,6 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::super::Api;
 use super::super::auth::{BySession, now_s};
+use super::super::connections::Pulse;
 use super::super::problem::{self, Problem};
 use super::super::query::{After, read};
 use super::super::stream::Format;
@@ -28,7 +31,10 @@ pub(super) fn routes() -> Routes {
             "As events: `event` is the entry's kind, `id` its seq, `data` the stored line; a comment comes when nothing \
              happened for 15 s. A place that is not in this journal is answered with an event `reset` \
              (`{\"v\":1,\"asked\":SEQ,\"head\":SEQ}`) and the stream goes on behind the head. As NDJSON: the lines \
-             themselves, an empty line when nothing happened for 15 s; a place that is not there is a problem.",
+             themselves, an empty line when nothing happened for 15 s; a place that is not there is a problem. A reader \
+             that takes nothing for 30 s, or had caught up and is 100,000 entries behind, is dropped: the last event is \
+             `dropped` (`{\"v\":1,\"last\":SEQ,\"why\":\"stalled\"}`, or `behind`), the last line as NDJSON \
+             `{\"dropped\":…}` with the same; `last` is the place to go on from.",
         )
         .query::<After>("after", "Entries behind this seq; absent or -1: from the start")
         .header::<After>("Last-Event-ID", "The same, and wins over `after`")
@@ -43,10 +49,10 @@ pub(super) fn routes() -> Routes {
 #[derive(schemars::JsonSchema)]
 #[expect(dead_code, reason = "only its shape is used: events are written as text")]
 struct StreamEvent {
-    /// The entry's kind, or `reset`.
+    /// The entry's kind, or `reset`, or `dropped`.
     event: String,
     /// The entry's seq.
-    #[schemars(regex(pattern = r"^[0-9]+$"))]
+    #[schemars(regex(pattern = r"^(-1|[0-9]+)$"))]
     id: String,
     /// The stored line, byte for byte.
     data: String,
@@ -55,6 +61,7 @@ struct StreamEvent {
 async fn stream(
     State(api): State<Api>,
     session: Option<Extension<BySession>>,
+    pulse: Option<Extension<Arc<Pulse>>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Box<Problem>> {
@@ -82,7 +89,8 @@ async fn stream(
     }
     // A session that ends takes its streams with it; one that reads is used.
     let may = move || session.as_ref().is_none_or(|Extension(BySession(id))| api.has_session(id, now_s()));
-    let mut response = reader.into_body(may).into_response();
+    let pulse = pulse.map(|Extension(pulse)| pulse);
+    let mut response = reader.over(pulse).into_body(may).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
