@@ -175,6 +175,11 @@ impl Connection {
     pub fn pulse(&self) -> Arc<Pulse> {
         Arc::clone(&self.pulse)
     }
+    /// Whether what comes first is a letter, as every HTTP method begins.
+    pub async fn begins_with_a_letter(&self) -> bool {
+        let mut first = [0];
+        matches!(self.stream.peek(&mut first).await, Ok(1)) && first[0].is_ascii_alphabetic()
+    }
     /// The same for what was written.
     fn wrote<T>(&mut self, context: &mut Context<'_>, gave: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let now = self.pulse.now();

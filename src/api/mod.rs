@@ -17,6 +17,7 @@ mod server;
 mod sessions;
 mod settings;
 mod stream;
+pub mod tls;
 mod token_file;
 pub mod tokens;
 
@@ -32,6 +33,7 @@ pub use problem::Problem;
 pub use roles::Role;
 pub use sessions::Sessions;
 pub use settings::{Bounds, Place, Settings};
+pub use tls::Tls;
 pub use token_file::TokenFile;
 pub use tokens::{Bearer, Tokens};
 
@@ -137,7 +139,7 @@ pub async fn serve_with(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let Settings { bounds, place } = settings;
+    let Settings { bounds, place, tls } = settings;
     let stream = Arc::new(stream::Hub::new(bounds));
     let api = Api {
         daemon: Arc::new(daemon),
@@ -154,6 +156,6 @@ pub async fn serve_with(
         stream.stop();
     };
     let listener = connections::Bounded::new(listener, bounds);
-    server::serve(listener, router(api), bounds, shutdown).await;
+    server::serve(listener, router(api), bounds, tls, shutdown).await;
     Ok(())
 }

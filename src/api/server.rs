@@ -1,4 +1,4 @@
-//! Serves connections: HTTP/1.1 with bounds on every head, until told to stop; then what is under way is answered.
+//! Serves connections: HTTP/1.1 with bounds on every head, over TLS where that is asked for, until told to stop; then what is under way is answered.
 //! Not for how many there may be (`connections`) nor for what is asked (`routes`).
 
 use std::pin::pin;
@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
+use super::Tls;
 use super::connections::{Bounded, Pulse};
 use super::settings::Bounds;
 use crate::base::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
@@ -23,8 +24,10 @@ pub(super) async fn serve(
     mut listener: Bounded,
     router: Router,
     bounds: Bounds,
+    tls: Option<Tls>,
     shutdown: impl Future<Output = ()>,
 ) {
+    let tls = tls.map(Arc::new);
     // Once, instead of with every request.
     let router = router.with_state(());
     let (stop, stopped) = watch::channel(false);
@@ -34,11 +37,16 @@ pub(super) async fn serve(
             connection = listener.accept() => connection,
             () = &mut shutdown => break,
         };
-        let (router, stopped) = (router.clone(), stopped.clone());
+        let (router, stopped, tls) = (router.clone(), stopped.clone(), tls.clone());
         tokio::spawn(async move {
             let pulse = connection.pulse();
-            speak(connection, Asked { router: TowerToHyperService::new(router), pulse }, bounds, stopped)
-                .await;
+            let asked = Asked { router: TowerToHyperService::new(router), pulse };
+            let Some(tls) = tls else { return speak(connection, asked, bounds, stopped).await };
+            // One who begins and does not go on keeps no place.
+            let begun = tokio::time::timeout(bounds.head, tls.accept(connection)).await;
+            if let Ok(Some(connection)) = begun {
+                speak(connection, asked, bounds, stopped).await;
+            }
         });
     }
     drop((listener, stopped));

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::Tls;
 use crate::base::limits;
 
 /// Bounds in time and number. Those of the product unless a test needs smaller ones.
@@ -46,7 +47,7 @@ impl Default for Bounds {
 pub struct Place {
     /// Host names besides addresses and `localhost`, in lower case, without a port.
     pub hosts: Vec<String>,
-    /// This very port speaks TLS: nothing else is an origin of the page.
+    /// This very port speaks TLS: nothing else is an origin of the page. Said with [`Settings::tls`].
     pub https: bool,
 }
 
@@ -57,4 +58,6 @@ pub struct Settings {
     pub bounds: Bounds,
     /// What the page is called.
     pub place: Place,
+    /// Encryption; none for plain HTTP.
+    pub tls: Option<Tls>,
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Tokens;
 
 /// What tells one version of the file from another: it is replaced whole, so that each has an inode of its own.
-type Stamp = (u64, u64, i64, i64);
+pub(super) type Stamp = (u64, u64, i64, i64);
 
 /// See the module.
 pub struct TokenFile {
@@ -45,7 +45,8 @@ impl TokenFile {
     }
 }
 
-fn stamp(path: &Path) -> Option<Stamp> {
+/// Which version of a file is there now; none when there is none.
+pub(super) fn stamp(path: &Path) -> Option<Stamp> {
     let file = path.metadata().ok()?;
     Some((file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
 }

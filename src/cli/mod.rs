@@ -43,6 +43,7 @@ mod signing;
 mod statement;
 mod status;
 mod target;
+mod tls;
 mod token;
 mod uninstall;
 mod variables;

@@ -3,7 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::init::files;
 use super::{Global, Home, Outcome, out, variables};
-use crate::api::{self, Bearer, Place, Sessions, Settings, TokenFile, Tokens, tokens};
+use crate::api::{self, Bearer, Place, Sessions, Settings, Tls, TokenFile, Tokens, tokens};
 use crate::remediator::{self, Options};
 use crate::runbook::Role;
 
@@ -31,7 +31,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     for unread in variables::unread() {
         tracing::warn!("{}; {}", unread.what, unread.fix);
     }
-    let settings = settings(&home, args.listen.as_deref());
+    let settings = settings(&home, args.listen.as_deref())?;
     let options =
         Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };
     let tokens = TokenFile::kept_in(home.tokens(), tokens(&home)?);
@@ -46,9 +46,15 @@ pub fn run(args: Args, global: &Global) -> Outcome {
 
 /// How it is served. A configuration that cannot be used is said by the daemon itself, which reads it for everything
 /// else.
-fn settings(home: &Home, listen: Option<&str>) -> Settings {
-    let Ok(config) = remediator::config::read(home.root(), listen) else { return Settings::default() };
-    Settings { place: Place { hosts: config.hosts, https: false }, ..Settings::default() }
+fn settings(home: &Home, listen: Option<&str>) -> Result<Settings, Failure> {
+    let Ok(config) = remediator::config::read(home.root(), listen) else { return Ok(Settings::default()) };
+    let tls =
+        config.tls.map(|tls| Tls::load(tls.cert, tls.key, tls.client_ca)).transpose().map_err(|error| {
+            Failure::new(Exit::Usage, format!("`tls` in remediator.yaml: {error}"))
+                .hint("mend the file or its path; `remediator doctor` looks at it again")
+        })?;
+    let place = Place { hosts: config.hosts, https: tls.is_some() };
+    Ok(Settings { place, tls, ..Settings::default() })
 }
 
 /// What another user's daemon writes there could not be written by its owner's any more.

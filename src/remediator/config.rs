@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::overrides;
+pub use super::tls::{CommandsFile, TlsConfig, TlsFile};
 use crate::base::limits::{HOSTS_MAX, MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX, WITNESSED_LOGS_MAX};
 use crate::base::text::shown;
 use crate::base::time::Span;
@@ -36,6 +37,9 @@ pub struct ConfigFile {
     /// it: docs/page.md. Default none.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// Encryption of the HTTP interface: docs/http.md. Default none.
+    #[serde(default)]
+    pub tls: TlsFile,
     /// Folder that holds `runbooks/` and `proposals/`. Default: the home itself.
     pub content: Option<String>,
     /// What bounds acting.
@@ -111,6 +115,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Names of the page, in lower case.
     pub hosts: Vec<String>,
+    /// Encryption of the HTTP interface.
+    pub tls: Option<TlsConfig>,
     /// Folder of `runbooks/` and `proposals/`.
     pub content: PathBuf,
     /// What a decision may read.
@@ -253,7 +259,9 @@ fn resolve(home: &Path, file: ConfigFile, listen: Option<&str>) -> Result<Config
     let ingest = Mappings::new(file.ingest).map_err(|(key, problem)| ConfigError::Named { key, problem })?;
     let witnessed = file.witness.keys().map_err(|(key, problem)| ConfigError::Named { key, problem })?;
     let hosts = hosts(&file.hosts)?;
-    Ok(Config { listen, hosts, content, decisions, channels: file.channels, ingest, witnessed })
+    let tls = file.tls.resolve(home, &hosts);
+    let tls = tls.map_err(|(key, problem)| ConfigError::Named { key, problem })?;
+    Ok(Config { listen, hosts, tls, content, decisions, channels: file.channels, ingest, witnessed })
 }
 
 /// Names, checked: no address, port or scheme, which need no word here.

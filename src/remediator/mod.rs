@@ -26,6 +26,7 @@ mod snapshots;
 pub mod spool;
 mod starts;
 mod systemd;
+mod tls;
 mod transparency;
 mod turn;
 

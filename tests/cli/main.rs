@@ -3,6 +3,7 @@
 mod bad_input;
 mod demo;
 mod documents;
+mod encryption;
 mod following;
 mod hindsight;
 mod init;

@@ -624,6 +624,16 @@ pub const GUARDS: &[Guard] = &[
         &["--test", "api", "session::a_name_that_was_said_is_as_good_as_an_address"],
     ),
     guard(
+        "signature",
+        "where a certificate is asked for nobody gets in without one",
+        (
+            "src/api/tls.rs",
+            "builder.with_client_cert_verifier(verifier.map_err(|error| unusable(error.to_string()))?)",
+            "{ drop(verifier); builder.with_no_client_auth() }",
+        ),
+        &["--test", "cli", "encryption::where_a_certificate_is_asked_for_nobody_gets_in_without_a_good_one"],
+    ),
+    guard(
         "limit",
         "a head that trickles is cut off",
         (
