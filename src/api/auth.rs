@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::problem::{self, Problem};
-use super::{Api, Bearer, origin};
+use super::{Api, Bearer, Role, origin, roles};
 use crate::base::digest::Blake3;
 
 /// The session that a request rests on, by its id.
@@ -40,8 +40,8 @@ fn of(api: &Api, method: &Method, headers: &HeaderMap) -> Result<Known, Box<Prob
 }
 
 fn by_session(api: &Api, id: &str, method: &Method, headers: &HeaderMap) -> Result<Known, Box<Problem>> {
-    origin::check(method, headers)?;
-    let known = api.sessions.person(id, &api.tokens, now_s());
+    origin::check(&api.place, method, headers)?;
+    let known = api.sessions.person(id, &api.tokens.now(), now_s());
     let known = known.map(|bearer| (bearer, Some(BySession(id.to_owned()))));
     known.ok_or_else(|| Problem::new(problem::SESSION_ENDED, "no session has this cookie"))
 }
@@ -59,7 +59,7 @@ fn by_token(api: &Api, value: &HeaderValue) -> Result<Bearer, Box<Problem>> {
     let Some(token) = token else {
         return Err(Problem::new(problem::NO_TOKEN, "the Authorization header is not `Bearer TOKEN`"));
     };
-    let known = api.tokens.verify(token).cloned().or_else(|| granted(api, token));
+    let known = api.tokens.now().verify(token).cloned().or_else(|| granted(api, token));
     known.ok_or_else(|| Problem::new(problem::BAD_TOKEN, "no person or sentinel has this token"))
 }
 
@@ -69,13 +69,15 @@ fn granted(api: &Api, token: &str) -> Option<Bearer> {
     Some(Bearer::Sentinel { name, subsystems })
 }
 
-/// A person's name; a sentinel can only publish (RM-1).
-pub(super) fn person(bearer: &Bearer) -> Result<&str, Box<Problem>> {
+/// A person's name and role; a sentinel can only publish (RM-1).
+pub(super) fn person(bearer: &Bearer) -> Result<(&str, Role), Box<Problem>> {
     match bearer {
-        Bearer::Person { name } => Ok(name),
-        Bearer::Sentinel { name, .. } => Err(Problem::new(
-            problem::PERSONS_ONLY,
-            format!("sentinel {name} may report degradations of its subsystems, nothing else"),
-        )),
+        Bearer::Person { name, role } => Ok((name, *role)),
+        Bearer::Sentinel { .. } => Err(roles::no_person(bearer)),
     }
+}
+
+/// Who it is, as entries name whoever ordered something.
+pub(super) fn by(bearer: &Bearer) -> Result<String, Box<Problem>> {
+    Ok(format!("person:{}", person(bearer)?.0))
 }

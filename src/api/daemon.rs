@@ -10,8 +10,8 @@ use crate::base::ids::{IncidentId, Seq};
 use crate::event::degradation::{DegradationReport, Source};
 use crate::ingest::{Mappings, Recovery};
 use crate::remediator::{
-    Accepted, BeatRefused, ChannelTested, ContentList, Control, Handle, Heard, Live, ProposalList, Readiness,
-    Rejection,
+    Accepted, BeatRefused, ChannelTested, ContentList, ContentShown, Control, Handle, Heard, Live,
+    ProposalList, Readiness, Rejection,
 };
 use crate::tlog::{self, Log, Witness};
 
@@ -72,6 +72,10 @@ pub trait Daemon: Send + Sync {
     }
     /// Every content file in force.
     fn content(&self) -> Result<ContentList, Rejection> {
+        Err(STARTING)
+    }
+    /// One content file in force.
+    fn content_file(&self, _name: &str) -> Result<ContentShown, Rejection> {
         Err(STARTING)
     }
     /// Every proposal in force.
@@ -147,6 +151,9 @@ impl Daemon for Handle {
     }
     fn content(&self) -> Result<ContentList, Rejection> {
         Handle::content(self)
+    }
+    fn content_file(&self, name: &str) -> Result<ContentShown, Rejection> {
+        Handle::content_file(self, name)
     }
     fn proposals(&self) -> Result<ProposalList, Rejection> {
         Handle::proposals(self)

@@ -9,14 +9,17 @@ use serde_json::{Map, Value, json};
 
 use super::operation::{Form, Listed, Operation, Parameter};
 use super::problem::{self, Problem};
+use super::roles::{Needs, Role};
 use super::routes;
 
+/// What stands for a role where a sentinel's token will do.
+const SENTINEL: &str = "sentinel";
 /// Where schemas stand in the document.
 const SCHEMAS: &str = "/components/schemas";
 
 /// The document: the same bytes each time.
 pub fn document() -> String {
-    let listed = routes::guarded().merge(routes::open().without_token()).into_listed();
+    let listed = routes::guarded().merge(routes::open()).into_listed();
     format!("{:#}\n", value(&listed))
 }
 
@@ -47,7 +50,9 @@ fn value(listed: &[Listed]) -> Value {
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "`remediator init` writes a person's token to state/token.",
+                    "description": "`remediator init` writes a person's token to state/token, `remediator token new` makes \
+                                    more. A route names the least role that it needs: audit, read, write, lead; each may \
+                                    what the ones before it may. `sentinel` is an external sentinel's token.",
                 },
                 "session": {
                     "type": "apiKey",
@@ -78,15 +83,28 @@ fn operation(route: &Listed, generator: &mut SchemaGenerator) -> Value {
         let content = content(bodies, generator);
         operation["requestBody"] = json!({ "required": true, "content": content });
     }
-    match route.token {
-        true => shown.push(json!({
+    if route.operation.needs != Needs::Nothing {
+        shown.push(json!({
             "name": "node", "in": "query", "required": false, "schema": { "type": "string" },
             "description": "Whose journal is meant; only the own one is here.",
-        })),
-        false => operation["security"] = json!([]),
+        }));
     }
+    operation["security"] = security(route.operation.needs);
     operation["parameters"] = shown.into();
     operation
+}
+
+/// Who may: the least role of a token or of the session that stands for one, or a sentinel's token. Since 3.1 a
+/// requirement names roles.
+fn security(needs: Needs) -> Value {
+    let role = needs.role().map(Role::word);
+    match needs {
+        Needs::Nothing => json!([]),
+        Needs::Role(_) => json!([{ "token": [role] }, { "session": [role] }]),
+        Needs::RoleOrSentinel(_) => {
+            json!([{ "token": [role] }, { "session": [role] }, { "token": [SENTINEL] }])
+        }
+    }
 }
 
 /// The router's `{*rest}`, which takes slashes as well, is written as every other parameter.
@@ -153,8 +171,8 @@ fn responses(route: &Listed, generator: &mut SchemaGenerator) -> Map<String, Val
 /// Codes by status: the route's own and those that every route has.
 fn problems(route: &Listed) -> BTreeMap<u16, std::collections::BTreeSet<&'static str>> {
     let mut all: BTreeMap<u16, std::collections::BTreeSet<&'static str>> = BTreeMap::new();
-    let mut kinds = vec![problem::BAD_PARAMETER, problem::TOO_LARGE, problem::TIMEOUT];
-    if route.token {
+    let mut kinds = vec![problem::BAD_PARAMETER, problem::TOO_LARGE, problem::PACKED, problem::TIMEOUT];
+    if route.operation.needs != Needs::Nothing {
         kinds.extend([problem::NO_TOKEN, problem::BAD_TOKEN, problem::UNKNOWN_NODE, problem::OTHER_HOME]);
         kinds.extend([problem::SESSION_ENDED, problem::FOREIGN_REQUEST]);
     }

@@ -1,7 +1,5 @@
 //! What holds for every request: a time limit, headers, `?node=`, and problem+json for unknown routes and methods.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, Uri, header};
@@ -11,21 +9,20 @@ use http_body_util::BodyExt as _;
 
 use super::Api;
 use super::problem::{self, Problem};
-use crate::base::limits::{ADD_CHECKPOINT_BYTES_MAX, INGEST_BYTES_MAX, REQUEST_BYTES_MAX};
+use crate::base::limits::{ADD_CHECKPOINT_BYTES_MAX, INGEST_BYTES_MAX, REQUEST_BYTES_MAX, SHOWN_BYTES_MAX};
+use crate::base::text::shown;
 use crate::remediator::HOME_HEADER;
-
-/// The longest that any answer may take; reading the body counts.
-const TIME_MAX: Duration = Duration::from_secs(30);
 
 /// What is thrown away of a body that is too large; a sender of more is cut off.
 const DRAINED_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 /// Time limit, headers, and the count of requests.
 pub(super) async fn bounds(State(api): State<Api>, request: Request, next: Next) -> Response {
-    let mut response = match tokio::time::timeout(TIME_MAX, next.run(request)).await {
+    let time_max = api.bounds.request;
+    let mut response = match tokio::time::timeout(time_max, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
-            let detail = format!("there was no answer within {} s", TIME_MAX.as_secs());
+            let detail = format!("there was no answer within {} s", time_max.as_secs());
             Problem::new(problem::TIMEOUT, detail).retry_after(5).into_response()
         }
     };
@@ -79,6 +76,22 @@ pub(super) fn bytes_max(path: &str) -> u64 {
 fn too_large(bytes: u64, max: u64) -> Response {
     let detail = format!("the body has {bytes} bytes or more, at most {max}");
     Problem::new(problem::TOO_LARGE, detail).into_response()
+}
+
+/// A body that is packed is refused: nothing here unpacks, so that a small one never becomes a large one. It is read to
+/// its end before it is answered, for the same reason as above.
+pub(super) async fn encoding(request: Request, next: Next) -> Response {
+    let codings = request.headers().get_all(header::CONTENT_ENCODING).iter();
+    let packed = codings.map(HeaderValue::as_bytes).find(|coding| !coding.eq_ignore_ascii_case(b"identity"));
+    let Some(coding) = packed.map(|coding| shown(&String::from_utf8_lossy(coding), SHOWN_BYTES_MAX)) else {
+        return next.run(request).await;
+    };
+    let max = usize::try_from(bytes_max(request.uri().path())).unwrap_or(REQUEST_BYTES_MAX);
+    let _ = axum::body::to_bytes(request.into_body(), max).await;
+    let problem = Problem::new(problem::PACKED, format!("Content-Encoding is `{coding}`"));
+    let mut response = problem.into_response();
+    response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    response
 }
 
 /// A path that is not text is refused here: whatever reads it behind this can rely on text.

@@ -34,6 +34,7 @@ pub(super) struct Scrape<'a> {
     /// Witnesses that are asked to cosign it: whether each did when it was asked last, and how many entries.
     pub witnesses: BTreeMap<String, Option<WitnessState>>,
     pub streams: usize,
+    pub dropped: Vec<(&'static str, u64)>,
     pub requests: &'a Requests,
 }
 
@@ -224,6 +225,9 @@ fn counted(text: &mut Text, scrape: &Scrape<'_>) {
     let answered = scrape.requests.classes.iter().map(|n| n.load(Ordering::Relaxed));
     let requests = counter("remediator_http_requests_total", "Requests answered, by class of status.");
     text.by(requests, "class", classes.into_iter().zip(answered).skip(1));
+    let dropped =
+        counter("remediator_streams_dropped_total", "Readers of streams that were dropped, by why.");
+    text.by(dropped, "why", scrape.dropped.iter().copied());
 }
 
 /// The names that every exporter uses for its own process; absent where the system does not say.

@@ -11,9 +11,14 @@ mod operation;
 mod origin;
 mod problem;
 mod query;
+mod roles;
 mod routes;
+mod server;
 mod sessions;
+mod settings;
 mod stream;
+pub mod tls;
+mod token_file;
 pub mod tokens;
 
 use std::future::Future;
@@ -25,7 +30,11 @@ use tokio::net::TcpListener;
 pub use daemon::{Answer, Daemon};
 pub use document::document;
 pub use problem::Problem;
+pub use roles::Role;
 pub use sessions::Sessions;
+pub use settings::{Bounds, Place, Settings};
+pub use tls::Tls;
+pub use token_file::TokenFile;
 pub use tokens::{Bearer, Tokens};
 
 use crate::audit::{self, Audit};
@@ -34,10 +43,12 @@ use crate::audit::{self, Audit};
 #[derive(Clone)]
 struct Api {
     daemon: Arc<dyn Daemon>,
-    tokens: Arc<Tokens>,
+    tokens: Arc<TokenFile>,
     sessions: Arc<Sessions>,
     stream: Arc<stream::Hub>,
     requests: Arc<metrics::Requests>,
+    bounds: Bounds,
+    place: Arc<Place>,
 }
 
 impl Api {
@@ -59,7 +70,7 @@ impl Api {
 
     /// Whether a session is good, which counts as a use of it.
     fn has_session(&self, id: &str, now_s: u64) -> bool {
-        self.sessions.person(id, &self.tokens, now_s).is_some()
+        self.sessions.person(id, &self.tokens.now(), now_s).is_some()
     }
 
     /// Nothing is acknowledged before all steps of the start are done (RM-34).
@@ -95,6 +106,7 @@ fn router(api: Api) -> Router {
         .fallback(guard::not_found)
         .layer(axum::extract::DefaultBodyLimit::max(crate::base::limits::REQUEST_BYTES_MAX))
         .layer(axum::middleware::from_fn(guard::text_path))
+        .layer(axum::middleware::from_fn(guard::encoding))
         .layer(axum::middleware::from_fn(guard::size))
         .layer(axum::middleware::from_fn_with_state(api.clone(), guard::bounds))
         .with_state(api)
@@ -107,29 +119,43 @@ pub async fn serve(
     tokens: Tokens,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    serve_with(listener, daemon, tokens, Sessions::in_memory(), shutdown).await
+    serve_with(
+        listener,
+        daemon,
+        TokenFile::fixed(tokens),
+        Sessions::in_memory(),
+        Settings::default(),
+        shutdown,
+    )
+    .await
 }
 
-/// The same with sessions that are kept.
+/// The same with sessions that are kept, tokens that change, and settings of one's own.
 pub async fn serve_with(
     listener: TcpListener,
     daemon: impl Daemon + 'static,
-    tokens: Tokens,
+    tokens: TokenFile,
     sessions: Sessions,
+    settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let stream = Arc::new(stream::Hub::new());
+    let Settings { bounds, place, tls } = settings;
+    let stream = Arc::new(stream::Hub::new(bounds));
     let api = Api {
         daemon: Arc::new(daemon),
         tokens: Arc::new(tokens),
         sessions: Arc::new(sessions),
         stream: Arc::clone(&stream),
         requests: Arc::default(),
+        bounds,
+        place: Arc::new(place),
     };
     let shutdown = async move {
         shutdown.await;
         // A stream ends when it is told to; the server waits for every answer that is under way.
         stream.stop();
     };
-    axum::serve(connections::Bounded::new(listener), router(api)).with_graceful_shutdown(shutdown).await
+    let listener = connections::Bounded::new(listener, bounds);
+    server::serve(listener, router(api), bounds, tls, shutdown).await;
+    Ok(())
 }

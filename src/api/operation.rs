@@ -14,6 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::Api;
 use super::problem::{self, Kind};
 use super::query::check_names;
+use super::roles::{self, Needs, Role};
 
 /// How a type's schema is made, without its value.
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
@@ -39,8 +40,9 @@ pub(super) struct Good {
     pub forms: Vec<Form>,
 }
 
-/// What the document says of a route.
+/// What the document says of a route, and what it needs.
 pub(super) struct Operation {
+    pub needs: Needs,
     pub summary: &'static str,
     pub more: &'static str,
     pub parameters: Vec<Parameter>,
@@ -50,10 +52,18 @@ pub(super) struct Operation {
 }
 
 impl Operation {
-    /// A route with its one line.
-    pub fn new(summary: &'static str) -> Self {
-        let (parameters, bodies, good, problems) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { summary, more: "", parameters, bodies, good, problems }
+    /// A route with what it needs and its one line.
+    pub fn new(needs: Needs, summary: &'static str) -> Self {
+        let (parameters, bodies, good) = (Vec::new(), Vec::new(), Vec::new());
+        let about = Self { needs, summary, more: "", parameters, bodies, good, problems: Vec::new() };
+        let about = match needs {
+            Needs::Role(_) => about.problem(&[problem::PERSONS_ONLY]),
+            _ => about,
+        };
+        match needs.role() {
+            Some(role) if role > Role::Audit => about.problem(&[problem::ROLE_NEEDED]),
+            _ => about,
+        }
     }
     /// More than a line.
     pub fn more(mut self, more: &'static str) -> Self {
@@ -124,10 +134,6 @@ impl Operation {
         self.problems.extend(codes.iter().map(|code| (status, *code)));
         self
     }
-    /// For people's tokens only.
-    pub fn for_people(self) -> Self {
-        self.problem(&[problem::PERSONS_ONLY])
-    }
     /// It answers from the read model.
     pub fn reads(self) -> Self {
         self.problem(&[
@@ -168,7 +174,6 @@ pub(super) struct Listed {
     pub method: &'static str,
     pub path: &'static str,
     pub family: &'static str,
-    pub token: bool,
     pub operation: Operation,
 }
 
@@ -211,8 +216,14 @@ impl Routes {
             true => only_known(handler, operation.query_names()),
             false => handler,
         };
+        let needs = operation.needs;
+        // Outside of everything else that the route checks: who may not gets no other answer.
+        let handler = match needs {
+            Needs::Nothing => handler,
+            _ => handler.route_layer(from_fn(move |request, next| roles::enforce(needs, request, next))),
+        };
         self.router = self.router.route(path, handler);
-        self.listed.push(Listed { method, path, family: self.family, token: true, operation });
+        self.listed.push(Listed { method, path, family: self.family, operation });
         self
     }
     /// These and those of another family.
@@ -224,11 +235,6 @@ impl Routes {
     /// Their bodies may have so many bytes.
     pub fn bodies_up_to(mut self, bytes: usize) -> Self {
         self.router = self.router.layer(DefaultBodyLimit::max(bytes));
-        self
-    }
-    /// They need no token.
-    pub fn without_token(mut self) -> Self {
-        self.listed.iter_mut().for_each(|listed| listed.token = false);
         self
     }
     /// The router that serves them.

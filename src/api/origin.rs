@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 
 use super::problem::{self, Problem};
+use super::settings::Place;
 use crate::base::limits::SHOWN_BYTES_MAX;
 use crate::base::text::shown;
 
@@ -15,9 +16,9 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const COOKIE: &str = "remediator_session";
 const DEFAULT_PORT: &str = "8855";
 
-/// Whether a request that rests on a cookie was made by this page, at an address of this machine.
-pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), Box<Problem>> {
-    let host = own_host(headers)?;
+/// Whether a request that rests on a cookie was made by this page, at an address of this machine or a name of it.
+pub(super) fn check(place: &Place, method: &Method, headers: &HeaderMap) -> Result<(), Box<Problem>> {
+    let host = own_host(place, headers)?;
     let site = text(headers, &SEC_FETCH_SITE);
     if method.is_safe() {
         // A typed address is `none`; what reads no answer may leave it out.
@@ -27,7 +28,7 @@ pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), Box<Prob
         };
     }
     match site {
-        Some("same-origin") => same_origin(headers, host, true),
+        Some("same-origin") => same_origin(place, headers, host, true),
         site => {
             let site = shown(site.unwrap_or("missing"), SHOWN_BYTES_MAX);
             Err(foreign(format!("Sec-Fetch-Site is `{site}`, and must be `same-origin`")))
@@ -36,29 +37,38 @@ pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), Box<Prob
 }
 
 /// Whether a login may be asked for: nobody logs a browser in from another page.
-pub(super) fn check_login(headers: &HeaderMap) -> Result<(), Box<Problem>> {
-    let host = own_host(headers)?;
+pub(super) fn check_login(place: &Place, headers: &HeaderMap) -> Result<(), Box<Problem>> {
+    let host = own_host(place, headers)?;
     match text(headers, &SEC_FETCH_SITE) {
-        None | Some("same-origin") => same_origin(headers, host, false),
+        None | Some("same-origin") => same_origin(place, headers, host, false),
         Some(site) => Err(foreign(format!("Sec-Fetch-Site is `{}`", shown(site, SHOWN_BYTES_MAX)))),
     }
 }
 
-/// The host that was asked: an address or `localhost`. A name of somebody's could lead here without our doing.
-fn own_host(headers: &HeaderMap) -> Result<&str, Box<Problem>> {
+/// The host that was asked: an address, `localhost`, or a name under `hosts` in remediator.yaml. Any other name of
+/// somebody's could lead here without our doing.
+fn own_host<'h>(place: &Place, headers: &'h HeaderMap) -> Result<&'h str, Box<Problem>> {
     let host = text(headers, &header::HOST).unwrap_or_default();
     let name = name(host);
-    match name.eq_ignore_ascii_case("localhost") || address(name).is_some() {
+    let known = || place.hosts.iter().any(|own| name.eq_ignore_ascii_case(own));
+    match name.eq_ignore_ascii_case("localhost") || address(name).is_some() || known() {
         true => Ok(host),
-        false => Err(foreign(format!("the host is `{}`, no address", shown(host, SHOWN_BYTES_MAX)))),
+        false => {
+            let host = shown(host, SHOWN_BYTES_MAX);
+            let detail =
+                format!("the host is `{host}`, neither an address nor under `hosts` in remediator.yaml");
+            Err(foreign(detail))
+        }
     }
 }
 
-fn same_origin(headers: &HeaderMap, host: &str, needed: bool) -> Result<(), Box<Problem>> {
+fn same_origin(place: &Place, headers: &HeaderMap, host: &str, needed: bool) -> Result<(), Box<Problem>> {
     let Some(origin) = text(headers, &header::ORIGIN) else {
         return if needed { Err(foreign("there is no Origin header")) } else { Ok(()) };
     };
-    match origin.split_once("://").is_some_and(|(_, from)| from.eq_ignore_ascii_case(host)) {
+    // Over plain HTTP a proxy with TLS may stand before it; over TLS nothing else is this page.
+    let scheme = |scheme: &str| scheme == "https" || scheme == "http" && !place.https;
+    match origin.split_once("://").is_some_and(|(by, from)| scheme(by) && from.eq_ignore_ascii_case(host)) {
         true => Ok(()),
         false => {
             let (origin, host) = (shown(origin, SHOWN_BYTES_MAX), shown(host, SHOWN_BYTES_MAX));
@@ -71,8 +81,12 @@ fn foreign(detail: impl Into<String>) -> Box<Problem> {
     Problem::new(problem::FOREIGN_REQUEST, detail)
 }
 
-/// Whether what is sent there leaves this machine: then a cookie needs TLS.
-pub(super) fn is_loopback(headers: &HeaderMap) -> bool {
+/// Whether a cookie is kept for TLS only: over TLS, and wherever what is sent leaves this machine.
+pub(super) fn is_secure(place: &Place, headers: &HeaderMap) -> bool {
+    place.https || !is_loopback(headers)
+}
+
+fn is_loopback(headers: &HeaderMap) -> bool {
     let name = name(text(headers, &header::HOST).unwrap_or_default());
     name.eq_ignore_ascii_case("localhost") || address(name).is_some_and(|address| address.is_loopback())
 }
@@ -122,8 +136,9 @@ mod tests {
 
     #[test]
     fn only_what_this_page_asks_at_an_address_counts() {
-        let get = |pairs: &[_]| check(&Method::GET, &of(pairs)).is_ok();
-        let post = |pairs: &[_]| check(&Method::POST, &of(pairs)).is_ok();
+        let place = Place::default();
+        let get = |pairs: &[_]| check(&place, &Method::GET, &of(pairs)).is_ok();
+        let post = |pairs: &[_]| check(&place, &Method::POST, &of(pairs)).is_ok();
         for host in ["127.0.0.1:8855", "localhost", "[::1]:8855", "10.0.0.7:80", "LOCALHOST:1"] {
             assert!(get(&[("host", host)]), "{host}");
         }
@@ -139,11 +154,35 @@ mod tests {
         for origin in ["http://localhost:2", "null", "http://evil.example", "localhost:1", ""] {
             assert!(!post(&[own[0], own[1], ("origin", origin)]), "{origin}");
         }
-        let login = |pairs: &[_]| check_login(&of(pairs)).is_ok();
+        let login = |pairs: &[_]| check_login(&place, &of(pairs)).is_ok();
         assert!(login(&own) && login(&own[..1]));
         assert!(!login(&[own[0], ("sec-fetch-site", "cross-site")]));
         assert!(!login(&[own[0], ("origin", "http://evil.example")]));
         assert!(!login(&[("host", "evil.example")]));
+    }
+
+    #[test]
+    fn a_name_counts_when_it_was_said_and_over_tls_only_https_is_this_page() {
+        let named = |https| Place { hosts: vec!["ops.example".into()], https };
+        let site = ("sec-fetch-site", "same-origin");
+        let post = |place: &Place, host, origin| {
+            check(place, &Method::POST, &of(&[("host", host), site, ("origin", origin)])).is_ok()
+        };
+        let (plain, tls) = (named(false), named(true));
+        for place in [&plain, &tls] {
+            assert!(post(place, "ops.example", "https://ops.example"), "a proxy with TLS, or this port");
+            assert!(post(place, "OPS.example:8443", "https://ops.example:8443"));
+            assert!(!post(place, "ops.example", "https://evil.example"));
+            assert!(!post(place, "evil.example", "https://evil.example"));
+            assert!(!post(place, "ops.example.evil.example", "https://ops.example.evil.example"));
+            assert!(!post(place, "ops.example", "ftp://ops.example"));
+        }
+        assert!(post(&plain, "ops.example", "http://ops.example"));
+        assert!(!post(&tls, "ops.example", "http://ops.example"));
+        assert!(!post(&Place::default(), "ops.example", "https://ops.example"));
+        let host = |host| of(&[("host", host)]);
+        assert!(!is_secure(&plain, &host("127.0.0.1")) && is_secure(&plain, &host("ops.example")));
+        assert!(is_secure(&tls, &host("127.0.0.1")));
     }
 
     #[test]

@@ -89,6 +89,13 @@ pub(super) const OUTSIDE_GRANT: Kind = (
     "This sentinel's grant does not cover that",
     "let the operator widen the grant, or report under a subsystem that it holds; this try was kept as evidence",
 );
+/// The token's role is too small.
+pub(super) const ROLE_NEEDED: Kind = (
+    StatusCode::FORBIDDEN,
+    "ROLE_NEEDED",
+    "The token's role does not allow this",
+    "`remediator token new --role ROLE --name NAME` makes another",
+);
 /// Only people may.
 pub(super) const PERSONS_ONLY: Kind =
     (StatusCode::FORBIDDEN, "PERSONS_ONLY", "Only a person's token may do this", "use a person's token");
@@ -129,6 +136,13 @@ pub(super) const TOO_LARGE: Kind = (
     "TOO_LARGE",
     "The body is too large",
     "at most 64 KiB (4 MiB for /v1/ingest/…, 260 KiB for /add-checkpoint); put what is longer into a file and name it in `detail`",
+);
+/// The body is packed.
+pub(super) const PACKED: Kind = (
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    "PACKED",
+    "The body is packed",
+    "send it as it is, without Content-Encoding; at most as long as TOO_LARGE says",
 );
 /// There is no such route or thing.
 pub(super) const NOT_FOUND: Kind =

@@ -191,12 +191,12 @@ fn save(path: &Path, sessions: &[Session]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::tokens;
+    use crate::api::{Role, tokens};
 
     fn known() -> (Tokens, Blake3) {
         let mut known = Tokens::new().expect("randomness");
         let token = tokens::mint().expect("randomness");
-        known.add(Bearer::Person { name: "ada".into() }, &token, 0);
+        known.add(Bearer::Person { name: "ada".into(), role: Role::Lead }, &token, 0);
         let hash = known.bearers().next().expect("one").hash;
         (known, hash)
     }

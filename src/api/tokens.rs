@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
+pub use super::Role;
 use crate::base::digest::Blake3;
 use crate::base::formats::{self, Version};
 use crate::base::time::rfc3339;
@@ -16,6 +17,8 @@ use crate::event::degradation::Source;
 pub const PREFIX: &str = "rmdp_";
 /// A token is never longer.
 const TOKEN_BYTES_MAX: usize = 128;
+/// Bytes of a token's id: enough that two of a home never share one.
+const ID_BYTES: usize = 6;
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Why tokens cannot be read or written.
@@ -48,10 +51,13 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
 pub enum Bearer {
-    /// A person: may report anything, read, and use controls.
+    /// A person, and what this token of theirs may do.
     Person {
         /// The principal.
         name: String,
+        /// What it may do.
+        #[serde(default, skip_serializing_if = "Role::is_default")]
+        role: Role,
     },
     /// A sentinel: may report its subsystems, nothing else.
     Sentinel {
@@ -66,7 +72,7 @@ impl Bearer {
     /// The verified emitter of what this bearer reports.
     pub fn source(&self) -> Source {
         match self {
-            Self::Person { name } => Source::Person(name.clone()),
+            Self::Person { name, .. } => Source::Person(name.clone()),
             Self::Sentinel { name, .. } => Source::Sentinel(name.clone()),
         }
     }
@@ -81,6 +87,13 @@ pub struct Stored {
     pub hash: Blake3,
     /// When it was minted, RFC 3339.
     pub created: String,
+}
+
+impl Stored {
+    /// What it is called: the beginning of its hash, which leads nobody to the token.
+    pub fn id(&self) -> String {
+        hex::encode(self.hash.as_bytes().iter().take(ID_BYTES).copied().collect::<Vec<u8>>())
+    }
 }
 
 /// All tokens of a home.
@@ -151,6 +164,12 @@ impl Tokens {
     pub fn bearer_of(&self, hash: &Blake3) -> Option<&Bearer> {
         self.tokens.iter().find(|stored| stored.hash == *hash).map(|stored| &stored.bearer)
     }
+    /// Takes the token with this id away; gives whose it was. None when no token, or more than one, is called that.
+    pub fn revoke(&mut self, id: &str) -> Option<Stored> {
+        let mut called = (0..self.tokens.len()).filter(|n| self.tokens[*n].id() == id);
+        let (at, None) = (called.next()?, called.next()) else { return None };
+        Some(self.tokens.remove(at))
+    }
     /// Whose tokens there are.
     pub fn bearers(&self) -> impl Iterator<Item = &Stored> {
         self.tokens.iter()
@@ -191,7 +210,7 @@ mod tests {
         let mut tokens = Tokens::new().expect("randomness");
         let token = mint().expect("randomness");
         assert_eq!(token.len(), PREFIX.len() + 43);
-        let ada = Bearer::Person { name: "ada".into() };
+        let ada = Bearer::Person { name: "ada".into(), role: Role::Lead };
         tokens.add(ada.clone(), &token, 0);
         assert_eq!(tokens.verify(&token), Some(&ada));
         assert_eq!(tokens.verify(&token[..token.len() - 1]), None);
@@ -203,8 +222,19 @@ mod tests {
         assert!(!text.contains(&token[PREFIX.len()..]));
         assert_eq!(Tokens::load(&path).expect("loads"), tokens);
         let mut other = Tokens::new().expect("randomness");
-        other.add(Bearer::Person { name: "eve".into() }, &mint().expect("randomness"), 0);
+        other.add(Bearer::Person { name: "eve".into(), role: Role::Lead }, &mint().expect("randomness"), 0);
         assert_eq!(other.verify(&token), None);
+    }
+
+    #[test]
+    fn a_token_that_was_made_before_there_were_roles_is_leads() {
+        let old = r#"{"kind":"person","name":"ada"}"#;
+        let lead = Bearer::Person { name: "ada".into(), role: Role::Lead };
+        assert_eq!(serde_json::from_str::<Bearer>(old).expect("reads"), lead);
+        assert_eq!(serde_json::to_string(&lead).expect("writes"), old, "and an old program reads it");
+        let read = Bearer::Person { name: "ada".into(), role: Role::Read };
+        let text = serde_json::to_string(&read).expect("writes");
+        assert_eq!(serde_json::from_str::<Bearer>(&text).expect("reads"), read);
     }
 
     #[test]

@@ -65,8 +65,30 @@ pub const FILES_WANTED: u64 = 8_192;
 /// Connections to the HTTP interface at once: half of the file descriptors that are wanted, so that the journal never
 /// lacks one. Where the system gives fewer, half of those.
 pub const CONNECTIONS_MAX: usize = 4_096;
-/// Of them, streams: the other half is for questions and reports.
+/// Of them, from one address of another machine (of IPv6 a /64): somebody there leaves room for the others. Not for
+/// addresses of this machine, where everybody has as many addresses as they like.
+pub const CONNECTIONS_OF_ONE_MAX: usize = 256;
+/// A connection on which nothing moves for so many seconds is closed: longer than any answer takes.
+pub const CONNECTION_IDLE_S_MAX: u64 = 60;
+/// The head of a request comes within so many seconds, from the opening of the connection or the end of the answer
+/// before: a byte now and then does not keep a place.
+pub const HEAD_S_MAX: u64 = 30;
+/// Headers of a request; browsers and proxies send about 30.
+pub const HEADERS_MAX: usize = 100;
+/// Bytes of a request's head; also what a connection holds of an answer that is being written.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// A request is answered within so many seconds; reading its body counts.
+pub const REQUEST_S_MAX: u64 = 30;
+/// A stream's reader that takes nothing for so many seconds, though there is something for it, is dropped with a hint:
+/// shorter than an idle connection lives, so that most of them read the hint.
+pub const STREAM_STALLED_S_MAX: u64 = 30;
+/// A stream's reader that had caught up once and is so many entries behind is dropped with a hint: it is to know. That
+/// is more than a minute of the journal at full speed; when it comes again it may be as far behind as it likes.
+pub const STREAM_BEHIND_MAX: u64 = 100_000;
+/// Of all connections, streams: the other half is for questions and reports.
 pub const STREAMS_MAX: usize = 2_048;
+/// Names under which the page may be opened: those of a few proxies.
+pub const HOSTS_MAX: usize = 16;
 /// Sessions of browsers: each person at a few; the one unused for longest gives way.
 pub const SESSIONS_MAX: usize = 64;
 /// A session that is not used for so long ends: a night passes, a forgotten browser does not stay logged in.

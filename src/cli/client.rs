@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reqwest::header;
 
-use super::Home;
 use super::exit::{Exit, Failure};
+use super::{Home, tls};
 use crate::api::Problem;
 use crate::remediator::{HOME_HEADER, folder_id};
 
@@ -110,6 +110,8 @@ impl NoAnswer {
 /// A connection to be.
 pub struct Client {
     address: String,
+    /// Where requests go: `https://NAME:PORT` with TLS, else `http://ADDRESS`.
+    base: String,
     token: Option<String>,
     folder: Option<String>,
     http: reqwest::Client,
@@ -127,7 +129,7 @@ impl Client {
     /// For the daemon of a home that is known to listen there.
     pub fn at(home: &Home, address: &str) -> Result<Self, Failure> {
         let broken = |what: &str| Failure::new(Exit::Unavailable, format!("cannot {what}"));
-        let http = http(CONNECT, ANSWER)?;
+        let (base, http) = speaks(home, address)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -135,7 +137,7 @@ impl Client {
         let token = std::fs::read_to_string(home.token()).ok().map(|t| t.trim().to_owned());
         let folder = folder_id(&home.state());
         let given_up = Cell::new(false);
-        Ok(Self { address: address.to_owned(), token, folder, http, runtime, given_up })
+        Ok(Self { address: address.to_owned(), base, token, folder, http, runtime, given_up })
     }
 
     /// Where the daemon is thought to listen.
@@ -210,7 +212,7 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.base)
     }
 
     fn send(&self, request: reqwest::RequestBuilder) -> Result<String, NoAnswer> {
@@ -258,6 +260,12 @@ impl Client {
 
     fn no_answer(&self, source: reqwest::Error) -> NoAnswer {
         let address = self.address.clone();
+        if let Some(why) = tls::refused(&source) {
+            let what = format!("this command and the daemon at {address} do not agree on TLS: {why}");
+            return NoAnswer::Broken(Failure::new(Exit::Unavailable, what).hint(
+                "`tls` in remediator.yaml names the certificates of both; `remediator doctor` looks at them",
+            ));
+        }
         if source.is_timeout() && !source.is_connect() {
             return NoAnswer::Silent { address, source: Some(source) };
         }
@@ -269,14 +277,26 @@ impl Client {
 pub fn http(connect: Duration, answer: Duration) -> Result<reqwest::Client, Failure> {
     // A second install is an error that says that the first one is there.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder()
-        .no_proxy()
+    bounded(connect, answer)
         .tls_certs_only([])
-        .connect_timeout(connect)
-        .timeout(answer)
-        .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|e| Failure::new(Exit::Unavailable, "cannot make an HTTP client").because(e))
+}
+
+fn bounded(connect: Duration, answer: Duration) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder().no_proxy().connect_timeout(connect).timeout(answer);
+    builder.redirect(reqwest::redirect::Policy::none())
+}
+
+/// Where the daemon of a home is asked, and with what: TLS when its configuration says so. One that cannot be read
+/// keeps nobody from asking.
+fn speaks(home: &Home, address: &str) -> Result<(String, reqwest::Client), Failure> {
+    let config = crate::remediator::config::read(home.root(), Some(address)).ok();
+    let Some(tls) = config.and_then(|config| config.tls) else {
+        return Ok((format!("http://{address}"), http(CONNECT, ANSWER)?));
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    tls::speaks(&tls, address, bounded(CONNECT, ANSWER))
 }
 
 /// An HTTP client for other machines: certificates are checked, no redirects.

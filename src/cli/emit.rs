@@ -219,7 +219,7 @@ fn person(home: &Home) -> Result<String, Failure> {
     let tokens = Tokens::load(&home.tokens())
         .map_err(|e| Failure::new(Exit::Unavailable, "cannot tell whose home this is").because(e))?;
     match tokens.verify(token.trim()) {
-        Some(Bearer::Person { name }) => Ok(name.clone()),
+        Some(Bearer::Person { name, .. }) => Ok(name.clone()),
         _ => Err(Failure::new(Exit::Refused, "state/token is not a person's token of this home")
             .hint("run as the owner of the home; when it is lost or garbled, remove state/token and restart the daemon")),
     }

@@ -62,6 +62,10 @@ impl<'c> Follow<'c> {
         let until = Instant::now() + patience;
         loop {
             if let Some(line) = self.buffered() {
+                if let Some(last) = dropped(&line) {
+                    self.after = last;
+                    return Ok(self.lose());
+                }
                 self.after = seq_of(&line).or(self.after);
                 return Ok(Came::Line(line));
             }
@@ -122,6 +126,12 @@ impl<'c> Follow<'c> {
     }
 }
 
+/// The place to go on from, when this is the last line to a reader that was too slow.
+fn dropped(line: &str) -> Option<Option<Seq>> {
+    let rest = line.strip_prefix(r#"{"dropped":{"v":1,"last":"#)?;
+    Some(rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok())
+}
+
 fn seq_of(line: &str) -> Option<Seq> {
     let rest = line.split_once(r#""seq":"#)?.1;
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
@@ -129,11 +139,14 @@ fn seq_of(line: &str) -> Option<Seq> {
 
 #[cfg(test)]
 mod tests {
-    use super::seq_of;
+    use super::{dropped, seq_of};
 
     #[test]
     fn the_place_is_read_from_the_line() {
         assert_eq!(seq_of(r#"{"v":1,"seq":17,"time":1,"data":{"seq":3}}"#), Some(17));
         assert_eq!(seq_of("{}"), None);
+        assert_eq!(dropped(r#"{"dropped":{"v":1,"last":17,"why":"stalled"}}"#), Some(Some(17)));
+        assert_eq!(dropped(r#"{"dropped":{"v":1,"last":-1,"why":"stalled"}}"#), Some(None));
+        assert_eq!(dropped(r#"{"v":1,"seq":17,"data":{"dropped":{"v":1,"last":3}}}"#), None);
     }
 }

@@ -43,6 +43,8 @@ mod signing;
 mod statement;
 mod status;
 mod target;
+mod tls;
+mod token;
 mod uninstall;
 mod variables;
 mod watch;
@@ -160,6 +162,8 @@ commands! {
     Lock => lock,
     /// The keys that sign the journal.
     Key => key,
+    /// Tokens of people and their programs: make one with a role, list, revoke.
+    Token => token,
     Schema => schema,
     /// Check, sign, approve, list, show and try content files.
     Runbook => runbook,

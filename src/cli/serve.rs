@@ -3,7 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::init::files;
 use super::{Global, Home, Outcome, out, variables};
-use crate::api::{self, Bearer, Sessions, Tokens, tokens};
+use crate::api::{self, Bearer, Place, Sessions, Settings, Tls, TokenFile, Tokens, tokens};
 use crate::remediator::{self, Options};
 use crate::runbook::Role;
 
@@ -31,16 +31,30 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     for unread in variables::unread() {
         tracing::warn!("{}; {}", unread.what, unread.fix);
     }
+    let settings = settings(&home, args.listen.as_deref())?;
     let options =
         Options { home: home.root().to_owned(), listen: args.listen, observe_only: args.observe_only };
-    let tokens = tokens(&home)?;
+    let tokens = TokenFile::kept_in(home.tokens(), tokens(&home)?);
     let sessions = Sessions::kept_in(home.sessions());
     match remediator::serve(options, |face| {
-        api::serve_with(face.listener, face.handle, tokens, sessions, face.stopped)
+        api::serve_with(face.listener, face.handle, tokens, sessions, settings, face.stopped)
     }) {
         Ok(()) => Ok(Exit::Ok),
         Err(error) => Err(failure(error)),
     }
+}
+
+/// How it is served. A configuration that cannot be used is said by the daemon itself, which reads it for everything
+/// else.
+fn settings(home: &Home, listen: Option<&str>) -> Result<Settings, Failure> {
+    let Ok(config) = remediator::config::read(home.root(), listen) else { return Ok(Settings::default()) };
+    let tls =
+        config.tls.map(|tls| Tls::load(tls.cert, tls.key, tls.client_ca)).transpose().map_err(|error| {
+            Failure::new(Exit::Usage, format!("`tls` in remediator.yaml: {error}"))
+                .hint("mend the file or its path; `remediator doctor` looks at it again")
+        })?;
+    let place = Place { hosts: config.hosts, https: tls.is_some() };
+    Ok(Settings { place, tls, ..Settings::default() })
 }
 
 /// What another user's daemon writes there could not be written by its owner's any more.
@@ -85,7 +99,7 @@ fn tokens(home: &Home) -> Result<Tokens, Failure> {
         }
     };
     let mut known = if kept { Tokens::load(&home.tokens()) } else { Tokens::new() }.map_err(none)?;
-    known.add(Bearer::Person { name: name.clone() }, &token, out::now_us());
+    known.add(Bearer::Person { name: name.clone(), role: api::Role::Lead }, &token, out::now_us());
     known.save(&home.tokens()).map_err(none)?;
     match kept {
         true => tracing::warn!(person = name, "state/token was missing: a fresh one is in it"),

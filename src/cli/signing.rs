@@ -21,7 +21,7 @@ pub fn key(home: &Home, said: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let config = config.or_else(|| user.as_ref().map(|h| h.join(".config")));
     let token = std::fs::read_to_string(home.token()).unwrap_or_default();
     if let (Some(config), Ok(tokens)) = (config, Tokens::load(&home.tokens()))
-        && let Some(Bearer::Person { name }) = tokens.verify(token.trim())
+        && let Some(Bearer::Person { name, .. }) = tokens.verify(token.trim())
     {
         places.push(config.join("remediator/keys").join(name));
     }

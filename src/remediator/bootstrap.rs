@@ -156,7 +156,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
     if let Some(why) = &observe_only {
         tracing::warn!(why, "this run observes only: it plans and records, and starts nothing");
     }
-    if !parts.address.ip().is_loopback() {
+    if !parts.address.ip().is_loopback() && parts.config.tls.is_none() {
         tracing::warn!(listen = %parts.address, "listens beyond this machine without encryption: tokens can be read on the way");
     }
     let locks = step(parts, "lock", || Ok(MachineLock::open()?))?;

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::overrides;
+pub use super::tls::{CommandsFile, TlsConfig, TlsFile};
 use crate::base::formats;
-use crate::base::limits::{MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX, WITNESSED_LOGS_MAX};
+use crate::base::limits::{HOSTS_MAX, MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX, WITNESSED_LOGS_MAX};
 use crate::base::text::shown;
 use crate::base::time::Span;
 use crate::event::content::ConfigLoaded;
@@ -33,6 +34,13 @@ pub struct ConfigFile {
     pub v: Option<u32>,
     /// Address of the HTTP interface. `REMEDIATOR_LISTEN` wins over it. Default 127.0.0.1:8855.
     pub listen: Option<String>,
+    /// Host names under which the page may be opened besides addresses and `localhost`, such as the one of a proxy before
+    /// it: docs/page.md. Default none.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Encryption of the HTTP interface: docs/http.md. Default none.
+    #[serde(default)]
+    pub tls: TlsFile,
     /// Folder that holds `runbooks/` and `proposals/`. Default: the home itself.
     pub content: Option<String>,
     /// What bounds acting.
@@ -118,6 +126,10 @@ pub struct LimitsFile {
 pub struct Config {
     /// Address of the HTTP interface.
     pub listen: SocketAddr,
+    /// Names of the page, in lower case.
+    pub hosts: Vec<String>,
+    /// Encryption of the HTTP interface.
+    pub tls: Option<TlsConfig>,
     /// Folder of `runbooks/` and `proposals/`.
     pub content: PathBuf,
     /// What a decision may read.
@@ -261,8 +273,37 @@ fn resolve(home: &Path, file: ConfigFile, listen: Option<&str>) -> Result<Config
     };
     let ingest = Mappings::new(file.ingest).map_err(|(key, problem)| ConfigError::Named { key, problem })?;
     let witnessed = file.witness.keys().map_err(|(key, problem)| ConfigError::Named { key, problem })?;
+    let hosts = hosts(&file.hosts)?;
+    let tls = file.tls.resolve(home, &hosts);
+    let tls = tls.map_err(|(key, problem)| ConfigError::Named { key, problem })?;
     let log_policy = file.log.policy.map(|path| home.join(path));
-    Ok(Config { listen, content, decisions, channels: file.channels, ingest, witnessed, log_policy })
+    let channels = file.channels;
+    Ok(Config { listen, hosts, tls, content, decisions, channels, ingest, witnessed, log_policy })
+}
+
+/// Names, checked: no address, port or scheme, which need no word here.
+fn hosts(written: &[String]) -> Result<Vec<String>, ConfigError> {
+    if written.len() > HOSTS_MAX {
+        let problem = format!("names more than {HOSTS_MAX} hosts");
+        return Err(ConfigError::Value { key: "hosts", problem });
+    }
+    let label = |label: &str| {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        (1..=63).contains(&label.len())
+            && label.bytes().all(good)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let check = |(n, host): (usize, &String)| match host.len() <= 253 && host.split('.').all(label) {
+        true => Ok(host.to_ascii_lowercase()),
+        false => Err(ConfigError::Named {
+            key: format!("hosts[{n}]"),
+            problem: format!(
+                "`{host}` is not a host name such as ops.example; write it without scheme and port"
+            ),
+        }),
+    };
+    written.iter().enumerate().map(check).collect()
 }
 
 /// A list of channels: each there, once, and of a kind that can take what it is for.
@@ -309,6 +350,9 @@ mod tests {
         assert!(channels("announce: []\n").contains("names nobody"));
         assert!(channels("outcomes: [log]\n").contains("`outcomes`"));
         assert!(channels("witness: {logs: [\"a+00000000+AQ==\"]}\n").contains("`witness.logs[0]`"));
+        assert!(channels("hosts: [\"https://ops.example\"]\n").contains("`hosts[0]`"));
+        let named = resolve(home, parse("hosts: [Ops.Example]\n").expect("parses"), None).expect("a name");
+        assert_eq!(named.hosts, ["ops.example"]);
         let hostile = format!("listen: \"{}\\e[2J\"\n", "x".repeat(100_000));
         let hostile = check(&hostile).expect_err("no address").to_string();
         assert!(hostile.len() < 2_048 && !hostile.contains(char::is_control), "{hostile:?}");

@@ -25,6 +25,7 @@ use crate::journal::{Clock as _, IntentJournal, SystemClock};
 use crate::notify::{ChannelFile, Channels, Message};
 use crate::policy::{Answer, CatalogRunbooks, Input};
 use crate::runbook::listing::{self, ContentList, ProposalList};
+use crate::runbook::shown::{self, Shown as ContentShown};
 use crate::sentinel::{BeatRefused, Beats, Heard, Live, Watch};
 use crate::tlog::checkpoint::LogKey;
 use crate::tlog::{self, Log, Witness};
@@ -393,6 +394,17 @@ impl Handle {
     /// Every content file in force.
     pub fn content(&self) -> Result<ContentList, Rejection> {
         Ok(listing::contents(&self.catalog()?.0))
+    }
+
+    /// One content file in force, by a runbook's id or `kind/id`.
+    pub fn content_file(&self, name: &str) -> Result<ContentShown, Rejection> {
+        let held = self.catalog()?;
+        let catalog = &held.0;
+        let entry = shown::find(catalog, name).map_err(|none| {
+            let reason = format!("{none}: {}", none.hint);
+            Rejection::Refused { code: "NOT_FOUND", reason }
+        })?;
+        Ok(shown::shown(catalog, entry))
     }
 
     /// Every proposal in force.

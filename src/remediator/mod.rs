@@ -27,11 +27,13 @@ mod snapshots;
 pub mod spool;
 mod starts;
 mod systemd;
+mod tls;
 mod transparency;
 mod turn;
 mod witnesses;
 
 pub use crate::runbook::listing::{ContentList, ProposalList};
+pub use crate::runbook::shown::Shown as ContentShown;
 pub use crate::sentinel::{BeatRefused, Heard, Live};
 pub use bootstrap::{Face, Options, serve};
 pub use channels::channels;

@@ -30,6 +30,7 @@ pub mod retired;
 pub mod revoked;
 pub mod schema;
 pub mod shipped;
+pub mod shown;
 mod steps;
 #[cfg(test)]
 mod testing;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use remediator::api::{self, Answer, Bearer, Daemon, Tokens};
+use remediator::api::{self, Answer, Bearer, Daemon, Role, Sessions, Settings, TokenFile, Tokens};
 use remediator::audit::Audit;
 use remediator::base::digest::Blake3;
 use remediator::base::ids::{IncidentId, Receipt, Seq};
@@ -164,12 +164,17 @@ pub struct Server {
     pub fake: Arc<Fake>,
     pub address: SocketAddr,
     pub person: String,
+    pub of_roles: [(Role, String); 4],
     pub sentinel: String,
     http: reqwest::Client,
     stop: Option<oneshot::Sender<()>>,
 }
 
 pub async fn serve() -> Server {
+    serve_with(Settings::default()).await
+}
+
+pub async fn serve_with(settings: Settings) -> Server {
     // The error says that another test was first.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut tokens = Tokens::new().expect("randomness");
@@ -178,7 +183,8 @@ pub async fn serve() -> Server {
         tokens.add(bearer, &token, 0);
         token
     };
-    let person = mint(Bearer::Person { name: "ada".into() });
+    let of_roles = Role::ALL.map(|role| (role, mint(Bearer::Person { name: "ada".into(), role })));
+    let person = of_roles[3].1.clone();
     let subsystems = vec!["disk".to_owned()];
     let sentinel = mint(Bearer::Sentinel { name: "disk-eye".into(), subsystems });
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -186,11 +192,12 @@ pub async fn serve() -> Server {
     let fake = Arc::new(Fake::new());
     let (stop, stopped) = oneshot::channel::<()>();
     let daemon = Shared(fake.clone());
-    tokio::spawn(api::serve(listener, daemon, tokens, async {
+    let (tokens, sessions) = (TokenFile::fixed(tokens), Sessions::in_memory());
+    tokio::spawn(api::serve_with(listener, daemon, tokens, sessions, settings, async {
         let _ = stopped.await;
     }));
     let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().expect("a client");
-    Server { fake, address, person, sentinel, http, stop: Some(stop) }
+    Server { fake, address, person, of_roles, sentinel, http, stop: Some(stop) }
 }
 
 impl Drop for Server {
@@ -269,6 +276,15 @@ impl Server {
         let got = Got { status, headers, text: response.text().await.expect("a body") };
         super::document::check("POST", path, &got);
         got
+    }
+    /// The beginning of an answer that has no end; its text only when it is a problem.
+    pub async fn begin(&self, path: &str, token: Option<&str>) -> Got {
+        let request = self.http.get(format!("http://{}{path}", self.address));
+        let request = token.into_iter().fold(request, |request, token| request.bearer_auth(token));
+        let response = request.send().await.expect("an answer");
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = if status == 200 { String::new() } else { response.text().await.expect("a body") };
+        Got { status, headers, text }
     }
     pub async fn get(&self, path: &str) -> Got {
         self.send("GET", path, Some(&self.person), b"").await

@@ -8,6 +8,8 @@ mod document;
 mod fake;
 mod ingest;
 mod journal;
+mod limits;
+mod matrix;
 mod metrics;
 mod routes;
 mod session;

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use super::fake::{Got, Server, serve};
+use remediator::api::{Place, Settings};
+
+use super::fake::{Got, Server, serve, serve_with};
 
 /// Asks as a browser does: no token, its own headers, redirects not followed.
 async fn ask(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Got {
@@ -147,6 +149,55 @@ async fn only_a_persons_token_logs_in_and_not_from_another_page() {
     ask(&server, "POST", "/login", &form, "tokem=x").await.problem(400, "BAD_REPORT");
     let away = ask(&server, "POST", "/login", &[("host", "10.1.2.3:8855")], &body(&server.person)).await;
     assert!(away.header("set-cookie").ends_with("; Secure"), "what leaves the machine needs TLS");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_may_what_its_token_may() {
+    let server = serve().await;
+    let log_in = |token: &str| json!({ "token": token }).to_string();
+    let [(_, audit), (_, read), ..] = &server.of_roles;
+    let none: [(&str, &str); 0] = [];
+    ask(&server, "POST", "/login", &none, &log_in(audit)).await.problem(403, "ROLE_NEEDED");
+    let got = ask(&server, "POST", "/login", &none, &log_in(read)).await;
+    assert_eq!((got.status, &got.json()["role"]), (200, &json!("read")), "{}", got.text);
+    let (cookie, origin) = (cookie_of(&got), format!("http://{}", server.address));
+    let own = [("cookie", cookie.as_str()), ("origin", origin.as_str()), ("sec-fetch-site", "same-origin")];
+    assert_eq!(ask(&server, "GET", "/v1/session", &own, "").await.json()["role"], json!("read"));
+    for path in ["/v1/status", "/v1/entries?last=1", "/v1/runbooks"] {
+        assert_ne!(ask(&server, "GET", path, &own, "").await.status, 403, "{path}");
+    }
+    for path in ["/v1/control/pause", "/v1/degradations"] {
+        ask(&server, "POST", path, &own, r#"{"reason":"x"}"#).await.problem(403, "ROLE_NEEDED");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_was_said_is_as_good_as_an_address() {
+    let place = Place { hosts: vec!["ops.example".into()], https: false };
+    let server = serve_with(Settings { place, ..Settings::default() }).await;
+    let body = json!({"token": server.person}).to_string();
+    // As a proxy passes it on that speaks TLS to the browser.
+    let own = [("host", "ops.example"), ("origin", "https://ops.example"), ("sec-fetch-site", "same-origin")];
+    let got = ask(&server, "POST", "/login", &own, &body).await;
+    assert_eq!(got.status, 200, "{}", got.text);
+    assert!(got.header("set-cookie").ends_with("; Secure"), "it leaves this machine");
+    let cookie = cookie_of(&got);
+    let with = |headers: &[(&'static str, &'static str)]| {
+        let mut all = vec![("cookie", cookie.clone())];
+        all.extend(headers.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        all
+    };
+    for (headers, status) in [
+        (with(&own), 200),
+        (with(&[("host", "ops.example"), ("origin", "https://evil.example"), own[2]]), 403),
+        (with(&[("host", "other.example"), ("origin", "https://other.example"), own[2]]), 403),
+    ] {
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let got = ask(&server, "POST", "/v1/control/pause", &headers, r#"{"reason":"x"}"#).await;
+        assert_eq!(got.status, status, "{headers:?}: {}", got.text);
+    }
+    let other = [("host", "other.example"), own[2]];
+    ask(&server, "POST", "/login", &other, &body).await.problem(403, "FOREIGN_REQUEST");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use remediator::event::control::Paused;
 
-use super::fake::{Server, serve};
+use remediator::api::{Bounds, Settings};
+
+use super::fake::{Server, serve, serve_with};
 
 /// One frame of an event stream.
 #[derive(Debug, PartialEq)]
@@ -164,6 +166,86 @@ async fn a_reader_that_does_not_read_keeps_nobody_waiting_and_loses_nothing() {
     for id in 1..=last {
         assert_eq!(slow.frame().await.id, id);
     }
+}
+
+/// The bound is a time, so that some has to pass: others are answered meanwhile.
+async fn others_are_served(server: &Server, meanwhile: Duration) {
+    let began = std::time::Instant::now();
+    while began.elapsed() < meanwhile {
+        assert_eq!(server.get("/v1/audit?last=1").await.status, 200);
+    }
+}
+
+/// What is said to a reader that is dropped, and that the stream ends there.
+async fn last_words(stream: &mut Stream, mut seen: u64) -> (u64, serde_json::Value) {
+    loop {
+        let frame = stream.frame().await;
+        if frame.event == "dropped" {
+            assert_eq!(frame.id, seen, "what was sent ends where the hint says");
+            assert_eq!(stream.block().await, None, "and nothing follows");
+            return (seen, serde_json::from_str(&frame.data).expect("JSON"));
+        }
+        assert_eq!(frame.id, seen + 1, "without a gap");
+        seen = frame.id;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stalls_is_dropped_with_a_hint_and_goes_on_without_gap() {
+    let bounds = Bounds { stalled: Duration::from_millis(300), ..Bounds::default() };
+    let server = serve_with(Settings { bounds, ..Settings::default() }).await;
+    let mut slow = open(&server, "?after=0", &[]).await;
+    assert_eq!(slow.frame().await.id, 1);
+    // More than the connection holds: whoever appends is done long before it is read.
+    let last = grow(&server, 40_000, &"x".repeat(400));
+    others_are_served(&server, Duration::from_secs(3)).await;
+    let (seen, said) = last_words(&mut slow, 1).await;
+    assert_eq!(said, serde_json::json!({"v": 1, "last": seen, "why": "stalled"}));
+    assert!(seen < last, "it was not read to the end");
+    let figures = server.get("/metrics").await.text;
+    assert!(figures.contains("remediator_streams_dropped_total{why=\"stalled\"} 1"), "{figures}");
+    // As a browser does: the address of the first time and the last id.
+    let mut again = open(&server, "?after=0", &[("last-event-id", &seen.to_string())]).await;
+    for id in seen + 1..=last {
+        assert_eq!(again.frame().await.id, id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_falls_behind_is_told_and_goes_on_without_gap() {
+    let bounds = Bounds { behind: 5_000, ..Bounds::default() };
+    let server = serve_with(Settings { bounds, ..Settings::default() }).await;
+    let head = grow(&server, 1, "x");
+    let mut slow = open(&server, &format!("?after={head}"), &[]).await;
+    let next = grow(&server, 1, "y");
+    assert_eq!(slow.frame().await.id, next, "it has caught up");
+    let last = grow(&server, 40_000, &"x".repeat(400));
+    // Until all of it is published: another one that leaves nearly everything out has seen the end.
+    let mut quick = open(&server, &format!("?after={}", last - 1), &[]).await;
+    assert_eq!(quick.frame().await.id, last);
+    let (seen, said) = last_words(&mut slow, next).await;
+    assert_eq!(said["why"], "behind");
+    // One that comes again may be as far behind as it likes.
+    let mut again = open(&server, "", &[("last-event-id", &seen.to_string())]).await;
+    for id in seen + 1..=last {
+        assert_eq!(again.frame().await.id, id);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_ndjson_the_last_line_of_a_dropped_reader_says_where_to_go_on() {
+    let bounds = Bounds { stalled: Duration::from_millis(300), ..Bounds::default() };
+    let server = serve_with(Settings { bounds, ..Settings::default() }).await;
+    let mut slow = open(&server, "?after=0", &[("accept", "application/x-ndjson")]).await;
+    grow(&server, 40_000, &"x".repeat(400));
+    others_are_served(&server, Duration::from_secs(3)).await;
+    let mut lines = Vec::new();
+    while let Some(line) = slow.block().await {
+        lines.push(serde_json::from_str::<serde_json::Value>(&line).expect("whole lines only"));
+    }
+    let said = lines.pop().expect("a last line");
+    let last = lines.last().expect("entries")["seq"].clone();
+    assert_eq!(said, serde_json::json!({"dropped": {"v": 1, "last": last, "why": "stalled"}}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 mod bad_input;
 mod demo;
 mod documents;
+mod encryption;
 mod following;
 mod formats;
 mod hindsight;
@@ -21,5 +22,6 @@ mod sandbox;
 mod sentinel;
 mod systemd;
 mod targets;
+mod tokens;
 mod transparency;
 mod trust;

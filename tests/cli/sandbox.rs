@@ -114,10 +114,15 @@ impl Sandbox {
 
     /// Starts the daemon and waits until it is ready.
     pub fn serve(&mut self) {
+        self.start();
+        self.wait_ready();
+    }
+
+    /// Starts the daemon.
+    pub fn start(&mut self) {
         let log = std::fs::File::create(self.path().join("daemon.log")).expect("a log");
         let child = self.command(PROGRAM).arg("serve").stderr(log).spawn().expect("the daemon starts");
         self.daemon = Some(child);
-        self.wait_ready();
     }
 
     /// Sends the daemon a signal that it outlives.

@@ -655,11 +655,94 @@ pub const GUARDS: &[Guard] = &[
         "provenance",
         "a sentinel can only publish",
         (
-            "src/api/auth.rs",
-            "        Bearer::Person { name } => Ok(name),",
-            "        Bearer::Person { name } => Ok(name),\n        Bearer::Sentinel { name, .. } if !name.is_empty() => Ok(name),",
+            "src/api/roles.rs",
+            "Some(Bearer::Sentinel { .. }) if matches!(self, Self::RoleOrSentinel(_)) => Ok(()),",
+            "Some(Bearer::Sentinel { .. }) if self != Self::Nothing => Ok(()),",
         ),
         &["--test", "api", "routes::a_sentinel_speaks_for_its_subsystems_only_and_the_try_is_kept"],
+    ),
+    guard(
+        "provenance",
+        "a token may what its role may",
+        ("src/api/roles.rs", "if role >= needed {", "if role >= needed || role == Role::Read {"),
+        &["--test", "api", "matrix::every_route_lets_through_the_roles_that_may_and_nobody_else"],
+    ),
+    guard(
+        "provenance",
+        "a name counts for the page only when it was said",
+        (
+            "src/api/origin.rs",
+            "let known = || place.hosts.iter().any(|own| name.eq_ignore_ascii_case(own));",
+            "let known = || !name.is_empty() && !place.hosts.is_empty();",
+        ),
+        &["--test", "api", "session::a_name_that_was_said_is_as_good_as_an_address"],
+    ),
+    guard(
+        "signature",
+        "where a certificate is asked for nobody gets in without one",
+        (
+            "src/api/tls.rs",
+            "builder.with_client_cert_verifier(verifier.map_err(|error| unusable(error.to_string()))?)",
+            "{ drop(verifier); builder.with_no_client_auth() }",
+        ),
+        &["--test", "cli", "encryption::where_a_certificate_is_asked_for_nobody_gets_in_without_a_good_one"],
+    ),
+    guard(
+        "limit",
+        "a head that trickles is cut off",
+        (
+            "src/api/server.rs",
+            "        .header_read_timeout(bounds.head)\n",
+            "        .header_read_timeout(None)\n",
+        ),
+        &["--test", "api", "limits::a_head_that_trickles_is_cut_off"],
+    ),
+    guard(
+        "limit",
+        "a head is bounded",
+        ("src/api/server.rs", "        .max_header_size(HEAD_BYTES_MAX)\n", ""),
+        &["--test", "api", "limits::a_head_that_is_too_large_or_has_too_many_headers_is_refused"],
+    ),
+    guard(
+        "limit",
+        "one address has so many connections",
+        ("src/api/connections.rs", "        if *count >= max {", "        if *count > max * 999 {"),
+        &["--test", "api", "limits::one_address_does_not_take_every_place"],
+    ),
+    guard(
+        "limit",
+        "no packed body is taken",
+        ("src/api/mod.rs", "        .layer(axum::middleware::from_fn(guard::encoding))\n", ""),
+        &["--test", "api", "limits::a_packed_body_is_refused_and_never_unpacked"],
+    ),
+    guard(
+        "limit",
+        "a reader that stalls is dropped",
+        (
+            "src/api/stream/reader.rs",
+            "        if self.stalled() {\n            return Some(Dropped::Stalled);\n        }\n",
+            "",
+        ),
+        &["--test", "api", "stream::a_reader_that_stalls_is_dropped_with_a_hint_and_goes_on_without_gap"],
+    ),
+    guard(
+        "provenance",
+        "what a route needs is asked before the route",
+        (
+            "src/api/operation.rs",
+            "            Needs::Nothing => handler,\n",
+            "            Needs::Nothing | Needs::Role(Role::Lead) => handler,\n",
+        ),
+        &["--test", "api", "matrix::every_route_lets_through_the_roles_that_may_and_nobody_else"],
+    ),
+    guard(
+        "provenance",
+        "a revoked token counts no more, without a restart",
+        ("src/api/token_file.rs", "if stamp != read.0 {", "if read.0.is_none() {"),
+        &[
+            "--lib",
+            "api::token_file::tests::a_token_counts_from_when_it_is_in_the_file_until_it_is_out_again",
+        ],
     ),
     guard(
         "provenance",

@@ -24,6 +24,7 @@ const LISTS: &[(&str, &[&str])] = &[
             "reader",
             "signing",
             "statement",
+            "tls",
             "variables",
         ],
     ),

@@ -100,7 +100,8 @@ const tryOut = (method, path, operation) => {
 };
 
 const route = (method, path, operation) => {
-  const open = operation.security?.length === 0 ? make("span", { class: "faint" }, " no token") : null;
+  const roles = [...new Set(operation.security?.flatMap((one) => one.token ?? []))].join(" or ");
+  const open = make("span", { class: "faint" }, roles ? ` ${roles}` : " no token");
   const box = make("details", { id: operation.operationId }, make("summary", {}, make("span", { class: "method" }, method),
     make("span", { class: "path" }, path), " ", operation.summary, open));
   box.addEventListener("toggle", () => {

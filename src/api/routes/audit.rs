@@ -1,15 +1,13 @@
 //! `GET /v1/audit` and `GET /v1/audit/{seq}`: stored lines, byte for byte.
 
-use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::super::auth::person;
+use super::super::Api;
 use super::super::problem::{self, Problem};
 use super::super::query::{After, Beginning, Called, Incident, KindPrefix, Limit, Position, read};
-use super::super::{Api, Bearer};
-use super::{Operation, Routes};
+use super::{Needs, Operation, Role, Routes};
 use crate::audit::EntryFilter;
 use crate::base::limits::AUDIT_PAGE_MAX;
 use crate::event::Entry;
@@ -18,7 +16,7 @@ use crate::event::Entry;
 const LIMIT: usize = 100;
 
 pub(super) fn routes() -> Routes {
-    let of_page = Operation::new("Stored entries, byte for byte")
+    let of_page = Operation::new(Needs::Role(Role::Audit), "Stored entries, byte for byte")
         .more("A page ends at 4 MiB. An empty page means that there is nothing newer yet.")
         .query::<After>("after", "Entries behind this seq; absent or -1: from the start")
         .query::<Limit>("last", "Only so many of the newest of them")
@@ -26,13 +24,11 @@ pub(super) fn routes() -> Routes {
     let of_page = narrowed(of_page)
         .answers::<PageBody>(200, "One page")
         .answers_as::<String>(200, "One page", NDJSON)
-        .for_people()
         .reads();
-    let of_one = Operation::new("One stored entry, byte for byte")
+    let of_one = Operation::new(Needs::Role(Role::Audit), "One stored entry, byte for byte")
         .path::<Position>("seq", "Its position")
         .answers::<Entry>(200, "The entry")
         .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
-        .for_people()
         .reads();
     Routes::new("Audit").get("/v1/audit", page, of_page).get("/v1/audit/{seq}", one, of_one)
 }
@@ -90,11 +86,9 @@ struct PageBody {
 
 async fn page(
     State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
     let query = query.as_deref();
     let After(after) = read(query, "after")?.unwrap_or(After(None));
     let Limit(limit) = read(query, "limit")?.unwrap_or(Limit(LIMIT));
@@ -110,12 +104,7 @@ async fn page(
     Ok(([(header::CONTENT_TYPE, "application/json")], page.to_json()).into_response())
 }
 
-async fn one(
-    State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
-    Path(text): Path<String>,
-) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
+async fn one(State(api): State<Api>, Path(text): Path<String>) -> Result<Response, Box<Problem>> {
     let Position(seq) =
         text.parse().map_err(|_| Problem::new(problem::BAD_PARAMETER, "that is not a seq").field("seq"))?;
     let line = api.read(move |audit| audit.line(seq)).await?;

@@ -6,25 +6,23 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::auth::person;
+use super::super::auth::by;
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{Operation, Routes, json};
+use super::{Needs, Operation, Role, Routes, json};
 use crate::base::ids::Seq;
 use crate::event::notice::Delivery;
 
 pub(super) fn routes() -> Routes {
-    let of_list = Operation::new("Who can be told")
+    let of_list = Operation::new(Needs::Role(Role::Read), "Who can be told")
         .answers::<List>(200, "The channels in force, `log` first")
-        .for_people()
         .problem(&[problem::NOT_READY]);
-    let of_test = Operation::new("Sends a test through a channel")
+    let of_test = Operation::new(Needs::Role(Role::Lead), "Sends a test through a channel")
         .more("Tried once and now. It answers 200 whatever came of it: `result` says that.")
         .path::<String>("name", "The channel")
         .answers::<Tested>(200, "What came of it")
         .refusal(403, &["NOT_RECORDED"])
         .refusal(404, &["NO_SUCH_CHANNEL"])
-        .for_people()
         .decides();
     Routes::new("Channels").get("/v1/channels", list, of_list).post("/v1/channels/{name}/test", test, of_test)
 }
@@ -45,11 +43,7 @@ struct Channel {
     kind: String,
 }
 
-async fn list(
-    State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
-) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
+async fn list(State(api): State<Api>) -> Result<Response, Box<Problem>> {
     let channels = api.daemon.channels()?;
     let channels = channels.into_iter().map(|(name, kind)| Channel { name, kind }).collect();
     json(&List { v: 1, channels })
@@ -86,7 +80,7 @@ async fn test(
     Extension(bearer): Extension<Bearer>,
     Path(channel): Path<String>,
 ) -> Result<Response, Box<Problem>> {
-    let by = format!("person:{}", person(&bearer)?);
+    let by = by(&bearer)?;
     api.ready()?;
     let tested = api.daemon.test_channel(channel.clone(), by).await?;
     let (result, said) = match tested.answer {

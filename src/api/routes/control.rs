@@ -9,39 +9,39 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::auth::person;
+use super::super::auth::by;
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{Operation, Reason, Recorded, Routes, body, json, reason};
+use super::{Needs, Operation, Reason, Recorded, Role, Routes, body, json, reason};
 use crate::base::ids::IncidentId;
 use crate::remediator::Control;
 
 pub(super) fn routes() -> Routes {
     let less = |summary| {
-        Operation::new(summary)
+        Operation::new(Needs::Role(Role::Lead), summary)
             .more("Less power needs a token only.")
             .body::<Reason>()
             .answers::<Recorded>(200, "It is durable")
-            .for_people()
             .decides()
     };
-    let of_close = Operation::new("A person says that an incident is over")
+    let of_close = Operation::new(Needs::Role(Role::Lead), "A person says that an incident is over")
         .path::<IncidentId>("id", "The incident: one that is open, held or escalated")
         .body::<Reason>()
         .answers::<Recorded>(200, "It is durable")
         .problem(&[problem::NOT_FOUND])
         .refusal(409, &["NOT_AT_REST"])
-        .for_people()
         .decides();
-    let of_refuse = Operation::new("A person does not let a runbook act that asked for more trust")
-        .more("Also takes back what was granted and not yet used. Less power needs a token only.")
-        .path::<IncidentId>("id", "The incident that holds the request")
-        .body::<Reason>()
-        .answers::<Recorded>(200, "It is durable")
-        .problem(&[problem::NOT_FOUND])
-        .refusal(409, &["NOTHING_TO_DO"])
-        .for_people()
-        .decides();
+    let of_refuse = Operation::new(
+        Needs::Role(Role::Lead),
+        "A person does not let a runbook act that asked for more trust",
+    )
+    .more("Also takes back what was granted and not yet used. Less power needs a token only.")
+    .path::<IncidentId>("id", "The incident that holds the request")
+    .body::<Reason>()
+    .answers::<Recorded>(200, "It is durable")
+    .problem(&[problem::NOT_FOUND])
+    .refusal(409, &["NOTHING_TO_DO"])
+    .decides();
     Routes::new("Controls")
         .post("/v1/control/pause", pause, less("From the answer on no new attempt starts"))
         .post(
@@ -106,7 +106,7 @@ async fn pause(
     Extension(bearer): Extension<Bearer>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
-    let by = format!("person:{}", person(&bearer)?);
+    let by = by(&bearer)?;
     let reason = reason(bytes)?;
     api.ready()?;
     let seq = api.daemon.pause(by, reason).await?;
@@ -118,7 +118,7 @@ async fn drain(
     Extension(bearer): Extension<Bearer>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
-    let by = format!("person:{}", person(&bearer)?);
+    let by = by(&bearer)?;
     let reason = reason(bytes)?;
     api.ready()?;
     let seq = api.daemon.drain(by, reason).await?;
@@ -131,7 +131,7 @@ async fn close(
     Path(id): Path<String>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
-    let by = format!("person:{}", person(&bearer)?);
+    let by = by(&bearer)?;
     let reason = reason(bytes)?;
     let incident = incident(&id)?;
     api.ready()?;
@@ -145,7 +145,7 @@ async fn refuse(
     Path(id): Path<String>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
-    let by = format!("person:{}", person(&bearer)?);
+    let by = by(&bearer)?;
     let reason = reason(bytes)?;
     let incident = incident(&id)?;
     api.ready()?;
@@ -160,7 +160,7 @@ fn incident(id: &str) -> Result<IncidentId, Box<Problem>> {
 
 /// A route that takes a signed statement; `conflicts` are its codes of 409 besides that of every one of them.
 fn signed(path: &'static str, control: Control, summary: &'static str, conflicts: &[&'static str]) -> Routes {
-    let about = Operation::new(summary)
+    let about = Operation::new(Needs::Role(Role::Lead), summary)
         .more(match control {
             Control::Elevate => {
                 "More power needs a statement with an `approval@remediator` signature; it is good once and for an hour."
@@ -172,26 +172,19 @@ fn signed(path: &'static str, control: Control, summary: &'static str, conflicts
         .refusal(403, REFUSALS)
         .refusal(409, &["NOTHING_TO_DO"])
         .refusal(409, conflicts)
-        .for_people()
         .decides();
     let about = match control {
         Control::Thaw | Control::Rerun | Control::Elevate => about.problem(&[problem::NOT_FOUND]),
         _ => about,
     };
-    Routes::new("Controls").post(
-        path,
-        move |api, bearer, bytes| give_back(control, api, bearer, bytes),
-        about,
-    )
+    Routes::new("Controls").post(path, move |api, bytes| give_back(control, api, bytes), about)
 }
 
 async fn give_back(
     control: Control,
     State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
     let Signed { statement, signature } = body(bytes)?;
     let statement = STANDARD.decode(statement).map_err(|error| {
         let detail = format!("`statement` is not padded base64: {error}");

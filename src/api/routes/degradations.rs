@@ -9,14 +9,14 @@ use axum::response::Response;
 
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{Operation, Routes, body, json};
+use super::{Needs, Operation, Role, Routes, body, json};
 use crate::base::ids::{Receipt, Seq};
 use crate::base::limits::DETAIL_BYTES_MAX;
 use crate::base::text::clip;
 use crate::event::degradation::DegradationReport;
 
 pub(super) fn routes() -> Routes {
-    let about = Operation::new("Report a degradation")
+    let about = Operation::new(Needs::RoleOrSentinel(Role::Write), "Report a degradation")
         .more(
             "Answered when the report is durable. The same `id` again, within 24 h, gives the same receipt.",
         )

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::Value;
 
 use super::super::document::document;
-use super::{Operation, Routes};
+use super::{Needs, Operation, Routes};
 
 /// Everything comes from here, nothing is sent elsewhere, nobody frames it.
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -16,16 +16,20 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 pub(super) fn routes() -> Routes {
-    let of_document =
-        Operation::new("This interface as an OpenAPI 3.1 document").answers::<Value>(200, "The document");
-    let of_page = Operation::new("The same for people: works offline").answers_as::<String>(
+    let of_document = Operation::new(Needs::Nothing, "This interface as an OpenAPI 3.1 document")
+        .answers::<Value>(200, "The document");
+    let of_page = Operation::new(Needs::Nothing, "The same for people: works offline").answers_as::<String>(
         200,
         "The file",
         "text/html",
     );
-    let of_script =
-        Operation::new("The page's script").answers_as::<String>(200, "The file", "text/javascript");
-    let of_style = Operation::new("The page's style").answers_as::<String>(200, "The file", "text/css");
+    let of_script = Operation::new(Needs::Nothing, "The page's script").answers_as::<String>(
+        200,
+        "The file",
+        "text/javascript",
+    );
+    let of_style =
+        Operation::new(Needs::Nothing, "The page's style").answers_as::<String>(200, "The file", "text/css");
     Routes::new("About")
         .get("/openapi.json", openapi, of_document)
         .get("/docs", page, of_page)

@@ -1,18 +1,16 @@
 //! `GET /v1/explain/{what}`: why and why-not, for a seq, an incident id or a receipt.
 
-use axum::Extension;
 use axum::extract::{Path, State};
 use axum::response::Response;
 
-use super::super::auth::person;
+use super::super::Api;
 use super::super::problem::{self, Problem};
-use super::super::{Api, Bearer};
-use super::{Operation, Routes, json};
+use super::{Needs, Operation, Role, Routes, json};
 use crate::audit::ExplainView;
 use crate::base::limits::INTEGER_MAX;
 
 pub(super) fn routes() -> Routes {
-    let about = Operation::new("Why and why-not")
+    let about = Operation::new(Needs::Role(Role::Read), "Why and why-not")
         .more(
             "Every decision with each candidate's why, holds, limits, the authority of each attempt, and the way back \
              from there to where it came from.",
@@ -20,7 +18,6 @@ pub(super) fn routes() -> Routes {
         .path::<What>("what", "A seq, the id of an incident, or a receipt")
         .answers::<ExplainView>(200, "The explanation")
         .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
-        .for_people()
         .reads();
     Routes::new("Incidents").get("/v1/explain/{what}", explain, about)
 }
@@ -42,11 +39,6 @@ impl schemars::JsonSchema for What {
     }
 }
 
-async fn explain(
-    State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
-    Path(what): Path<String>,
-) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
+async fn explain(State(api): State<Api>, Path(what): Path<String>) -> Result<Response, Box<Problem>> {
     json(&api.read(move |audit| audit.explain(&what)).await?)
 }

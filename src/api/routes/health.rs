@@ -8,19 +8,22 @@ use serde::Serialize;
 
 use super::super::Api;
 use super::super::query::parameter;
-use super::{Operation, Routes};
+use super::{Needs, Operation, Routes};
 use crate::remediator::{ReadyState, ReadyStep};
 
 pub(super) fn routes() -> Routes {
-    let of_live = Operation::new("Whether the decider makes progress and the journal takes entries")
-        .answers::<Live>(200, "It does")
-        .answers::<Live>(503, "It does not");
-    let of_ready =
-        Operation::new("Whether every step of the start is done; until then nothing is acknowledged")
-            .query::<String>("verbose", "Give the steps also when all is done")
-            .answers::<Ready>(200, "It is")
-            .answers::<Ready>(503, "It is not");
-    let of_health = Operation::new("Both in a word")
+    let of_live =
+        Operation::new(Needs::Nothing, "Whether the decider makes progress and the journal takes entries")
+            .answers::<Live>(200, "It does")
+            .answers::<Live>(503, "It does not");
+    let of_ready = Operation::new(
+        Needs::Nothing,
+        "Whether every step of the start is done; until then nothing is acknowledged",
+    )
+    .query::<String>("verbose", "Give the steps also when all is done")
+    .answers::<Ready>(200, "It is")
+    .answers::<Ready>(503, "It is not");
+    let of_health = Operation::new(Needs::Nothing, "Both in a word")
         .answers::<Health>(200, "`ok`")
         .answers::<Health>(503, "`starting` or `failing`");
     Routes::new("Health")

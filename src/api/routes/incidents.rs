@@ -1,14 +1,12 @@
 //! `GET /v1/incidents` and `GET /v1/incidents/{id}`.
 
-use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::Response;
 
-use super::super::auth::person;
+use super::super::Api;
 use super::super::problem::{self, Problem};
 use super::super::query::{Beginning, Limit, Position, parameter, read};
-use super::super::{Api, Bearer};
-use super::{Operation, Routes, json};
+use super::{Needs, Operation, Role, Routes, json};
 use crate::audit::{IncidentFilter, IncidentList, IncidentState, IncidentView};
 use crate::base::ids::IncidentId;
 
@@ -17,7 +15,7 @@ const LIMIT: usize = 100;
 const LIMIT_MAX: usize = 1_000;
 
 pub(super) fn routes() -> Routes {
-    let of_list = Operation::new("Incidents, newest first")
+    let of_list = Operation::new(Needs::Role(Role::Read), "Incidents, newest first")
         .query::<IncidentState>("state", "Only those in this state")
         .query::<String>("code", "Only those with this code; `SUBSYSTEM/CODE` means the subsystem as well")
         .query::<String>(
@@ -28,23 +26,19 @@ pub(super) fn routes() -> Routes {
         .query::<Limit>("limit", "At most so many; 100 unless said, at most 1,000")
         .query::<Position>("before", "Only those opened before this seq: the `next` of the page before")
         .answers::<IncidentList>(200, "One page")
-        .for_people()
         .reads();
-    let of_one = Operation::new("One incident in its four parts, with the timeline of its entries")
-        .path::<IncidentId>("id", "Its id")
-        .answers::<IncidentView>(200, "The incident")
-        .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
-        .for_people()
-        .reads();
+    let of_one = Operation::new(
+        Needs::Role(Role::Read),
+        "One incident in its four parts, with the timeline of its entries",
+    )
+    .path::<IncidentId>("id", "Its id")
+    .answers::<IncidentView>(200, "The incident")
+    .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
+    .reads();
     Routes::new("Incidents").get("/v1/incidents", list, of_list).get("/v1/incidents/{id}", one, of_one)
 }
 
-async fn list(
-    State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
-    RawQuery(query): RawQuery,
-) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
+async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Box<Problem>> {
     let query = query.as_deref();
     let state = match parameter(query, "state") {
         Some(word) => Some(serde_json::from_value(word.into()).map_err(|_| {
@@ -66,12 +60,7 @@ async fn list(
     json(&api.read(move |audit| audit.incidents(&filter)).await?)
 }
 
-async fn one(
-    State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
-    Path(text): Path<String>,
-) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
+async fn one(State(api): State<Api>, Path(text): Path<String>) -> Result<Response, Box<Problem>> {
     let id: IncidentId = text
         .parse()
         .map_err(|_| Problem::new(problem::BAD_PARAMETER, "that is not an incident id").field("id"))?;

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::super::problem::{self, Problem};
 use super::super::{Answer, Api, Bearer};
-use super::{Operation, Routes, body, json};
+use super::{Needs, Operation, Role, Routes, body, json};
 use crate::base::ids::{Receipt, Seq};
 use crate::base::limits::{DETAIL_BYTES_MAX, INGEST_BYTES_MAX, TURN_INPUTS_MAX};
 use crate::base::text::clip;
@@ -60,7 +60,7 @@ pub(super) fn routes() -> Routes {
 
 /// What holds for each of them.
 fn about(summary: &'static str) -> Operation {
-    Operation::new(summary)
+    Operation::new(Needs::RoleOrSentinel(Role::Write), summary)
         .more(
             "Each alert or event becomes a report or a recovery, or is refused by itself and kept as evidence; the same \
              one again is one entry. Members that are not known are ignored. A body is at most 4 MiB.",

@@ -1,18 +1,16 @@
 //! The journal as a transparency log: `/checkpoint` and `/tile/…` as c2sp.org/tlog-tiles has them, the proof of one entry,
 //! and every key. For people's tokens: a journal says much about a machine. Not for a witness's work (`witness`).
 
-use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::auth::person;
+use super::super::Api;
 use super::super::problem::{self, Problem};
 use super::super::query::{Position, parameter};
-use super::super::{Api, Bearer};
-use super::{Operation, Routes, json};
+use super::{Needs, Operation, Role, Routes, json};
 use crate::audit::SigningKeyView;
 use crate::base::sign::PublicKey;
 use crate::tlog::tiles::TileName;
@@ -26,9 +24,12 @@ const FOR_EVER: &str = "max-age=31536000, immutable";
 
 pub(super) fn routes() -> Routes {
     let asked = |summary| {
-        Operation::new(summary)
-            .problem(&[problem::NOT_READY, problem::BEHIND, problem::LOG_SILENT, problem::INTERNAL])
-            .for_people()
+        Operation::new(Needs::Role(Role::Audit), summary).problem(&[
+            problem::NOT_READY,
+            problem::BEHIND,
+            problem::LOG_SILENT,
+            problem::INTERNAL,
+        ])
     };
     let of_head = asked("The signed head of the log: a checkpoint as c2sp.org/tlog-checkpoint has it")
         .more("At most a second behind what is durable, and signed anew each minute.")
@@ -46,10 +47,10 @@ pub(super) fn routes() -> Routes {
         .answers_as::<String>(200, "A proof under the newest checkpoint", TEXT)
         .problem(&[problem::NOT_FOUND, problem::PRUNED, problem::BAD_PARAMETER]);
     let of_keys = Operation::new(
+        Needs::Role(Role::Audit),
         "Every key that signs: the journal's with the entries each signed, the log's, a witness's",
     )
     .answers::<Keys>(200, "Public halves")
-    .for_people()
     .reads();
     Routes::new("Transparency log")
         .get("/checkpoint", checkpoint, of_head)
@@ -103,21 +104,12 @@ async fn ask<T: Send + 'static>(
     }
 }
 
-async fn checkpoint(
-    State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
-) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
+async fn checkpoint(State(api): State<Api>) -> Result<Response, Box<Problem>> {
     let text = api.daemon.log()?.checkpoint()?;
     Ok(([(header::CONTENT_TYPE, TEXT_UTF8)], text).into_response())
 }
 
-async fn tile(
-    State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
-    Path(path): Path<String>,
-) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
+async fn tile(State(api): State<Api>, Path(path): Path<String>) -> Result<Response, Box<Problem>> {
     let name =
         TileName::parse(&path).ok_or_else(|| Problem::new(problem::NOT_FOUND, "no tile is called that"))?;
     let bytes = ask(&api, move |log| log.tile(&name)).await?;
@@ -126,11 +118,9 @@ async fn tile(
 
 async fn proof(
     State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
     Path(seq): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
     let Position(seq) =
         seq.parse().map_err(|_| Problem::new(problem::BAD_PARAMETER, "that is not a seq").field("seq"))?;
     let with_entry = parameter(query.as_deref(), "entry").is_some();
@@ -138,11 +128,7 @@ async fn proof(
     Ok(([(header::CONTENT_TYPE, TEXT_UTF8)], proof.to_string()).into_response())
 }
 
-async fn keys(
-    State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
-) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
+async fn keys(State(api): State<Api>) -> Result<Response, Box<Problem>> {
     let keys = api.read(crate::audit::Audit::signing_keys).await?;
     let log = api.daemon.log().ok().map(|log| NamedKey::of(&log.key().verifier()));
     let witness = api.daemon.witness().ok().flatten().map(|witness| NamedKey::of(&witness.verifier()));

@@ -1,32 +1,25 @@
 //! `GET /metrics`: figures for Prometheus, behind a person's token.
 
-use axum::Extension;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 
-use super::super::auth::person;
+use super::super::Api;
 use super::super::metrics::{Scrape, text};
 use super::super::problem::Problem;
-use super::super::{Api, Bearer};
-use super::{Operation, Routes};
+use super::{Needs, Operation, Role, Routes};
 
 const MEDIA: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) fn routes() -> Routes {
-    let about = Operation::new("Figures in the Prometheus text format")
+    let about = Operation::new(Needs::Role(Role::Audit), "Figures in the Prometheus text format")
         .more("docs/metrics.md lists every name. Counters begin at zero with each start.")
         .answers_as::<String>(200, "The figures", "text/plain")
-        .for_people()
         .reads();
     Routes::new("Status").get("/metrics", metrics, about)
 }
 
-async fn metrics(
-    State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
-) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
+async fn metrics(State(api): State<Api>) -> Result<Response, Box<Problem>> {
     let (status, tally) = api.read(|audit| Ok((audit.status()?, audit.tally()))).await?;
     let scrape = Scrape {
         status: &status,
@@ -36,6 +29,7 @@ async fn metrics(
         log: api.daemon.log().ok().and_then(|log| log.size()),
         witnesses: api.daemon.log().map(|log| log.witnesses()).unwrap_or_default(),
         streams: api.stream.readers(),
+        dropped: api.stream.dropped().collect(),
         requests: &api.requests,
     };
     Ok(([(header::CONTENT_TYPE, MEDIA)], text(&scrape)).into_response())

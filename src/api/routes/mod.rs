@@ -30,6 +30,7 @@ use serde::de::DeserializeOwned;
 
 use super::operation::{Operation, Routes};
 use super::problem::{self, Problem};
+use super::roles::{Needs, Role};
 use crate::base::limits::SUMMARY_BYTES_MAX;
 
 /// Routes that need a token.

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::super::problem::{self, Problem};
-use super::{Operation, Routes};
+use super::{Needs, Operation, Routes};
 use crate::base::digest::Blake3;
 use crate::event::Event;
 
@@ -43,10 +43,10 @@ const FILES: &[File] = &[
 ];
 
 pub(super) fn routes() -> Routes {
-    let of_index = Operation::new("A page to look at, in a browser")
+    let of_index = Operation::new(Needs::Nothing, "A page to look at, in a browser")
         .answers_as::<String>(200, "The page", "text/html")
         .answers_as::<String>(304, "The browser has it already (If-None-Match)", "text/html");
-    let of_file = Operation::new("A file of the page")
+    let of_file = Operation::new(Needs::Nothing, "A file of the page")
         .path::<String>("version", "What the page is called by all its bytes")
         .path::<String>("file", "The file's name")
         .answers_as::<String>(200, "The file", "text/javascript")

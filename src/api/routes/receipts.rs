@@ -6,18 +6,19 @@ use axum::response::Response;
 
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{Operation, Routes, json};
+use super::{Needs, Operation, Role, Routes, json};
 use crate::audit::ReceiptView;
 use crate::base::ids::Receipt;
 use crate::event::Event;
 
 pub(super) fn routes() -> Routes {
-    let about = Operation::new("Follow a report to its incident and outcome")
-        .more("A sentinel may follow its own reports only; those of others are not there for it.")
-        .path::<Receipt>("receipt", "What the report was answered with")
-        .answers::<ReceiptView>(200, "What became of it")
-        .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
-        .reads();
+    let about =
+        Operation::new(Needs::RoleOrSentinel(Role::Read), "Follow a report to its incident and outcome")
+            .more("A sentinel may follow its own reports only; those of others are not there for it.")
+            .path::<Receipt>("receipt", "What the report was answered with")
+            .answers::<ReceiptView>(200, "What became of it")
+            .problem(&[problem::NOT_FOUND, problem::BAD_PARAMETER])
+            .reads();
     Routes::new("Degradations").get("/v1/receipts/{receipt}", receipt, about)
 }
 

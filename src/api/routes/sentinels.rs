@@ -9,29 +9,29 @@ use schemars::JsonSchema;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::super::auth::person;
+use super::super::auth::by;
 use super::super::problem::{self, Problem};
 use super::super::{Api, Bearer};
-use super::{Operation, Reason, Recorded, Routes, body, json, reason};
+use super::{Needs, Operation, Reason, Recorded, Role, Routes, body, json, reason};
 use crate::base::ids::Seq;
 use crate::base::limits::INTEGER_MAX;
 use crate::base::text::clip;
 use crate::remediator::{BeatRefused, Live};
 
 pub(super) fn routes() -> Routes {
-    let of_list = Operation::new("What every sentinel sees just now, and who else may report")
-        .answers::<List>(200, "The sentinels")
-        .for_people()
-        .reads();
-    let of_revoke = Operation::new("A person takes the grant of an external sentinel back")
-        .more("Less power needs a token only.")
-        .path::<String>("name", "The sentinel")
-        .body::<Reason>()
-        .answers::<Recorded>(200, "It is durable")
-        .refusal(409, &["NO_GRANT"])
-        .for_people()
-        .decides();
-    let of_beat = Operation::new("A sign of life")
+    let of_list =
+        Operation::new(Needs::Role(Role::Read), "What every sentinel sees just now, and who else may report")
+            .answers::<List>(200, "The sentinels")
+            .reads();
+    let of_revoke =
+        Operation::new(Needs::Role(Role::Lead), "A person takes the grant of an external sentinel back")
+            .more("Less power needs a token only.")
+            .path::<String>("name", "The sentinel")
+            .body::<Reason>()
+            .answers::<Recorded>(200, "It is durable")
+            .refusal(409, &["NO_GRANT"])
+            .decides();
+    let of_beat = Operation::new(Needs::RoleOrSentinel(Role::Write), "A sign of life")
         .more("It says when its sender lived, so one that is sent again says nothing new.")
         .path::<String>("name", "The heartbeat, as a live sentinel expects it")
         .body::<Beat>()
@@ -65,11 +65,7 @@ struct Granted {
     seq: Seq,
 }
 
-async fn list(
-    State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
-) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
+async fn list(State(api): State<Api>) -> Result<Response, Box<Problem>> {
     api.ready()?;
     let sentinels = api.daemon.sentinels()?;
     let grants = api.read(|audit| Ok(audit.grants())).await?;
@@ -88,7 +84,7 @@ async fn revoke(
     Path(name): Path<String>,
     bytes: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Box<Problem>> {
-    let by = format!("person:{}", person(&bearer)?);
+    let by = by(&bearer)?;
     let reason = reason(bytes)?;
     api.ready()?;
     let seq = api.daemon.revoke_grant(name, by, reason).await?;

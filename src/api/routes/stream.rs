@@ -1,18 +1,21 @@
 //! `GET /v1/audit/stream`: the journal as it grows, as Server-Sent Events or NDJSON. A reader that comes again with
 //! the last id it saw misses nothing.
 
+use std::sync::Arc;
+
 use axum::Extension;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 
-use super::super::auth::{BySession, now_s, person};
+use super::super::Api;
+use super::super::auth::{BySession, now_s};
+use super::super::connections::Pulse;
 use super::super::problem::{self, Problem};
 use super::super::query::{After, read};
 use super::super::stream::Format;
-use super::super::{Api, Bearer};
 use super::audit::{NDJSON, filter, narrowed, ndjson};
-use super::{Operation, Routes};
+use super::{Needs, Operation, Role, Routes};
 use crate::base::ids::Seq;
 use crate::base::limits::STREAMS_MAX;
 
@@ -23,19 +26,21 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 pub(super) fn routes() -> Routes {
-    let about = narrowed(Operation::new("Stored entries as they become durable, byte for byte"))
+    let about = narrowed(Operation::new(Needs::Role(Role::Audit), "Stored entries as they become durable, byte for byte"))
         .more(
             "As events: `event` is the entry's kind, `id` its seq, `data` the stored line; a comment comes when nothing \
              happened for 15 s. A place that is not in this journal is answered with an event `reset` \
              (`{\"v\":1,\"asked\":SEQ,\"head\":SEQ}`) and the stream goes on behind the head. As NDJSON: the lines \
-             themselves, an empty line when nothing happened for 15 s; a place that is not there is a problem.",
+             themselves, an empty line when nothing happened for 15 s; a place that is not there is a problem. A reader \
+             that takes nothing for 30 s, or had caught up and is 100,000 entries behind, is dropped: the last event is \
+             `dropped` (`{\"v\":1,\"last\":SEQ,\"why\":\"stalled\"}`, or `behind`), the last line as NDJSON \
+             `{\"dropped\":…}` with the same; `last` is the place to go on from.",
         )
         .query::<After>("after", "Entries behind this seq; absent or -1: from the start")
         .header::<After>("Last-Event-ID", "The same, and wins over `after`")
         .answers_as::<StreamEvent>(200, "Entries, until one side ends it", EVENTS)
         .answers_as::<String>(200, "Entries, until one side ends it", NDJSON)
         .problem(&[problem::POSITION_GONE, problem::TOO_MANY_STREAMS])
-        .for_people()
         .reads();
     Routes::new("Audit").get("/v1/audit/stream", stream, about)
 }
@@ -44,10 +49,10 @@ pub(super) fn routes() -> Routes {
 #[derive(schemars::JsonSchema)]
 #[expect(dead_code, reason = "only its shape is used: events are written as text")]
 struct StreamEvent {
-    /// The entry's kind, or `reset`.
+    /// The entry's kind, or `reset`, or `dropped`.
     event: String,
     /// The entry's seq.
-    #[schemars(regex(pattern = r"^[0-9]+$"))]
+    #[schemars(regex(pattern = r"^(-1|[0-9]+)$"))]
     id: String,
     /// The stored line, byte for byte.
     data: String,
@@ -55,12 +60,11 @@ struct StreamEvent {
 
 async fn stream(
     State(api): State<Api>,
-    Extension(bearer): Extension<Bearer>,
     session: Option<Extension<BySession>>,
+    pulse: Option<Extension<Arc<Pulse>>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Box<Problem>> {
-    person(&bearer)?;
     let after = place(query.as_deref(), &headers)?;
     let filter = filter(query.as_deref())?;
     let (format, media) = match ndjson(&headers) {
@@ -85,7 +89,8 @@ async fn stream(
     }
     // A session that ends takes its streams with it; one that reads is used.
     let may = move || session.as_ref().is_none_or(|Extension(BySession(id))| api.has_session(id, now_s()));
-    let mut response = reader.into_body(may).into_response();
+    let pulse = pulse.map(|Extension(pulse)| pulse);
+    let mut response = reader.over(pulse).into_body(may).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
     headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));

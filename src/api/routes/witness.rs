@@ -9,7 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::super::Api;
 use super::super::problem::{self, Problem};
-use super::{Operation, Routes};
+use super::{Needs, Operation, Routes};
 use crate::base::limits::ADD_CHECKPOINT_BYTES_MAX;
 use crate::tlog::WitnessError;
 use crate::tlog::witness_request::Refusal;
@@ -20,7 +20,7 @@ const TEXT_UTF8: &str = "text/plain; charset=utf-8";
 const SIZE: &str = "text/x.tlog.size";
 
 pub(super) fn routes() -> Routes {
-    let about = Operation::new("Take in the checkpoint of a log that this witness knows, and cosign it")
+    let about = Operation::new(Needs::Nothing, "Take in the checkpoint of a log that this witness knows, and cosign it")
         .more("The body is `old SIZE`, a consistency proof, an empty line and the checkpoint. What is cosigned is durable first.")
         .body_of_text(TEXT)
         .answers_as::<String>(200, "Signature lines", TEXT)

@@ -57,6 +57,41 @@ pub fn reset(asked: Seq, head: Seq) -> Bytes {
     format!("event: reset\nid: {head}\ndata: {{\"v\":1,\"asked\":{asked},\"head\":{head}}}\n\n").into()
 }
 
+/// Why a reader is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// It took nothing for too long.
+    Stalled,
+    /// It had caught up, and is too far behind.
+    Behind,
+}
+
+impl Dropped {
+    /// Both, in the order of their counters.
+    pub const ALL: [Self; 2] = [Self::Stalled, Self::Behind];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stalled => "stalled",
+            Self::Behind => "behind",
+        }
+    }
+}
+
+/// The last words to a reader that is dropped: the entry behind which it goes on when it comes again, -1 for none. What
+/// was sent to it ends there, so that nothing is missing and nothing comes twice.
+pub fn dropped(format: Format, why: Dropped, last: Option<Seq>) -> Bytes {
+    let (why, last) = (why.word(), last.map_or("-1".to_owned(), |seq| seq.to_string()));
+    match format {
+        Format::Events => {
+            format!("event: dropped\nid: {last}\ndata: {{\"v\":1,\"last\":{last},\"why\":\"{why}\"}}\n\n")
+                .into()
+        }
+        Format::Ndjson => format!("{{\"dropped\":{{\"v\":1,\"last\":{last},\"why\":\"{why}\"}}}}\n").into(),
+    }
+}
+
 /// The first words of an event stream: when to come again, in ms.
 pub const HELLO: &[u8] = b"retry: 2000\n\n";
 

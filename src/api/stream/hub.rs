@@ -2,14 +2,15 @@
 //! It runs while somebody reads. Not for what a single reader does (`reader`).
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::frame::{Format, Piece};
+use super::super::settings::Bounds;
+use super::frame::{Dropped, Format, Piece};
 use super::reader::Reader;
 use crate::audit::{self, Audit, EntryFilter, Tail};
 use crate::base::ids::Seq;
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     places: usize,
     running: Mutex<bool>,
     pub catching_up: Semaphore,
+    pub bounds: Bounds,
+    dropped: [AtomicU64; Dropped::ALL.len()],
 }
 
 /// What readers wait for.
@@ -65,8 +68,8 @@ struct Recent {
 
 /// What the newest pieces hold for a reader.
 pub(super) enum Taken {
-    /// These, up to and including this entry.
-    Frames(Vec<Bytes>, Seq),
+    /// These, each up to and including an entry, all up to and including this one.
+    Frames(Vec<(Bytes, Seq)>, Seq),
     /// Nothing new.
     Nothing,
     /// What it wants is older.
@@ -75,11 +78,11 @@ pub(super) enum Taken {
 
 impl Hub {
     /// Nobody reads yet.
-    pub fn new() -> Self {
-        Self::with(STREAMS_MAX)
+    pub fn new(bounds: Bounds) -> Self {
+        Self::with(STREAMS_MAX, bounds)
     }
 
-    fn with(places: usize) -> Self {
+    fn with(places: usize, bounds: Bounds) -> Self {
         let shared = Shared {
             recent: RwLock::default(),
             lanes: std::array::from_fn(|_| watch::Sender::new(State::default())),
@@ -88,6 +91,8 @@ impl Hub {
             places,
             running: Mutex::new(false),
             catching_up: Semaphore::new(CATCHING_UP_MAX),
+            bounds,
+            dropped: Default::default(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -127,6 +132,12 @@ impl Hub {
         self.shared.tell(|state| state.stopping = true);
     }
 
+    /// Readers that were dropped since the start, and why.
+    pub fn dropped(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let counts = self.shared.dropped.iter().map(|count| count.load(Ordering::Relaxed));
+        Dropped::ALL.into_iter().map(Dropped::word).zip(counts)
+    }
+
     /// Streams that are open.
     pub fn readers(&self) -> usize {
         self.shared.readers()
@@ -136,6 +147,11 @@ impl Hub {
 impl Shared {
     fn readers(&self) -> usize {
         self.places.saturating_sub(self.seats.available_permits())
+    }
+
+    /// A reader is dropped.
+    pub fn drop_one(&self, why: Dropped) {
+        self.dropped[why as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Of what a reader waits for; each takes the next lane.
@@ -206,7 +222,10 @@ impl Shared {
         match wanted.first() {
             Some(first) if first.first() <= next => {
                 let last = wanted.last().map_or(next, |piece| piece.last());
-                Taken::Frames(wanted.iter().map(|piece| piece.frames(format, next)).collect(), last)
+                Taken::Frames(
+                    wanted.iter().map(|piece| (piece.frames(format, next), piece.last())).collect(),
+                    last,
+                )
             }
             _ => Taken::Behind,
         }
@@ -230,7 +249,7 @@ mod tests {
     #[test]
     fn there_are_no_more_readers_than_places_and_a_place_is_given_back() {
         let audit = Audit::still(Arc::new(Memory::new()), World::new(Blake3::ZERO));
-        let hub = Hub::with(2);
+        let hub = Hub::with(2, Bounds::default());
         let sit = || hub.reader(&audit, Format::Events, EntryFilter::default(), None).expect("a journal");
         let (first, second) = (sit().expect("a place"), sit().expect("a place"));
         assert!(sit().is_none());

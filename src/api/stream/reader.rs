@@ -10,7 +10,8 @@ use axum::body::{Body, Bytes};
 use futures_util::stream;
 use tokio::sync::watch;
 
-use super::frame::{Format, HELLO, reset};
+use super::super::connections::Pulse;
+use super::frame::{Dropped, Format, HELLO, dropped, reset};
 use super::hub::{Seat, Shared, State, Taken};
 use crate::audit::{self, Audit, EntryFilter, Tail};
 use crate::base::ids::Seq;
@@ -31,7 +32,14 @@ pub struct Reader {
     next: Seq,
     state: watch::Receiver<State>,
     broken: u64,
-    ready: VecDeque<Bytes>,
+    /// What is sent next, each with the entry up to which it goes.
+    ready: VecDeque<(Bytes, Option<Seq>)>,
+    /// The entry up to which everything was sent.
+    told: Option<Seq>,
+    /// It was at the head once.
+    caught_up: bool,
+    pulse: Option<Arc<Pulse>>,
+    over: bool,
     behind: Option<Box<dyn Tail>>,
     _seat: Seat,
 }
@@ -50,31 +58,83 @@ impl Reader {
         let next = after.map_or(0, |after| after.saturating_add(1));
         let mut ready = VecDeque::new();
         if format == Format::Events {
-            ready.push_back(Bytes::from_static(HELLO));
+            ready.push_back((Bytes::from_static(HELLO), after));
         }
         let filter = Arc::new(filter);
-        Self { shared, audit, format, filter, next, state, broken, ready, behind: None, _seat: seat }
+        let (told, caught_up, pulse, over, behind) = (after, false, None, false, None);
+        Self {
+            shared,
+            audit,
+            format,
+            filter,
+            next,
+            state,
+            broken,
+            ready,
+            told,
+            caught_up,
+            pulse,
+            over,
+            behind,
+            _seat: seat,
+        }
+    }
+
+    /// What is sent goes over this connection: one that takes nothing for too long ends the stream.
+    pub fn over(mut self, pulse: Option<Arc<Pulse>>) -> Self {
+        self.pulse = pulse;
+        self
     }
 
     /// Its place is behind the head: it is told so and goes on there.
     pub fn reset(mut self, asked: Seq, head: Seq) -> Self {
-        self.ready.push_back(reset(asked, head));
-        self.next = head + 1;
+        self.ready.push_back((reset(asked, head), Some(head)));
+        (self.next, self.told) = (head + 1, Some(head));
         self
     }
 
     /// As the body of an answer, for as long as whoever reads may: that is asked before each piece.
     pub fn into_body(self, may: impl Fn() -> bool + Send + 'static) -> Body {
         Body::from_stream(stream::unfold((self, may), |(mut reader, may)| async move {
-            let bytes = reader.more().await?;
+            let bytes = reader.more_or_end().await?;
             may().then_some((Ok::<_, Infallible>(bytes), (reader, may)))
         }))
+    }
+
+    /// What is sent next, or the last words to a reader that is dropped; none when the stream is over. It is asked for
+    /// when the connection took what it had: whoever takes nothing is noticed when they take something again, or cut off
+    /// with their connection.
+    async fn more_or_end(&mut self) -> Option<Bytes> {
+        if self.over {
+            return None;
+        }
+        if let Some(why) = self.too_slow() {
+            self.over = true;
+            self.shared.drop_one(why);
+            return Some(dropped(self.format, why, self.told));
+        }
+        self.more().await
+    }
+
+    fn too_slow(&self) -> Option<Dropped> {
+        let bounds = &self.shared.bounds;
+        if self.stalled() {
+            return Some(Dropped::Stalled);
+        }
+        let missing =
+            (self.state.borrow().published + 1).saturating_sub(self.told.map_or(0, |told| told + 1));
+        (self.caught_up && missing > bounds.behind).then_some(Dropped::Behind)
+    }
+
+    fn stalled(&self) -> bool {
+        self.pulse.as_ref().is_some_and(|pulse| pulse.stalled() > self.shared.bounds.stalled)
     }
 
     /// What is sent next; none when the stream is over.
     async fn more(&mut self) -> Option<Bytes> {
         loop {
-            if let Some(bytes) = self.ready.pop_front() {
+            if let Some((bytes, last)) = self.ready.pop_front() {
+                self.told = last;
                 return Some(bytes);
             }
             let state = *self.state.borrow_and_update();
@@ -91,12 +151,13 @@ impl Reader {
                 Taken::Frames(frames, last) => {
                     self.behind = None;
                     self.next = last + 1;
-                    self.ready.extend(frames);
+                    self.ready.extend(frames.into_iter().map(|(bytes, last)| (bytes, Some(last))));
                     continue;
                 }
                 Taken::Behind if self.catch_up().await? => continue,
                 Taken::Behind | Taken::Nothing => {}
             }
+            self.caught_up = true;
             if state.stopping {
                 return None;
             }
@@ -132,8 +193,10 @@ impl Reader {
                 // Where nothing more was found nothing up to what was published fits.
                 let behind = if found < FOUND_MAX { published } else { self.next.saturating_sub(1) };
                 self.next = last.unwrap_or(0).max(behind) + 1;
-                if found > 0 {
-                    self.ready.push_back(frames);
+                let through = self.next - 1;
+                match found {
+                    0 => self.told = Some(through),
+                    _ => self.ready.push_back((frames, Some(through))),
                 }
                 Some(())
             }
@@ -169,13 +232,22 @@ impl Reader {
                 // After a piece that was read another way the place is the old one.
                 self.behind = Some(tail);
                 self.next = last + 1;
-                self.ready.push_back(frames);
+                self.ready.push_back((frames, Some(last)));
                 Some(true)
             }
             Err(error) => {
                 tracing::error!(%error, seq = self.next, "a stream ends because the journal cannot be read");
                 None
             }
+        }
+    }
+}
+
+impl Drop for Reader {
+    /// One that took nothing to the end was cut off with its connection, without a word.
+    fn drop(&mut self) {
+        if !self.over && self.stalled() {
+            self.shared.drop_one(Dropped::Stalled);
         }
     }
 }

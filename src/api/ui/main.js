@@ -176,7 +176,7 @@ const enter = async () => {
   const session = await get("v1/session");
   if (session.page !== version) { location.reload(); return; }
   known.person = session.person;
-  byId("person").textContent = session.person;
+  byId("person").textContent = session.role === "lead" ? session.person : `${session.person} (${session.role})`;
   byId("top").hidden = false;
   known.status = await get("v1/status").catch(() => null);
   const head = known.status?.head?.seq ?? -1;

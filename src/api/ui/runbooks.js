@@ -13,7 +13,7 @@ const file = (one, wanted) => make("details", { class: "row file", id: `file-${o
     one.proposal ? fact("proposal", make("a", { href: `#/runbooks/proposal/${one.proposal}` }, one.proposal)) : null,
     fact("file", make("code", {}, one.path)), fact("digest", make("code", { class: "digest" }, one.digest))),
   one.reasons.length ? make("ul", { class: "plain-list" }, one.reasons.map(reason)) : null,
-  make("p", { class: "what" }, command(`remediator runbook show ${one.name}`)));
+  make("p", { class: "what" }, command(`remediator runbook show ${one.name}`), " ", make("a", { href: `v1/runbooks/${one.name.split("/").map(encodeURIComponent).join("/")}` }, "as JSON")));
 
 const proposal = (one, wanted) => make("details", { class: "row file", id: `file-proposal/${one.id}`, open: wanted },
   make("summary", { class: "cells", "data-row": `proposal/${one.id}` }, how(one.standing), make("strong", {}, one.id),

@@ -9,6 +9,7 @@ mod keys;
 mod place;
 mod port;
 mod state;
+mod tls;
 mod tools;
 mod witnesses;
 
@@ -115,6 +116,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("permissions", files::check),
     ("keys", keys::check),
     ("address", port::check),
+    ("encryption", tls::check),
     ("disk", disk::check),
     ("tools", tools::check),
     ("locks", place::locks),

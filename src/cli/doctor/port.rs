@@ -34,11 +34,12 @@ pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
             failure.hint.unwrap_or_else(|| "see what listens there: `ss -ltnp`".to_owned()),
         ),
     }
-    let beyond = patient.config.as_ref().is_ok_and(|config| !config.listen.ip().is_loopback());
+    let beyond =
+        patient.config.as_ref().is_ok_and(|config| !config.listen.ip().is_loopback() && config.tls.is_none());
     if beyond {
         sheet.finding(
             format!("{address} can be reached from other machines without encryption"),
-            "listen on 127.0.0.1 and put a proxy with TLS before it",
+            "say `tls` in remediator.yaml (docs/http.md), or listen on 127.0.0.1 and put a proxy with TLS before it",
         );
     }
 }

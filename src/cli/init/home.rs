@@ -8,7 +8,7 @@ use anyhow::{Context as _, anyhow, bail};
 
 use super::super::schema;
 use super::{files, person, sample, texts};
-use crate::api::tokens::{self, Bearer, Tokens};
+use crate::api::tokens::{self, Bearer, Role, Tokens};
 use crate::base::digest::FileDigest;
 use crate::base::ids::{BootId, NodeId};
 use crate::base::sign::JournalKey;
@@ -225,7 +225,7 @@ fn write_state(root: &Path, wish: &Wish<'_>) -> anyhow::Result<(NodeId, String)>
     let now_us = SystemClock.now().time_us;
     let token = tokens::mint()?;
     let mut known = Tokens::new()?;
-    known.add(Bearer::Person { name: wish.principal.clone() }, &token, now_us);
+    known.add(Bearer::Person { name: wish.principal.clone(), role: Role::Lead }, &token, now_us);
     known.save(&state.join("tokens.json"))?;
     files::write_private(&state.join("token"), format!("{token}\n").as_bytes())?;
     let trust = loader::read_folder(root)?.trust_files();

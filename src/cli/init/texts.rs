@@ -16,6 +16,11 @@ v: 1
 # Address of the HTTP interface. REMEDIATOR_LISTEN wins over it.
 {set}listen: {listen}
 
+# Names under which the page may be opened, besides addresses and localhost: docs/page.md.
+# hosts: []
+# TLS: docs/http.md.
+# tls: {{cert: tls/remediator.pem, key: tls/remediator.key}}
+
 # Folder that holds runbooks/ and proposals/, relative to this file's folder.
 # content: .
 

@@ -1,14 +1,11 @@
 //! `runbook show`: one content file as it is understood, defaults filled in, with who signed and approved it.
 
-use serde::Serialize;
-
+use super::folder;
 use super::recorded::Recorded;
-use super::{folder, view};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{Global, Outcome, Output, out, proposal};
-use crate::runbook::model::{Rehearsal, Retry, Step, Targets, Verification};
-use crate::runbook::problem::likely;
-use crate::runbook::{Catalog, Entry, Kind, Runbook};
+use crate::runbook::shown::{self, Resolved, ResolvedStep, ResolvedTargets, Shown};
+use crate::runbook::{Catalog, Entry, Runbook};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -18,65 +15,6 @@ use crate::runbook::{Catalog, Entry, Kind, Runbook};
 pub struct Args {
     /// A runbook's id, `kind/id`, or `proposal/id`.
     id: String,
-}
-
-#[derive(Serialize)]
-struct Report {
-    v: u32,
-    #[serde(flatten)]
-    line: view::Line,
-    runbook: Option<Resolved>,
-    text: String,
-}
-
-/// A runbook with its defaults.
-#[derive(Serialize)]
-struct Resolved {
-    subsystem: String,
-    code: String,
-    target: String,
-    when: Option<String>,
-    priority: i32,
-    blast_radius: String,
-    attempts: u32,
-    window: String,
-    cooldown: String,
-    runtime: String,
-    locks: Vec<String>,
-    preconditions: Vec<String>,
-    steps: Vec<ResolvedStep>,
-    verification: Option<String>,
-    escalation: Vec<String>,
-    /// How it is tried on a copy: what stands in, what sets it up and breaks it.
-    rehearsal: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct ResolvedStep {
-    id: String,
-    does: String,
-    /// What else it says and is bounded by.
-    bounds: Vec<String>,
-    targets: Option<ResolvedTargets>,
-    timeout: String,
-    retries: u32,
-    retry: Option<String>,
-    idempotent: bool,
-    undo: Option<String>,
-    undo_bounds: Vec<String>,
-    undo_when_unknown: bool,
-    irreversible: Option<String>,
-}
-
-/// What a step is done for.
-#[derive(Serialize)]
-struct ResolvedTargets {
-    list: Vec<String>,
-    lock: String,
-    canary: u32,
-    at_once: u32,
-    stop_percent: u32,
-    check: Option<String>,
 }
 
 /// Shows.
@@ -90,13 +28,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let root = folder::root(global)?;
     let catalog = folder::catalog(&root, folder::read(&root)?, &Recorded::of(global, &root));
     let entry = find(&catalog, &args.id)?;
-    let text = catalog.folder().get(&entry.path).unwrap_or_default();
-    let report = Report {
-        v: 1,
-        line: view::line(entry),
-        runbook: entry.runbook().map(resolve),
-        text: String::from_utf8_lossy(text).into_owned(),
-    };
+    let report = shown::shown(&catalog, entry);
     if global.output == Output::Json {
         out::json_of(&report)?;
     } else {
@@ -107,123 +39,18 @@ pub fn run(args: Args, global: &Global) -> Outcome {
 
 /// An entry by id or `kind/id`.
 pub fn find<'a>(catalog: &'a Catalog, name: &str) -> Result<&'a Entry, Failure> {
-    let (kind, id) = match name.split_once('/') {
-        Some((kind, id)) => (Kind::of_word(kind), id),
-        None => (Some(Kind::Runbook), name),
-    };
-    let found = kind.and_then(|kind| catalog.get(kind, id));
-    found.ok_or_else(|| {
-        let what = format!("there is no content file `{}`", out::line(name));
-        let ids = catalog.entries().filter(|entry| kind.is_none_or(|kind| entry.kind == kind));
-        let ids: Vec<String> = ids.map(|entry| entry.id.clone()).collect();
-        let wanted = name.split_once('/').map_or(name, |(_, id)| id);
-        let near = likely(wanted, ids.iter().map(String::as_str));
-        let hint = "`remediator runbook list` lists them; services are service/ID, proposals proposal/ID";
-        Failure::new(Exit::Findings, what).hint(match (near, name.split_once('/')) {
-            (Some(near), Some((word, _))) => format!("did you mean `{word}/{near}`? {hint}"),
-            (Some(near), None) => format!("did you mean `{near}`? {hint}"),
-            (None, _) => hint.to_owned(),
-        })
+    shown::find(catalog, name).map_err(|none| {
+        let what = format!("there is no content file `{}`", out::line(&none.name));
+        Failure::new(Exit::Findings, what).hint(none.hint)
     })
 }
 
 /// What a runbook would do, a row for each fact.
 pub fn rows(runbook: &Runbook) -> Vec<(&'static str, String)> {
-    runbook_rows(&resolve(runbook))
+    runbook_rows(&shown::resolve(runbook))
 }
 
-fn resolve(runbook: &Runbook) -> Resolved {
-    let limits = runbook.limits();
-    let (matcher, proof) = (&runbook.matcher, &runbook.verification);
-    Resolved {
-        subsystem: matcher.subsystem.clone(),
-        code: matcher.code.clone(),
-        target: matcher.target.clone().unwrap_or_else(|| "*".to_owned()),
-        when: matcher.when.clone(),
-        priority: runbook.priority,
-        blast_radius: out::word(&runbook.blast_radius),
-        attempts: limits.attempts,
-        window: limits.window.to_string(),
-        cooldown: limits.cooldown.to_string(),
-        runtime: limits.runtime.to_string(),
-        locks: runbook.all_locks(),
-        preconditions: runbook
-            .preconditions
-            .iter()
-            .map(|p| format!("{}: {} of {}", p.id, p.expect, p.probe.says()))
-            .collect(),
-        steps: runbook.steps.iter().map(step).collect(),
-        verification: proof.as_ref().map(verification),
-        escalation: runbook
-            .escalation
-            .iter()
-            .map(|r| format!("{}: {}: {}", r.after, r.channel, r.message))
-            .collect(),
-        rehearsal: runbook.rehearsal.as_ref().map(rehearsal).unwrap_or_default(),
-    }
-}
-
-/// What it replaces says most of what a rehearsal is worth.
-fn rehearsal(rehearsal: &Rehearsal) -> Vec<String> {
-    let stand_ins = rehearsal.stand_ins.iter().map(|(from, to)| format!("{from} is replaced by {to}"));
-    let services = rehearsal.services.iter().map(|(id, s)| format!("service {id} is {}", s.argv.join(" ")));
-    let setup = rehearsal.setup.iter().map(|command| format!("set up by {}", command.argv.join(" ")));
-    let breaks = rehearsal.breaks.iter().map(|command| format!("broken by {}", command.argv.join(" ")));
-    let healed = rehearsal.healed.iter().map(|probe| format!("healed is {}", probe.says()));
-    stand_ins.chain(services).chain(setup).chain(breaks).chain(healed).collect()
-}
-
-fn step(step: &Step) -> ResolvedStep {
-    let (action, undo) = (step.action(), step.undo.as_ref().and_then(|undo| undo.action()));
-    ResolvedStep {
-        id: step.id.clone(),
-        does: action.map(|a| a.say()).unwrap_or_default(),
-        bounds: action.map(|a| a.details()).unwrap_or_default(),
-        targets: step.targets.as_ref().map(targets),
-        timeout: step.timeout.to_string(),
-        retries: step.retry.as_ref().map_or(0, |r| r.times),
-        retry: step.retry.as_ref().map(retry),
-        idempotent: step.may_repeat(),
-        undo: undo.map(|a| a.say()),
-        undo_bounds: undo.map(|a| a.details()).unwrap_or_default(),
-        undo_when_unknown: step.undo_when_unknown,
-        irreversible: step.irreversible.clone(),
-    }
-}
-
-fn targets(targets: &Targets) -> ResolvedTargets {
-    ResolvedTargets {
-        list: targets.list.clone(),
-        lock: targets.lock.clone(),
-        canary: targets.canary,
-        at_once: targets.at_once,
-        stop_percent: targets.stop_percent,
-        check: targets.check.as_ref().map(|check| check.says()),
-    }
-}
-
-fn retry(retry: &Retry) -> String {
-    let mut text = format!("{} retries, {} before the first", retry.times, retry.delay);
-    if retry.factor > 1 {
-        text += &format!(", each pause {} times the one before, at most {}", retry.factor, retry.max_delay);
-    }
-    if !retry.on.is_empty() {
-        let on: Vec<String> = retry.on.iter().map(out::word).collect();
-        text += &format!(", only on {}", on.join(", "));
-    }
-    text
-}
-
-fn verification(v: &Verification) -> String {
-    let (looks, within, settle) = (v.successes, v.within, v.settle);
-    let watch = match v.watch.ms() {
-        0 => "not watched afterwards".to_owned(),
-        _ => format!("watched for {} afterwards", v.watch),
-    };
-    format!("{looks} good looks in a row, from {settle} on, within {within}, at {}; {watch}", v.probe.says())
-}
-
-fn print(report: &Report) -> Result<(), Failure> {
+fn print(report: &Shown) -> Result<(), Failure> {
     let line = &report.line;
     let mut rows: Vec<(&str, String)> = vec![
         ("file", line.path.clone()),

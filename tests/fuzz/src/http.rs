@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use remediator::api::{self, Answer, Bearer, Daemon, Problem, Tokens};
+use remediator::api::{self, Answer, Bearer, Daemon, Problem, Role, Tokens};
 use remediator::audit::Audit;
 use remediator::base::ids::{IncidentId, Receipt, Seq};
 use remediator::base::limits::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX};
@@ -113,7 +113,7 @@ struct Bench {
 static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| {
     let mut tokens = Tokens::new().expect("randomness");
     let token = api::tokens::mint().expect("randomness");
-    tokens.add(Bearer::Person { name: "ada".into() }, &token, 0);
+    tokens.add(Bearer::Person { name: "ada".into(), role: Role::Lead }, &token, 0);
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
     let address = listener.local_addr().expect("bound");
