@@ -72,7 +72,8 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     let gone = sandbox.run(&["audit", "show", "0"]).ends(69);
     assert!(gone.stderr.contains("restore --from-archive"), "{}", gone.stderr);
     let stepped = sandbox.run(&["replay", "--output", "json"]).ends(0).stdout;
-    let step: serde_json::Value = serde_json::from_str(stepped.lines().next().expect("a step")).expect("JSON");
+    let step: serde_json::Value =
+        serde_json::from_str(stepped.lines().next().expect("a step")).expect("JSON");
     assert_eq!(step["entry"]["seq"].as_u64(), Some(minimum), "it begins with what there is");
     sandbox.run(&["audit", "export", "evidence"]).ends(0);
     sandbox.run(&["audit", "import", "evidence", "--home", "investigation"]).ends(0);
