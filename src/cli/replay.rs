@@ -128,7 +128,10 @@ fn way(stepper: &Stepper, step: &Step, word: &str) -> Result<Way, Failure> {
     let to = |found: Option<Seq>, none: &str| found.map_or(Way::Stay(none.to_owned()), Way::To);
     Ok(match word.split_once(' ').map_or((word, ""), |(word, rest)| (word, rest.trim())) {
         ("" | "n", _) => to(Some(seq + 1).filter(|next| *next <= head), "this is the last entry"),
-        ("b" | "p", _) => to(seq.checked_sub(1), "this is the first entry"),
+        ("b" | "p", _) => {
+            let minimum = stepper.history().minimum();
+            to(seq.checked_sub(1).filter(|before| *before >= minimum), "this is the first entry")
+        }
         ("$", _) => Way::To(head),
         ("q", _) => Way::End,
         ("i", "") => match step.entry.incident {
