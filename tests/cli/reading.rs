@@ -14,9 +14,14 @@ fn the_daemon_and_the_segments_give_the_same_bytes() {
     sandbox.serve();
     let receipt = sandbox.run(&[&REPORT[..], &["--output", "json"]].concat()).ends(0).json();
     let receipt = receipt["receipt"].as_str().expect("a receipt").to_owned();
-    // The sample service is started by its first incident; when that is over nothing moves any more.
-    let healed = || sandbox.run(&["incidents", "--state", "closed"]).stdout.contains("demo-web");
-    assert!(eventually(Duration::from_secs(30), healed), "{}", sandbox.run(&["audit", "tail"]).stdout);
+    // The sample service is started by its first incident; when that is over and seen to be, nothing moves any more.
+    let healed = || {
+        let status = sandbox.run(&["status", "--output", "json"]).ends(0).json();
+        let eyes = status["sentinels"].as_object().expect("sentinels").clone();
+        sandbox.run(&["incidents", "--state", "closed"]).stdout.contains("demo-web")
+            && eyes.values().all(|eye| eye["degraded"].is_null())
+    };
+    assert!(eventually(Duration::from_secs(60), healed), "{}", sandbox.run(&["audit", "tail"]).stdout);
     let list = sandbox.run(&["incidents", "--output", "json"]).ends(0).json();
     let ids: Vec<String> = list["incidents"]
         .as_array()
