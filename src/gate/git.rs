@@ -251,7 +251,7 @@ impl Git {
         // More than a command line should hold are looked for in all that ever was.
         match paths.len() {
             0 => return Ok(BTreeMap::new()),
-            ..=ASKED_BY_NAME_MAX => asked.extend(paths.iter().map(|path| format!(":(top,literal){path}"))),
+            1..=ASKED_BY_NAME_MAX => asked.extend(paths.iter().map(|path| format!(":(top,literal){path}"))),
             _ => {}
         }
         let out = self.output(&asked)?;

@@ -19,7 +19,7 @@ use super::inbox::Message;
 use super::looks::Looks;
 use super::observers::PausedFile;
 use super::readiness::{Progress, ReadyState};
-use super::snapshots::Snapshots;
+use super::snapshots;
 use super::systemd::Systemd;
 use super::turn::{End, Turn, TurnState};
 use super::witnesses::Witnesses;
@@ -28,7 +28,7 @@ use crate::audit::Audit;
 use crate::base::ids::{BootId, NodeId};
 use crate::base::limits::TURN_QUEUE_MAX;
 use crate::base::sign::JournalKey;
-use crate::context::{SentinelState, World};
+use crate::context::SentinelState;
 use crate::coordination::MachineLock;
 use crate::event::content::TrustRestored;
 use crate::event::process::ProcessStarted;
@@ -173,7 +173,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let _served = served.inspect_err(|_| starts::not_ours(&parts.state, now_us))?;
     // Behind the journal's lock: a second daemon on this home has been refused by now.
     let _address = AddressFile::write(parts)?;
-    let (world, snapshots) = step(parts, "fold", || fold(&journal, &opened))?;
+    let (world, snapshots) = step(parts, "fold", || snapshots::fold(&journal, &opened))?;
     let audit = Audit::of(journal.clone(), world.clone()).map_err(system("start the read model"))?;
     let (turn_in, inbox) = crossbeam_channel::bounded(TURN_QUEUE_MAX);
     let turn_state = Arc::new(TurnState::default());
@@ -320,39 +320,6 @@ fn started(opened: &journal::Opened, observe_only: Option<String>) -> Input {
         clean: opened.clean,
         observe_only,
     })
-}
-
-/// Folds from the last snapshot that may be believed.
-fn fold(journal: &IntentJournal, opened: &journal::Opened) -> Result<(World, Snapshots), Error> {
-    let snapshot = opened.snapshot.as_ref().and_then(|(seq, bytes)| {
-        let world = World::from_snapshot(bytes);
-        world
-            .inspect_err(|error| tracing::warn!(%error, "a snapshot cannot be read; folding from the start"))
-            .ok()
-            .map(|w| (*seq, w))
-    });
-    let (after, mut world) = match (snapshot, &opened.first_state) {
-        (Some((seq, world)), _) => (Some(seq), world),
-        (None, None) => (None, World::new(opened.genesis)),
-        (None, Some((seq, Ok(bytes)))) => (Some(*seq), first_world(journal, bytes)?),
-        (None, Some((seq, Err(why)))) => {
-            let (minimum, why) = (seq + 1, why.to_string());
-            return Err(journal::Error::NoState { minimum, why: format!("cannot be used ({why})") }.into());
-        }
-    };
-    journal.replay(after, &mut |record| {
-        world.apply(&record);
-        std::ops::ControlFlow::Continue(())
-    })?;
-    Ok((world, Snapshots::after(after.unwrap_or(0))))
-}
-
-/// The state that a pruned journal begins with.
-fn first_world(journal: &IntentJournal, bytes: &[u8]) -> Result<World, Error> {
-    let minimum = journal.minimum();
-    let unreadable =
-        |e: serde_json::Error| journal::Error::NoState { minimum, why: format!("cannot be read ({e})") };
-    Ok(World::from_snapshot(bytes).map_err(unreadable)?)
 }
 
 /// What the journal knows each sentinel to have published last.

@@ -1,9 +1,10 @@
-//! When the world is written down: after so many entries, and at a clean stop.
+//! When the world is written down: after so many entries, and at a clean stop; and how it is had again at a start.
 
+use super::error::Error;
 use crate::base::ids::Seq;
 use crate::context::{FOLD_VERSION, World};
 use crate::event::Record;
-use crate::journal::IntentJournal;
+use crate::journal::{self, IntentJournal};
 
 /// Entries between two snapshots: a fold of this many takes well under a second.
 const EVERY_ENTRIES: u64 = 50_000;
@@ -35,4 +36,37 @@ impl Snapshots {
         self.last = world.next_seq;
         journal.take_snapshot(seq, FOLD_VERSION, &bytes)
     }
+}
+
+/// Folds from the last snapshot that may be believed.
+pub(super) fn fold(journal: &IntentJournal, opened: &journal::Opened) -> Result<(World, Snapshots), Error> {
+    let snapshot = opened.snapshot.as_ref().and_then(|(seq, bytes)| {
+        let world = World::from_snapshot(bytes);
+        world
+            .inspect_err(|error| tracing::warn!(%error, "a snapshot cannot be read; folding from the start"))
+            .ok()
+            .map(|w| (*seq, w))
+    });
+    let (after, mut world) = match (snapshot, &opened.first_state) {
+        (Some((seq, world)), _) => (Some(seq), world),
+        (None, None) => (None, World::new(opened.genesis)),
+        (None, Some((seq, Ok(bytes)))) => (Some(*seq), first_world(journal, bytes)?),
+        (None, Some((seq, Err(why)))) => {
+            let (minimum, why) = (seq + 1, why.to_string());
+            return Err(journal::Error::NoState { minimum, why: format!("cannot be used ({why})") }.into());
+        }
+    };
+    journal.replay(after, &mut |record| {
+        world.apply(&record);
+        std::ops::ControlFlow::Continue(())
+    })?;
+    Ok((world, Snapshots::after(after.unwrap_or(0))))
+}
+
+/// The state that a pruned journal begins with.
+fn first_world(journal: &IntentJournal, bytes: &[u8]) -> Result<World, Error> {
+    let minimum = journal.minimum();
+    let unreadable =
+        |e: serde_json::Error| journal::Error::NoState { minimum, why: format!("cannot be read ({e})") };
+    Ok(World::from_snapshot(bytes).map_err(unreadable)?)
 }

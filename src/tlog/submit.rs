@@ -77,11 +77,10 @@ mod tests {
     use crate::tlog::merkle::{InMemory, consistency, root};
     use crate::tlog::note::{Kind, Verifier, cosign};
 
+    type Answering<'a> = &'a dyn Fn(&Note) -> Result<Answer, String>;
+
     /// What it sent, and what came of it, against a witness that answers with these.
-    fn asked(
-        known: u64,
-        answers: &[&dyn Fn(&Note) -> Result<Answer, String>],
-    ) -> (Vec<u64>, Result<usize, String>) {
+    fn asked(known: u64, answers: &[Answering<'_>]) -> (Vec<u64>, Result<usize, String>) {
         let mut tree = InMemory::default();
         (0..40_u64).for_each(|n| tree.push(Hash::of_leaf(&n.to_be_bytes())));
         let head = Checkpoint { origin: "log".into(), size: 40, root: root(&tree, 40).expect("a root") };

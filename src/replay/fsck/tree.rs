@@ -296,7 +296,7 @@ mod tests {
             assert_eq!(tree(600, size, Vec::new()).root, Some(defined(&leaves[..size as usize])), "{size}");
         }
         let level0: Vec<u8> = leaves.iter().flatten().copied().collect();
-        let level1: Vec<u8> = leaves.chunks_exact(256).flat_map(|tile| defined(tile)).collect();
+        let level1: Vec<u8> = leaves.chunks_exact(256).flat_map(defined).collect();
         let good = tree(600, 0, vec![level0.clone(), level1.clone()]);
         assert!(good.wrong.is_empty());
         for (level, at, path) in
