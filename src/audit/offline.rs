@@ -109,7 +109,10 @@ impl Offline {
             return Err(Error::Journal { what: format!("entry {seq}"), source: Box::new(error) });
         }
         self.head = match (self.times.len() as Seq).checked_sub(1) {
-            Some(seq) => self.one(seq, |line| Head { seq, hash: line.chain_hash() })?,
+            Some(behind) => {
+                let seq = self.journal.minimum() + behind;
+                self.one(seq, |line| Head { seq, hash: line.chain_hash() })?
+            }
             None => None,
         };
         Ok(())

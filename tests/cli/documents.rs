@@ -105,15 +105,20 @@ fn the_readme_runs() {
 /// Pages that run beside each other: most of their time is spent waiting for a daemon.
 const PAGES_AT_ONCE: usize = 3;
 
-#[test]
-fn every_page_under_docs_runs() {
+/// Every page below docs, by its path.
+fn pages() -> Vec<String> {
     let mut pages = Vec::new();
     for folder in ["docs", "docs/decisions"] {
         let entries = std::fs::read_dir(root().join(folder)).expect("documents").flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
         pages.extend(names.filter(|name| name.ends_with(".md")).map(|name| format!("{folder}/{name}")));
     }
-    let pages = std::sync::Mutex::new(pages);
+    pages
+}
+
+#[test]
+fn every_page_under_docs_runs() {
+    let pages = std::sync::Mutex::new(pages());
     let next = || pages.lock().expect("no page has panicked with it").pop();
     std::thread::scope(|scope| {
         for _ in 0..PAGES_AT_ONCE {
@@ -140,8 +145,9 @@ fn a_command_that_fails_is_noticed() {
 
 #[test]
 fn what_is_run_elsewhere_is_really_shown() {
-    let readme = std::fs::read_to_string(root().join("README.md")).expect("README.md");
-    let lines = commands(&readme);
+    let read = |page: &String| std::fs::read_to_string(root().join(page)).expect("a page");
+    let lines: Vec<String> =
+        pages().iter().chain([&"README.md".to_owned()]).map(read).flat_map(|text| commands(&text)).collect();
     for (command, _) in ELSEWHERE {
         assert!(lines.iter().any(|line| line == command), "{command} is in no document any more");
     }
