@@ -1,58 +1,75 @@
-//! How far a change reaches: the files whose standing it can alter, found without judging the others. What it leaves out
-//! stands before and after alike, whatever that is, so the time that a change takes grows with the change and not with the
-//! folder. Wherever text alone cannot tell, a file is in. Not for judging (`judge`).
+//! How far a change reaches: the files whose standing it can alter, and those that this standing rests on, found without
+//! judging the others. What it leaves out stands before and after alike, whatever that is, so the time that a change takes
+//! grows with the change and not with the folder. Wherever text alone cannot tell, a file is in. Not for judging (`judge`).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use memchr::memmem;
+
 use crate::base::cores;
+use crate::base::digest::FileDigest;
 use crate::runbook::content::TRUST_DIR;
 use crate::runbook::proposals::Approval;
-use crate::runbook::{Content, ContentFolder, Kind, Trust, yaml};
+use crate::runbook::{Content, ContentFolder, Trust, yaml};
 
 use super::change::Change;
 use super::checks::config;
 
-/// A change of more files is judged with everything: looking for what it reaches would take longer.
-const TOUCHED_MAX: usize = 256;
+/// A change that reaches more than this is judged with everything: looking further would take longer.
+const REACHED_MAX: usize = 96;
 
 /// Which files of both sides a change is judged with.
 pub enum Scope {
-    /// All: it changes what everything is judged by.
+    /// All: it changes what everything is judged by, or reaches far.
     Everything,
     /// Content files, each with its signature, and whole proposals.
-    Only {
-        /// Paths below `runbooks/`.
-        contents: BTreeSet<String>,
-        /// Ids.
-        proposals: BTreeSet<String>,
-    },
+    Only(BTreeSet<Unit>),
+}
+
+/// What stands or falls as one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unit {
+    /// A content file with its signature, by its path.
+    Content(String),
+    /// A proposal with everything in its folder, by its id.
+    Proposal(String),
+}
+
+impl Unit {
+    /// What a path belongs to; none for what nobody reads.
+    fn of(path: &str) -> Option<Self> {
+        if let Some((id, _)) = path.strip_prefix("proposals/").and_then(|rest| rest.split_once('/')) {
+            return Some(Self::Proposal(id.to_owned()));
+        }
+        let content = path.strip_suffix(".sig").unwrap_or(path);
+        let is_content = content.ends_with(".yaml") || content.ends_with(".yml");
+        (content.starts_with("runbooks/") && is_content).then(|| Self::Content(content.to_owned()))
+    }
 }
 
 impl Scope {
     /// The reach of a change.
     pub fn of(change: &Change<'_>, trust: &Trust) -> Self {
-        let ours = |path: &str| path.starts_with("runbooks/") || proposal_of(path).is_some();
+        let ours = |path: &str| path.starts_with("runbooks/") || Unit::of(path).is_some();
         let is_config = |path: &str| path.strip_suffix(".sig").unwrap_or(path) == config::NAME;
         let mut touched = change.touched.iter();
-        let too_many = change.touched.len() > TOUCHED_MAX;
-        if too_many || touched.any(|path| path.starts_with(TRUST_DIR) || !(ours(path) || is_config(path))) {
+        if touched.any(|path| path.starts_with(TRUST_DIR) || !(ours(path) || is_config(path))) {
             return Self::Everything;
         }
-        let mut reach = Reach::of(change, trust);
-        reach.follow_nonces();
-        reach.follow_words();
-        reach.follow_services();
-        let proposals = reach.proposals();
-        Self::Only { contents: reach.contents, proposals }
+        let found = found([&change.before, &change.after]);
+        let touched: BTreeSet<Unit> = change.touched.iter().filter_map(|path| Unit::of(path)).collect();
+        let of_each = |unit: &Unit| found.get(unit).map(|texts| Known::of(unit.clone(), texts));
+        let units: Vec<&Unit> = found.keys().collect();
+        let all: Vec<Known<'_>> = cores::map(&units, |unit| of_each(unit)).into_iter().flatten().collect();
+        reached(all, &touched, trust).map_or(Self::Everything, Self::Only)
     }
 
     /// The part of a side that lies within.
     pub fn part_of(&self, folder: &ContentFolder) -> ContentFolder {
-        let Self::Only { contents, proposals } = self else { return folder.clone() };
+        let Self::Only(units) = self else { return folder.clone() };
         let inside = |path: &str| {
-            path.starts_with(TRUST_DIR)
-                || contents.contains(path.strip_suffix(".sig").unwrap_or(path))
-                || proposal_of(path).is_some_and(|id| proposals.contains(id))
+            path.starts_with(TRUST_DIR) || Unit::of(path).is_some_and(|unit| units.contains(&unit))
         };
         let files = folder.files.iter().filter(|(path, _)| inside(path));
         ContentFolder {
@@ -62,108 +79,119 @@ impl Scope {
     }
 }
 
-/// The proposal whose folder a path lies in.
-fn proposal_of(path: &str) -> Option<&str> {
-    path.strip_prefix("proposals/")?.split_once('/').map(|(id, _)| id)
+type Texts<'a> = BTreeSet<(&'a str, &'a [u8])>;
+
+/// Every unit of both sides with its files as they are on either. Signatures say nothing of others.
+fn found<'a>(sides: [&'a ContentFolder; 2]) -> BTreeMap<Unit, Texts<'a>> {
+    let mut units: BTreeMap<Unit, Texts<'a>> = BTreeMap::new();
+    for (path, bytes) in sides.into_iter().flat_map(|side| &side.files) {
+        if path.starts_with(TRUST_DIR) {
+            continue;
+        }
+        let Some(unit) = Unit::of(path) else { continue };
+        let texts = units.entry(unit).or_default();
+        if !path.ends_with(".sig") {
+            texts.insert((path, bytes));
+        }
+    }
+    units
 }
 
-/// A scope in the making.
-struct Reach<'a> {
-    change: &'a Change<'a>,
-    trust: &'a Trust,
-    /// What another file has to hold to be one of those that the change can alter: ids, codes, proposals.
-    words: BTreeSet<String>,
-    contents: BTreeSet<String>,
+/// Whatever is tied to what is touched, directly or by way of others; none when that is too much.
+fn reached(mut left: Vec<Known<'_>>, touched: &BTreeSet<Unit>, trust: &Trust) -> Option<BTreeSet<Unit>> {
+    let (mut next, rest): (Vec<_>, Vec<_>) =
+        left.drain(..).partition(|known| known.hides || touched.contains(&known.unit));
+    left = rest;
+    let mut reached: BTreeSet<Unit> = touched.clone();
+    while let Some(known) = next.pop() {
+        reached.insert(known.unit.clone());
+        if reached.len() + next.len() > REACHED_MAX {
+            return None;
+        }
+        let names = known.all_names(trust);
+        let tied = cores::map(&left, |other| other.holds(&names) || known.holds(&other.names));
+        let (more, rest): (Vec<_>, Vec<_>) = left.into_iter().zip(tied).partition(|(_, tied)| *tied);
+        next.extend(more.into_iter().map(|(known, _)| known));
+        left = rest.into_iter().map(|(known, _)| known).collect();
+    }
+    Some(reached)
 }
 
-impl<'a> Reach<'a> {
-    /// What the change touches, and the words in it that tie it to others, as they were and as they will be.
-    fn of(change: &'a Change<'a>, trust: &'a Trust) -> Self {
-        let mut reach = Self { change, trust, words: BTreeSet::new(), contents: BTreeSet::new() };
-        for path in &change.touched {
-            if let Some(id) = proposal_of(path) {
-                reach.words.insert(id.to_owned());
-                continue;
-            }
-            let content = path.strip_suffix(".sig").unwrap_or(path);
-            reach.contents.insert(content.to_owned());
-            for folder in [&change.before, &change.after] {
-                reach.take_words(content, folder.get(content).unwrap_or_default());
-            }
-        }
-        reach
-    }
+/// What is known of a unit before anything of it is parsed.
+struct Known<'a> {
+    unit: Unit,
+    files: Texts<'a>,
+    /// Its files as they are searched.
+    texts: Vec<Cow<'a, [u8]>>,
+    /// What others may call it.
+    names: BTreeSet<String>,
+    /// Its text cannot be searched for names.
+    hides: bool,
+}
 
-    fn take_words(&mut self, path: &str, bytes: &[u8]) {
-        let text = std::str::from_utf8(bytes).unwrap_or_default();
-        self.words.extend(yaml::head(text).map(|head| head.id));
-        let Ok(content) = self.trust.content(path, bytes) else { return };
-        self.words.insert(content.proposal().to_owned());
-        if let Content::Runbook(runbook) = &*content {
-            self.words.insert(runbook.matcher.code.clone());
-        }
-    }
-
-    /// A nonce that stands in two approvals takes the force of both.
-    fn follow_nonces(&mut self) {
-        let sides = [&self.change.before, &self.change.after];
-        let touched = self.change.touched.iter().filter(|path| path.contains("/approvals/"));
-        let read = touched.flat_map(|path| sides.map(|side| side.get(path).unwrap_or_default()));
-        let nonces: BTreeSet<String> = read
-            .filter_map(|bytes| serde_json::from_slice::<Approval>(bytes).ok())
-            .map(|a| a.nonce)
-            .collect();
-        if nonces.is_empty() {
-            return;
-        }
-        let approvals = self.change.after.files.iter().filter(|(path, _)| path.contains("/approvals/"));
-        let tied = approvals.filter(|(_, bytes)| is_tied(bytes, &nonces));
-        self.words.extend(tied.filter_map(|(path, _)| proposal_of(path)).map(str::to_owned));
-    }
-
-    /// Files with one of the words: those that rest on what is touched, and those that it may be in the way of.
-    fn follow_words(&mut self) {
-        let untouched: Vec<_> = self.change.after.content_files().collect();
-        let tied = cores::map(&untouched, |(_, bytes)| is_tied(bytes, &self.words));
-        let tied = untouched.iter().zip(tied).filter(|(_, tied)| *tied);
-        self.contents.extend(tied.map(|((path, _), _)| (*path).to_owned()));
-    }
-
-    /// Services that something within names, and files that do not say at once what they are.
-    fn follow_services(&mut self) {
-        let all: Vec<_> = self.change.after.content_files().collect();
-        let head = |bytes: &[u8]| std::str::from_utf8(bytes).ok().and_then(yaml::head);
-        let mut services: BTreeMap<&str, String> = BTreeMap::new();
-        for ((path, _), head) in all.iter().zip(cores::map(&all, |(_, bytes)| head(bytes))) {
-            match head {
-                Some(head) if Kind::of_word(&head.kind) == Some(Kind::Service) => {
-                    services.insert(path, head.id);
+impl<'a> Known<'a> {
+    fn of(unit: Unit, files: &Texts<'a>) -> Self {
+        let mut known = Self {
+            texts: files.iter().map(|(path, bytes)| searched(path, bytes)).collect(),
+            files: files.clone(),
+            names: BTreeSet::new(),
+            hides: false,
+            unit,
+        };
+        match &known.unit {
+            Unit::Proposal(id) => drop(known.names.insert(id.clone())),
+            Unit::Content(_) => {
+                for (_, bytes) in files {
+                    // With a backslash YAML can spell any name so that no search finds it.
+                    let head = std::str::from_utf8(bytes).ok().and_then(yaml::head);
+                    known.hides |= head.is_none() || memchr::memchr(b'\\', bytes).is_some();
+                    known.names.extend(head.map(|head| head.id));
+                    known.names.insert(FileDigest::of(bytes).to_string());
                 }
-                Some(_) => {}
-                None => drop(self.contents.insert((*path).to_owned())),
             }
         }
-        let named = services.into_iter().filter(|(_, id)| {
-            let id = BTreeSet::from([id.clone()]);
-            self.contents.iter().any(|path| is_tied(self.change.after.get(path).unwrap_or_default(), &id))
-        });
-        let named: Vec<String> = named.map(|(path, _)| path.to_owned()).collect();
-        self.contents.extend(named);
+        known
     }
 
-    /// The arguments for what is within, and those that are touched.
-    fn proposals(&self) -> BTreeSet<String> {
-        let touched = self.change.touched.iter().filter_map(|path| proposal_of(path)).map(str::to_owned);
-        let sides = [&self.change.before, &self.change.after];
-        let read = self.contents.iter().flat_map(|path| {
-            sides.into_iter().filter_map(|side| self.trust.content(path, side.get(path)?).ok())
-        });
-        touched.chain(read.map(|content| content.proposal().to_owned())).collect()
+    fn holds(&self, names: &BTreeSet<String>) -> bool {
+        let holds = |name: &String| {
+            let finder = memmem::Finder::new(name.as_bytes());
+            self.texts.iter().any(|text| finder.find(text).is_some())
+        };
+        names.iter().any(holds)
+    }
+
+    /// All names that tie it to others: also whose it is, what it answers, and the nonces of its approvals.
+    fn all_names(&self, trust: &Trust) -> BTreeSet<String> {
+        let mut names = self.names.clone();
+        for (path, bytes) in &self.files {
+            match self.unit {
+                Unit::Proposal(_) if path.contains("/approvals/") => {
+                    names.extend(serde_json::from_slice::<Approval>(bytes).map(|approval| approval.nonce));
+                }
+                Unit::Proposal(_) => {}
+                Unit::Content(_) => match trust.content(path, bytes) {
+                    Ok(content) => {
+                        names.extend([content.id().to_owned(), content.proposal().to_owned()]);
+                        if let Content::Runbook(runbook) = &*content {
+                            names.insert(runbook.matcher.code.clone());
+                        }
+                    }
+                    Err(rejected) => names.extend(rejected.id),
+                },
+            }
+        }
+        names.retain(|name| !name.is_empty());
+        names
     }
 }
 
-/// Whether a file may hold one of the words. With a backslash in it, it may hold any: YAML and JSON can spell with those.
-fn is_tied(bytes: &[u8], words: &BTreeSet<String>) -> bool {
-    let holds = |word: &String| memchr::memmem::find(bytes, word.as_bytes()).is_some();
-    memchr::memchr(b'\\', bytes).is_some() || words.iter().any(holds)
+/// A file as it is searched: JSON without the escapes that it need not have.
+fn searched<'a>(path: &str, bytes: &'a [u8]) -> Cow<'a, [u8]> {
+    let escapes = path.ends_with(".json") && memchr::memchr(b'\\', bytes).is_some();
+    let plain = || {
+        let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        serde_json::to_vec(&value).ok()
+    };
+    escapes.then(plain).flatten().map_or(Cow::Borrowed(bytes), Cow::Owned)
 }

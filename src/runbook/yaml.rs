@@ -35,7 +35,9 @@ impl Positions {
 /// Any YAML value with the place of everything in it.
 #[derive(Debug)]
 enum Node {
-    Scalar(String),
+    Text(String),
+    /// A value that is no text: as such it is nobody's `id` or `kind`.
+    Other,
     List(Vec<Spanned<Node>>),
     Map(Vec<(String, Spanned<Node>)>),
 }
@@ -48,32 +50,32 @@ impl<'de> serde::Deserialize<'de> for Node {
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a YAML value")
             }
-            fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-                Ok(Node::Scalar(value.to_string()))
+            fn visit_bool<E>(self, _: bool) -> Result<Node, E> {
+                Ok(Node::Other)
             }
-            fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-                Ok(Node::Scalar(value.to_string()))
+            fn visit_i64<E>(self, _: i64) -> Result<Node, E> {
+                Ok(Node::Other)
             }
-            fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-                Ok(Node::Scalar(value.to_string()))
+            fn visit_u64<E>(self, _: u64) -> Result<Node, E> {
+                Ok(Node::Other)
             }
-            fn visit_i128<E>(self, value: i128) -> Result<Node, E> {
-                Ok(Node::Scalar(value.to_string()))
+            fn visit_i128<E>(self, _: i128) -> Result<Node, E> {
+                Ok(Node::Other)
             }
-            fn visit_u128<E>(self, value: u128) -> Result<Node, E> {
-                Ok(Node::Scalar(value.to_string()))
+            fn visit_u128<E>(self, _: u128) -> Result<Node, E> {
+                Ok(Node::Other)
             }
-            fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-                Ok(Node::Scalar(value.to_string()))
+            fn visit_f64<E>(self, _: f64) -> Result<Node, E> {
+                Ok(Node::Other)
             }
             fn visit_str<E>(self, value: &str) -> Result<Node, E> {
-                Ok(Node::Scalar(value.to_owned()))
+                Ok(Node::Text(value.to_owned()))
             }
             fn visit_unit<E>(self) -> Result<Node, E> {
-                Ok(Node::Scalar(String::new()))
+                Ok(Node::Other)
             }
             fn visit_none<E>(self) -> Result<Node, E> {
-                Ok(Node::Scalar(String::new()))
+                Ok(Node::Other)
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Node, A::Error> {
                 let mut items = Vec::new();
@@ -110,7 +112,7 @@ pub fn outline(source: Source<'_>) -> Result<Outline, Problem> {
     let root: Spanned<Node> = from_text(source)?;
     let scalar = |name: &str| match &root.value {
         Node::Map(entries) => entries.iter().find(|(key, _)| key == name).and_then(|(_, v)| match &v.value {
-            Node::Scalar(text) => Some(text.clone()),
+            Node::Text(text) => Some(text.clone()),
             _ => None,
         }),
         _ => None,
@@ -160,7 +162,7 @@ pub fn head(text: &str) -> Option<Head> {
 
 fn place(node: &Spanned<Node>, path: String, positions: &mut Positions) {
     match &node.value {
-        Node::Scalar(_) => {}
+        Node::Text(_) | Node::Other => {}
         Node::List(items) => {
             for (index, item) in items.iter().enumerate() {
                 place(item, format!("{path}[{index}]"), positions);

@@ -7,7 +7,7 @@ use super::repo::{PROPOSAL_TEXT, RUNBOOK, RUNBOOK_TEXT, Repo, SERVICE};
 
 const FAR: &str = "runbooks/far/remedy.yaml";
 const FAR_PROPOSAL: &str = "proposals/far/proposal.yaml";
-const NEW: &str = "runbooks/new/remedy.yaml";
+const NEW: &str = "runbooks/new/it.yaml";
 
 /// Beside the family `web` another one that has nothing in common with it.
 fn with_far(runbook: &str) -> Repo {
@@ -75,6 +75,87 @@ fn a_nonce_used_again_takes_the_force_of_the_other_approval_too() {
     let said = repo.judge_all();
     said.blocks("approval");
     assert!(files(&said).contains(&FAR), "{said:#?}");
+}
+
+#[test]
+fn a_nonce_counts_wherever_it_stands_and_whenever_its_approval_begins_to_count() {
+    let nonce = |repo: &Repo, path: &str| {
+        let approval: serde_json::Value = serde_json::from_str(&repo.read(path)).unwrap();
+        approval["nonce"].as_str().unwrap().to_owned()
+    };
+    // It stands in an approval that is not signed yet; the change brings the signature and nothing else.
+    let repo = with_far(&far());
+    let other = "proposals/web/approvals/cyd.json";
+    repo.approve("cyd", "web", &[RUNBOOK, SERVICE]);
+    repo.edit(other, &nonce(&repo, other), &nonce(&repo, "proposals/far/approvals/bob.json"));
+    repo.git(&["add", other]);
+    repo.commit("a draft");
+    repo.sign("cyd", Role::Approval, other);
+    let said = repo.judge_all();
+    assert!(files(&said).contains(&FAR), "{said:#?}");
+    // It stands in a proposal that no content names.
+    let repo = Repo::new();
+    repo.write("proposals/old/proposal.yaml", PROPOSAL_TEXT.replace("id: web", "id: old"));
+    repo.sign("ann", Role::Proposal, "proposals/old/proposal.yaml");
+    repo.approve("bob", "old", &[RUNBOOK]);
+    repo.git(&["add", "."]);
+    repo.commit("old");
+    add(&repo, &RUNBOOK_TEXT.replace("id: fix", "id: other").replace("PROCESS_DEAD", "HTTP_WEDGED"));
+    let mine = "proposals/web/approvals/bob.json";
+    repo.edit(mine, &nonce(&repo, mine), &nonce(&repo, "proposals/old/approvals/bob.json"));
+    repo.sign("bob", Role::Approval, mine);
+    repo.judge_all().blocks("approval");
+}
+
+/// Content of a family of its own, signed and approved.
+fn family(repo: &Repo, id: &str, text: &str) -> String {
+    let (proposal, path) = (format!("proposals/{id}/proposal.yaml"), format!("runbooks/{id}/it.yaml"));
+    repo.write(&proposal, PROPOSAL_TEXT.replace("web*", "*").replace("id: web", &format!("id: {id}")));
+    repo.write(&path, text);
+    repo.sign("ann", Role::Proposal, &proposal);
+    repo.sign("ann", Role::Runbook, &path);
+    repo.approve("bob", id, &[&path]);
+    path
+}
+
+#[test]
+fn what_rests_on_a_service_by_way_of_another_is_reached() {
+    let repo = Repo::with_trust();
+    let service = |id: &str, probe: &str| {
+        format!(
+            "v: 1\nkind: service\nid: {id}\ntitle: It\nproposal: p-{id}\nargv: [/bin/it]\nprobe: {probe}\n"
+        )
+    };
+    let lower = family(&repo, "p-lower", &service("lower", "{tcp: {host: 127.0.0.1, port: 1}}"));
+    family(&repo, "p-upper", &service("upper", "{process: {service: lower}}"));
+    let watch = family(
+        &repo,
+        "p-watch",
+        "v: 1\nkind: sentinel\nid: watch\ntitle: Is it there\nproposal: p-watch\nprobe: {service: upper}\n\
+         every: 5s\nreport: {subsystem: service, code: PROCESS_DEAD, target: upper, summary: it is gone}\n",
+    );
+    repo.git(&["add", "."]);
+    repo.judge(&[]).passes();
+    repo.commit("three");
+    repo.git(&["rm", "-q", &lower, &format!("{lower}.sig")]);
+    let said = repo.judge(&[]);
+    said.blocks("relies_on");
+    assert_eq!(files(&said), [watch.as_str()]);
+}
+
+#[test]
+fn what_comes_back_by_an_approval_may_take_another_ones_place() {
+    let repo = with_far(&far());
+    let (approval, signature) = ("proposals/far/approvals/bob.json", "proposals/far/approvals/bob.json.sig");
+    let kept = repo.read(signature);
+    repo.git(&["rm", "-q", signature]);
+    repo.git(&["commit", "-q", "--no-verify", "-m", "past the gate"]);
+    add(&repo, &RUNBOOK_TEXT.replace("id: fix", "id: still-other").replace("PROCESS_DEAD", "DISK_FULL"));
+    repo.git(&["add", "."]);
+    repo.commit("in its place");
+    repo.write(signature, kept);
+    assert!(repo.path(approval).exists());
+    repo.judge_all().blocks("overlap");
 }
 
 #[test]
