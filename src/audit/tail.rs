@@ -19,6 +19,21 @@ pub trait Tail: Send {
 }
 
 impl Audit {
+    /// The first entry there is; those below it were pruned.
+    pub fn minimum(&self) -> Seq {
+        self.entries().minimum()
+    }
+
+    /// Whether nothing of what follows `after` was pruned (none: whatever there is follows). A reader without an end asks
+    /// before it begins: afterwards there is no place left to say so.
+    pub fn is_kept_behind(&self, after: Option<Seq>) -> Result<(), Error> {
+        let (seq, minimum) = (after.map(|after| after.saturating_add(1)), self.minimum());
+        match seq.filter(|seq| *seq < minimum) {
+            Some(seq) => Err(Error::Pruned { seq, minimum }),
+            None => Ok(()),
+        }
+    }
+
     /// Follows the stored lines behind `after` (none: from the start).
     pub fn tail(&self, after: Option<Seq>) -> Box<dyn Tail> {
         let entries = self.shared_entries();

@@ -99,6 +99,9 @@ impl NoAnswer {
                     // The same words as without a daemon.
                     return Failure::new(exit, problem.detail).hint(super::exit::NOT_THERE);
                 }
+                if problem.code == "PRUNED" {
+                    return Failure::new(Exit::Unavailable, problem.detail).hint(super::exit::PRUNED);
+                }
                 let what = format!("{}: {} ({})", problem.title, problem.detail, problem.code);
                 Failure::new(exit, what).hint(problem.hint)
             }

@@ -8,6 +8,10 @@ use owo_colors::OwoColorize as _;
 
 use crate::base::text::clean;
 
+/// What to do when something was pruned.
+pub(super) const PRUNED: &str =
+    "`remediator journal restore --from-archive DIR` brings older entries back (docs/retention.md)";
+
 /// What to do when something is not in the journal.
 pub(super) const NOT_THERE: &str =
     "`remediator incidents` lists incidents, `remediator audit tail` the last entries";
@@ -136,8 +140,7 @@ impl From<crate::audit::Error> for Failure {
         let failure = Self::new(exit, error.to_string());
         match &error {
             E::NotFound { .. } => failure.hint(NOT_THERE),
-            E::Pruned { .. } => failure
-                .hint("`remediator journal restore --from-archive DIR` brings older entries back (docs/retention.md)"),
+            E::Pruned { .. } => failure.hint(PRUNED),
             E::Journal { .. } => failure.hint("`remediator audit verify` checks the journal").because(error),
             _ => failure,
         }

@@ -89,6 +89,16 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     assert_eq!(ask(&sandbox, "/v1/audit/0").0, "410");
     assert_eq!(ask(&sandbox, "/v1/audit/0/proof").0, "410");
     assert_eq!(ask(&sandbox, "/tile/entries/000.p/1").0, "410");
+    let stream = "timeout 60 curl -s -N -w '\n%{http_code}' -H \"Authorization: Bearer $(cat home/state/token)\" ";
+    for how in ["-H 'Accept: application/x-ndjson' ", "-H 'Last-Event-ID: 0' ", ""] {
+        let asked = format!("{stream}{how}\"http://$REMEDIATOR_LISTEN/v1/audit/stream?after=0\"");
+        let answer = sandbox.shell(&asked).ends(0).stdout;
+        assert!(answer.contains("\"PRUNED\"") && answer.ends_with("\n410"), "{how}: {answer}");
+    }
+    let followed = sandbox.shell("timeout 60 remediator audit tail --follow --after 0").ends(69);
+    assert!(followed.stderr.contains("restore --from-archive"), "{}", followed.stderr);
+    sandbox.shell("head -n 1 < <(timeout 60 remediator audit tail --follow)").ends(0);
+    sandbox.run(&["audit", "tail", "-n", "1000"]).ends(0);
     let first: serde_json::Value = serde_json::from_str(&ask(&sandbox, "/v1/audit?limit=1").1).expect("JSON");
     assert_eq!(first["entries"][0]["seq"].as_u64(), Some(minimum));
     let head = checkpoint(&sandbox, minimum + 5);
@@ -103,6 +113,9 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     sandbox.run(&["backup", "kept", "--with-keys"]).ends(0);
     sandbox.stop("-TERM");
     sandbox.run(&verified).ends(0);
+    // The log was named below the minimum; its checkpoint is still looked at.
+    let tree = sandbox.run(&["journal", "fsck"]).ends(0).stdout;
+    assert!(tree.contains("healthy  tree:"), "{tree}");
     sandbox.run(&["restore", "kept", "--home", "copy"]).ends(0);
     sandbox.run(&["audit", "verify", "--full", "--home", "copy"]).ends(0);
 

@@ -16,6 +16,7 @@ use super::super::query::{After, read};
 use super::super::stream::Format;
 use super::audit::{NDJSON, filter, narrowed, ndjson};
 use super::{Needs, Operation, Role, Routes};
+use crate::audit::Audit;
 use crate::base::ids::Seq;
 use crate::base::limits::STREAMS_MAX;
 
@@ -40,7 +41,7 @@ pub(super) fn routes() -> Routes {
         .header::<After>("Last-Event-ID", "The same, and wins over `after`")
         .answers_as::<StreamEvent>(200, "Entries, until one side ends it", EVENTS)
         .answers_as::<String>(200, "Entries, until one side ends it", NDJSON)
-        .problem(&[problem::POSITION_GONE, problem::TOO_MANY_STREAMS])
+        .problem(&[problem::POSITION_GONE, problem::PRUNED, problem::TOO_MANY_STREAMS])
         .reads();
     Routes::new("Audit").get("/v1/audit/stream", stream, about)
 }
@@ -72,8 +73,11 @@ async fn stream(
         false => (Format::Events, EVENTS),
     };
     let hub = api.stream.clone();
-    let (head, reader) =
-        api.read(move |audit| Ok((audit.head()?, hub.reader(audit, format, filter, after)?))).await?;
+    let begin = move |audit: &Audit| {
+        audit.is_kept_behind(after)?;
+        Ok((audit.head()?, hub.reader(audit, format, filter, after)?))
+    };
+    let (head, reader) = api.read(begin).await?;
     let full = || {
         let detail = format!("{STREAMS_MAX} streams are open");
         Problem::new(problem::TOO_MANY_STREAMS, detail).retry_after(5)

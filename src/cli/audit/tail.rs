@@ -70,11 +70,12 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     Ok(Exit::Ok)
 }
 
-/// After which seq to begin.
-fn begin(args: &Args, filter: &EntryFilter, head: Option<Seq>) -> i64 {
-    let head = head.map_or(-1, |seq| i64::try_from(seq).unwrap_or(i64::MAX));
+/// After which seq to begin: the last ones are never more than there are above the minimum.
+fn begin(args: &Args, filter: &EntryFilter, head: Option<Seq>, minimum: Seq) -> i64 {
+    let signed = |seq| i64::try_from(seq).unwrap_or(i64::MAX);
     let lines = i64::try_from(args.lines).unwrap_or(i64::MAX);
-    let all = if filter.is_all() { head.saturating_sub(lines) } else { -1 };
+    let last = head.map_or(-1, signed).saturating_sub(lines).max(signed(minimum) - 1);
+    let all = if filter.is_all() { last } else { -1 };
     args.after.unwrap_or(all).max(-1)
 }
 
@@ -96,7 +97,8 @@ fn online(
     };
     let status: StatusView = serde_json::from_str(status).map_err(not_understood)?;
     let head = status.head.map_or(-1, |h| i64::try_from(h.seq).unwrap_or(i64::MAX));
-    let (mut after, mut last) = (begin(args, filter, Seq::try_from(head).ok()), last(args, filter));
+    let (mut after, mut last) =
+        (begin(args, filter, Seq::try_from(head).ok(), status.minimum), last(args, filter));
     if args.follow && filter.is_all() {
         return follow(reader, Seq::try_from(after).ok(), filter, output);
     }
@@ -148,7 +150,7 @@ fn follow(
 /// Whether anything was printed.
 fn offline(args: &Args, filter: &EntryFilter, reader: &Reader, output: Output) -> Result<bool, Failure> {
     let audit = reader.entries()?;
-    let mut after = Seq::try_from(begin(args, filter, audit.head()?)).ok();
+    let mut after = Seq::try_from(begin(args, filter, audit.head()?, audit.minimum())).ok();
     let mut last = last(args, filter).map(|last| usize::try_from(last).unwrap_or(usize::MAX));
     let mut printed = false;
     loop {

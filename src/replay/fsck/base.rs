@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::base::sign::{PublicKey, parse_signature};
+use crate::event::Event;
+use crate::event::log::LogNamed;
 
 /// `,"sig":"` + 88 characters + `"}`.
 const SIG_BYTES: usize = 98;
@@ -26,6 +28,7 @@ struct Members<'a> {
     seq: u64,
     node: String,
     kind: &'a str,
+    kv: u32,
     #[serde(borrow)]
     data: &'a RawValue,
     sig: &'a str,
@@ -73,6 +76,18 @@ impl Base {
             known = Some((node, key));
         }
         known
+    }
+
+    /// The names of the log that the kept lines give. Whether those lines hold is for `signer` to say.
+    pub fn logs(&self) -> Vec<LogNamed> {
+        let lines = self.lines.iter().filter_map(|line| serde_json::from_str::<Members<'_>>(line).ok());
+        let events = lines.filter_map(|m| Event::parse(m.kind, m.kv, m.data.get()).ok());
+        events
+            .filter_map(|event| match event {
+                Event::LogNamed(named) => Some(named),
+                _ => None,
+            })
+            .collect()
     }
 
     /// Whether the entry that it names says the same.

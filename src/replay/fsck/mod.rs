@@ -66,7 +66,7 @@ pub fn fsck(folder: &Path, progress: &mut dyn FnMut(u64)) -> Result<Report, Erro
         segments.retain(|segment| segment.0 >= base.minimum);
         fold = fold::Fold::above(&base, &place.blobs);
         index = index::Index::above(base.minimum);
-        tree = tree.above(base.minimum);
+        tree = tree.above(&base);
         named.insert(base.state.clone());
         chain = chain::Chain::above(base);
     }

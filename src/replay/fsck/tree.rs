@@ -7,6 +7,7 @@ use std::path::Path;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sha2::{Digest as _, Sha256};
 
+use super::base::Base;
 use super::report::{Check, Findings};
 use crate::base::ids::Seq;
 use crate::base::sign::PublicKey;
@@ -110,9 +111,11 @@ impl Tree {
         self.take_leaf(leaf(line));
     }
 
-    /// Everything below `minimum` was pruned: the leaves are those stored here, which the checkpoint then proves.
-    pub fn above(mut self, minimum: u64) -> Self {
-        for at in 0..minimum {
+    /// Everything below the minimum was pruned: the leaves are those stored here, which the checkpoint then proves, and the
+    /// log was named in a line that was kept.
+    pub fn above(mut self, base: &Base) -> Self {
+        self.named = base.logs();
+        for at in 0..base.minimum {
             let Some(hash) = self.stored(0, at) else {
                 self.stored = Stored::default();
                 self.unknown = true;
