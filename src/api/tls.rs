@@ -64,6 +64,10 @@ impl Tls {
     pub fn load(cert: PathBuf, key: PathBuf, client_ca: Option<PathBuf>) -> Result<Self, TlsError> {
         let stamps = stamps(&cert, &key, client_ca.as_deref());
         let config = config(&cert, &key, client_ca.as_deref())?;
+        // There is no other one to fall back to, and what says so is better reached with it than not at all.
+        if let Err(error) = untimely(&cert) {
+            tracing::warn!(%error, "nobody will accept this certificate: renew it, the new one is taken without a restart");
+        }
         Ok(Self { cert, key, client_ca, read: Mutex::new((stamps, config)) })
     }
 
@@ -73,7 +77,8 @@ impl Tls {
         let stamps = stamps(&self.cert, &self.key, self.client_ca.as_deref());
         if stamps != read.0 {
             read.0 = stamps;
-            match config(&self.cert, &self.key, self.client_ca.as_deref()) {
+            let renewed = config(&self.cert, &self.key, self.client_ca.as_deref());
+            match renewed.and_then(|config| untimely(&self.cert).map(|()| config)) {
                 Ok(config) => {
                     tracing::info!(cert = %self.cert.display(), "the certificate was read anew");
                     read.1 = config;
@@ -152,25 +157,65 @@ fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// Until when the first certificate of a file is good, Unix seconds. None when that cannot be told.
-pub fn good_until(path: &Path) -> Result<Option<u64>, TlsError> {
-    let chain = certificates(path)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    // The verifier looks at the time before it looks at who signed; far enough in the future it says what the end was.
-    let mut roots = RootCertStore::empty();
-    let (Some(first), Ok(name)) = (chain.first(), ServerName::try_from("localhost")) else { return Ok(None) };
-    if roots.add(first.clone()).is_err() {
-        return Ok(None);
-    }
-    let Ok(verifier) = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build() else {
-        return Ok(None);
-    };
-    let end_of_time = UnixTime::since_unix_epoch(Duration::from_secs(253_402_300_799));
-    Ok(match verifier.verify_server_cert(first, &[], &name, &[], end_of_time) {
-        Err(rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
-            Some(not_after.as_secs())
+/// When the first certificate of a file is good, Unix seconds. None where that cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Validity {
+    /// From when on.
+    pub from: Option<u64>,
+    /// Until when.
+    pub until: Option<u64>,
+}
+
+impl Validity {
+    /// Of the first certificate of a file.
+    pub fn of(path: &Path) -> Result<Self, TlsError> {
+        let chain = certificates(path)?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        let (Some(first), Ok(name)) = (chain.first(), ServerName::try_from("localhost")) else {
+            return Ok(Self::default());
+        };
+        if roots.add(first.clone()).is_err() {
+            return Ok(Self::default());
         }
-        _ => None,
+        let Ok(verifier) = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()
+        else {
+            return Ok(Self::default());
+        };
+        // The verifier looks at the time before it looks at who signed; far from now it says what the bounds are.
+        let said = |at_s| {
+            let at = UnixTime::since_unix_epoch(Duration::from_secs(at_s));
+            match verifier.verify_server_cert(first, &[], &name, &[], at) {
+                Err(rustls::Error::InvalidCertificate(error)) => Some(error),
+                _ => None,
+            }
+        };
+        let from = match said(0) {
+            Some(CertificateError::NotValidYetContext { not_before, .. }) => Some(not_before.as_secs()),
+            _ => None,
+        };
+        let until = match said(253_402_300_799) {
+            Some(CertificateError::ExpiredContext { not_after, .. }) => Some(not_after.as_secs()),
+            _ => None,
+        };
+        Ok(Self { from, until })
+    }
+
+    /// What is wrong with it at a time, Unix seconds.
+    pub fn problem_at(&self, now_s: u64) -> Option<&'static str> {
+        match self {
+            Self { until: Some(until), .. } if *until <= now_s => Some("it has ended"),
+            Self { from: Some(from), .. } if *from > now_s => Some("it is not good yet"),
+            _ => None,
+        }
+    }
+}
+
+/// A certificate that nobody would accept now.
+fn untimely(cert: &Path) -> Result<(), TlsError> {
+    let problem = Validity::of(cert)?.problem_at(UnixTime::now().as_secs());
+    problem.map_or(Ok(()), |problem| {
+        Err(TlsError::Unusable { path: cert.to_owned(), problem: problem.to_owned() })
     })
 }
 

@@ -122,6 +122,10 @@ fn a_renewed_certificate_is_taken_without_a_restart_and_a_bad_one_changes_nothin
     assert!(second.starts_with("serial=") && second != first, "{second}");
     assert_eq!(sandbox.shell("echo torn > \"$REMEDIATOR_HOME/tls/daemon.pem\"").code, Some(0));
     assert_eq!(shown(&sandbox), second, "a renewal that went wrong ends no service");
+    let ended = MAKE.split("root ours").next().expect("functions").to_owned();
+    let ended = format!("{ended}signed old ours -1 'subjectAltName=IP:127.0.0.1' 2>/dev/null\n");
+    assert_eq!(sandbox.shell(&format!("{ended}mv old.key daemon.key; mv old.pem daemon.pem")).code, Some(0));
+    assert_eq!(shown(&sandbox), second, "one that has ended is none");
 }
 
 #[test]

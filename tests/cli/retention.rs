@@ -89,7 +89,8 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     assert_eq!(ask(&sandbox, "/v1/audit/0").0, "410");
     assert_eq!(ask(&sandbox, "/v1/audit/0/proof").0, "410");
     assert_eq!(ask(&sandbox, "/tile/entries/000.p/1").0, "410");
-    let stream = "timeout 60 curl -s -N -w '\n%{http_code}' -H \"Authorization: Bearer $(cat home/state/token)\" ";
+    let stream =
+        "timeout 60 curl -s -N -w '\n%{http_code}' -H \"Authorization: Bearer $(cat home/state/token)\" ";
     for how in ["-H 'Accept: application/x-ndjson' ", "-H 'Last-Event-ID: 0' ", ""] {
         let asked = format!("{stream}{how}\"http://$REMEDIATOR_LISTEN/v1/audit/stream?after=0\"");
         let answer = sandbox.shell(&asked).ends(0).stdout;

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::{Patient, Sheet};
-use crate::api::tls::{self, Tls};
+use crate::api::tls::{Tls, Validity};
 use crate::cli::out;
 use crate::remediator::config::TlsConfig;
 
@@ -48,9 +48,13 @@ fn private(key: &Path, sheet: &mut Sheet) {
 
 fn lasts(cert: &Path, sheet: &mut Sheet) {
     let shown = cert.display();
-    match tls::good_until(cert) {
-        Ok(Some(end)) => {
-            let left = i64::try_from(end).unwrap_or(i64::MAX).saturating_sub(out::now_us() / 1_000_000);
+    let now_s = out::now_us() / 1_000_000;
+    match Validity::of(cert) {
+        Ok(Validity { from: Some(from), .. }) if i64::try_from(from).is_ok_and(|from| from > now_s) => {
+            sheet.finding(format!("{shown} is not good yet"), "mend the clock, or take another certificate");
+        }
+        Ok(Validity { until: Some(end), .. }) => {
+            let left = i64::try_from(end).unwrap_or(i64::MAX).saturating_sub(now_s);
             let days = left.div_euclid(DAY_S);
             match left {
                 ..=0 => sheet.finding(format!("{shown} has ended {} day(s) ago", -days), "renew it"),
@@ -61,7 +65,7 @@ fn lasts(cert: &Path, sheet: &mut Sheet) {
                 _ => sheet.ok(format!("{shown} is good for {days} days")),
             }
         }
-        Ok(None) => sheet.unknown(format!("until when {shown} is good cannot be told")),
+        Ok(_) => sheet.unknown(format!("until when {shown} is good cannot be told")),
         Err(error) => sheet.finding(error.to_string(), "mend the file"),
     }
 }
