@@ -53,8 +53,14 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     let minimum = made["last"].as_u64().expect("a seq") + 1;
     let full = sandbox.run(&["journal", "archive", "--into", "archive"]).ends(2);
     assert!(full.stderr.contains("is not empty"), "{}", full.stderr);
-    let young = sandbox.run(&["journal", "archive", "--into", "young", "--older-than", "1d"]).ends(2);
-    assert!(young.stderr.contains("no sealed segment is that old"), "{}", young.stderr);
+    let young = sandbox.run(&["journal", "archive", "--into", "young", "--older-than", "1d"]).ends(0);
+    assert!(young.stdout.contains("nothing is that old"), "{}", young.stdout);
+    let young = ["journal", "archive", "--into", "young", "--older-than", "1d", "--output", "json"];
+    assert_eq!(sandbox.run(&young).ends(0).json()["segments"].as_u64(), Some(0));
+    assert!(!sandbox.path().join("young").exists(), "no folder is made");
+    sandbox.run(&["journal", "archive", "--into", "young", "--below", "1"]).ends(0);
+    let none = sandbox.run(&["journal", "archive", "--into", "none", "--below", "0"]).ends(2);
+    assert!(none.stderr.contains("no sealed segment is that old"), "{}", none.stderr);
     let running = sandbox.run(&["journal", "prune", "--archive", "archive"]).ends(75);
     assert!(running.stderr.contains("in use by another process"), "{}", running.stderr);
     checkpoint(&sandbox, minimum);
@@ -89,7 +95,8 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     assert_eq!(ask(&sandbox, "/v1/audit/0").0, "410");
     assert_eq!(ask(&sandbox, "/v1/audit/0/proof").0, "410");
     assert_eq!(ask(&sandbox, "/tile/entries/000.p/1").0, "410");
-    let stream = "timeout 60 curl -s -N -w '\n%{http_code}' -H \"Authorization: Bearer $(cat home/state/token)\" ";
+    let stream =
+        "timeout 60 curl -s -N -w '\n%{http_code}' -H \"Authorization: Bearer $(cat home/state/token)\" ";
     for how in ["-H 'Accept: application/x-ndjson' ", "-H 'Last-Event-ID: 0' ", ""] {
         let asked = format!("{stream}{how}\"http://$REMEDIATOR_LISTEN/v1/audit/stream?after=0\"");
         let answer = sandbox.shell(&asked).ends(0).stdout;
