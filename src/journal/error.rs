@@ -113,6 +113,9 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+    /// No sealed segment may be archived yet.
+    #[error("no sealed segment is that old: a segment is sealed when the next one is begun")]
+    NothingOld,
     /// The indexes are being built.
     #[error("the journal's indexes are being built: ask again in {} s", retry_after.as_secs())]
     Rebuilding {
@@ -177,6 +180,7 @@ impl Error {
             | Self::Exists { .. }
             | Self::Illegal(_)
             | Self::NotAJournal { .. }
+            | Self::NothingOld
             | Self::NotEmpty { .. } => 2,
             Self::Unreadable { .. }
             | Self::OtherFormat { .. }

@@ -53,8 +53,14 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     let minimum = made["last"].as_u64().expect("a seq") + 1;
     let full = sandbox.run(&["journal", "archive", "--into", "archive"]).ends(2);
     assert!(full.stderr.contains("is not empty"), "{}", full.stderr);
-    let young = sandbox.run(&["journal", "archive", "--into", "young", "--older-than", "1d"]).ends(2);
-    assert!(young.stderr.contains("no sealed segment is that old"), "{}", young.stderr);
+    let young = sandbox.run(&["journal", "archive", "--into", "young", "--older-than", "1d"]).ends(0);
+    assert!(young.stdout.contains("nothing is that old"), "{}", young.stdout);
+    let young = ["journal", "archive", "--into", "young", "--older-than", "1d", "--output", "json"];
+    assert_eq!(sandbox.run(&young).ends(0).json()["segments"].as_u64(), Some(0));
+    assert!(!sandbox.path().join("young").exists(), "no folder is made");
+    sandbox.run(&["journal", "archive", "--into", "young", "--below", "1"]).ends(0);
+    let none = sandbox.run(&["journal", "archive", "--into", "none", "--below", "0"]).ends(2);
+    assert!(none.stderr.contains("no sealed segment is that old"), "{}", none.stderr);
     let running = sandbox.run(&["journal", "prune", "--archive", "archive"]).ends(75);
     assert!(running.stderr.contains("in use by another process"), "{}", running.stderr);
     checkpoint(&sandbox, minimum);

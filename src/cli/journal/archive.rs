@@ -11,7 +11,7 @@ use crate::base::digest::{Blake3, FileDigest};
 use crate::base::ids::{NodeId, Seq};
 use crate::base::sign::KeyId;
 use crate::base::time::Span;
-use crate::journal::{Archive, Below, archive, verify_archive};
+use crate::journal::{Archive, Below, Error, archive, verify_archive};
 use crate::remediator::read_journal_key;
 
 /// Copy sealed segments, from the oldest on, with their blobs into a new folder, signed with the journal's key, and read
@@ -21,7 +21,7 @@ use crate::remediator::read_journal_key;
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
     after_help = "A segment is sealed when the next one is begun: at 64 MiB, and at each start.\n\n\
-Exit codes: 0 archived and read back, 2 nothing is that old or the folder is not empty, 5 a segment or the archive is damaged.\n\n\
+Exit codes: 0 archived and read back, or nothing is as old as --older-than says; 2 nothing is sealed below --below, or the folder is not empty; 5 a segment or the archive is damaged.\n\n\
 Example:\n  remediator journal archive --into ./archive-1 --older-than 90d\n  remediator journal archive verify ./archive-1"
 )]
 pub struct Args {
@@ -89,12 +89,25 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         }
         (None, None) => Below::Head,
     };
-    let archive = archive(&home.state(), &into, below, &key)?;
+    let archive = match archive(&home.state(), &into, below, &key) {
+        // For a timer that is as good as done: there is something another day.
+        Err(Error::NothingOld) if args.older_than.is_some() => return nothing_old(global),
+        other => other?,
+    };
     show(&archive, global)?;
     if global.output == Output::Human {
         let next =
             format!("take them out of the journal: remediator journal prune --archive {}", into.display());
         out::say(out::faint(next))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Nothing was written.
+fn nothing_old(global: &Global) -> Outcome {
+    match global.output {
+        Output::Json => out::json_of(&serde_json::json!({ "v": 1, "segments": 0 }))?,
+        Output::Human => out::say("nothing is that old: no archive was made")?,
     }
     Ok(Exit::Ok)
 }

@@ -48,8 +48,7 @@ pub fn archive(from: &Path, to: &Path, below: Below, key: &JournalKey) -> Result
     let store: Arc<dyn Store> = Arc::new(Files::new(&folder.segments));
     let sealed = sealed(&*store, below)?;
     if sealed.is_empty() {
-        let what = "no sealed segment is that old: a segment is sealed when the next one is begun";
-        return Err(Error::Illegal(what.into()));
+        return Err(Error::NothingOld);
     }
     make_folder(to)?;
     if std::fs::read_dir(to).map_err(Error::io("list", to))?.next().is_some() {
@@ -67,7 +66,7 @@ pub fn archive(from: &Path, to: &Path, below: Below, key: &JournalKey) -> Result
     }
     let (blobs, absent) = copy_blobs(&folder, &to.join("blobs"), &found.named)?;
     let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
-        return Err(Error::Illegal("there is no segment to archive".into()));
+        return Err(Error::NothingOld);
     };
     let (first, last, hash) = (first.first, last.last, last.hash);
     let (keys, later) = keys_of(&offline, last)?;
