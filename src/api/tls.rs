@@ -196,6 +196,8 @@ impl Validity {
         };
         let until = match said(253_402_300_799) {
             Some(CertificateError::ExpiredContext { not_after, .. }) => Some(not_after.as_secs()),
+            // It says that it ends before it begins.
+            Some(CertificateError::Expired) => Some(0),
             _ => None,
         };
         Ok(Self { from, until })
