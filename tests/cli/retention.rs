@@ -68,6 +68,10 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     sandbox.stop("-TERM");
     let before = segments(&sandbox);
 
+    let within = sandbox.home().join("state/journal/archive").display().to_string();
+    let refused = sandbox.run(&["journal", "archive", "--into", &within]).ends(2);
+    assert!(refused.stderr.contains("within what it would be a copy of"), "{}", refused.stderr);
+
     let prune = ["journal", "prune", "--archive", "archive", "--output", "json"];
     let pruned = sandbox.run(&prune).ends(0).json();
     assert_eq!((pruned["minimum"].as_u64(), pruned["segments"].as_u64()), (Some(minimum), Some(2)));

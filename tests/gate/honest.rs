@@ -140,6 +140,20 @@ fn what_was_wrong_before_blocks_nobody_else_and_is_told_where_asked_for() {
 }
 
 #[test]
+fn an_approval_that_never_counted_may_go() {
+    let repo = Repo::new();
+    // Under another proposal it also names a file that has an approval of its own.
+    let other = "proposals/other/proposal.yaml";
+    repo.write(other, repo.read(PROPOSAL).replace("id: web", "id: other"));
+    repo.sign("ann", Role::Proposal, other);
+    repo.approve("bob", "other", &[RUNBOOK]);
+    repo.git(&["add", "-A"]);
+    repo.commit("other");
+    repo.git(&["rm", "-q", "proposals/other/approvals/bob.json", "proposals/other/approvals/bob.json.sig"]);
+    repo.judge(&[]).passes();
+}
+
+#[test]
 fn a_draft_of_a_proposal_may_wait_for_its_signature() {
     let repo = Repo::new();
     repo.write("proposals/next/proposal.yaml", super::repo::PROPOSAL_TEXT.replace("id: web", "id: next"));

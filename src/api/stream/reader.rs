@@ -255,6 +255,5 @@ impl Drop for Reader {
 /// The same lines the way that pages are read.
 fn from_the_page(audit: &Audit, after: Option<Seq>) -> Result<Vec<(Seq, String)>, audit::Error> {
     const LINES: usize = 500;
-    let page = audit.page(after, LINES)?;
-    Ok((after.map_or(0, |after| after + 1)..).zip(page.lines).collect())
+    Ok(audit.page(after, LINES)?.numbered())
 }

@@ -86,8 +86,11 @@ class Live extends EventTarget {
   async #again() {
     try {
       await get("v1/session");
+      if (this.last >= 0) await get(`v1/audit?after=${this.last}&limit=1`);
     } catch (problem) {
       if (problem.status === 401) return;
+      // What would follow was pruned meanwhile: everything is asked for anew.
+      if (problem.status === 410) return this.dispatchEvent(new Event("reset"));
       this.#timer = setTimeout(() => this.#again(), AGAIN_MS);
       return;
     }

@@ -79,6 +79,11 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let Some(into) = args.into else {
         return Err(Failure::new(Exit::Usage, "an archive needs a folder").hint("--into DIR"));
     };
+    if is_within(&into, &home.state()) {
+        let what = format!("{} lies within what it would be a copy of", into.display());
+        return Err(Failure::new(Exit::Usage, what)
+            .hint("name a folder outside of the home's state, best on another disk"));
+    }
     let key = read_journal_key(&home.state())
         .map_err(|e| Failure::new(Exit::Refused, "the archive cannot be signed").because(e))?;
     let below = match (args.below, args.older_than) {
@@ -101,6 +106,14 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         out::say(out::faint(next))?;
     }
     Ok(Exit::Ok)
+}
+
+/// Whether a path that need not exist yet lies within a folder.
+fn is_within(path: &Path, folder: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let nearest = path.ancestors().find_map(real);
+    nearest.zip(real(folder)).is_some_and(|(path, folder)| path.starts_with(folder))
 }
 
 /// Nothing was written.

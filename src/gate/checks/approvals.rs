@@ -32,9 +32,14 @@ pub fn check(case: &Case<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A file that was approved, is still there with the same bytes, and is not approved by the same person any more.
+/// A file of the approval's proposal that was approved, is still there with the same bytes, and is not approved by the same
+/// person any more. Under another proposal the approval never counted.
 fn left_behind<'a>(case: &'a Case<'_>, approved: &Approved) -> Option<&'a str> {
-    let after = case.catalog.proposals().get(&approved.approval.proposal.id);
+    let proposal = &approved.approval.proposal.id;
+    let after = case.catalog.proposals().get(proposal);
+    let is_of_it = |path: &str, bytes: &[u8]| {
+        case.trust.content(path, bytes).is_ok_and(|content| content.proposal() == proposal)
+    };
     let still = |digest: &FileDigest| {
         let all = after.into_iter().flat_map(|proposed| proposed.approvals.values()).flatten();
         let own = all.filter(|now| now.signed.principal == approved.signed.principal);
@@ -43,9 +48,9 @@ fn left_behind<'a>(case: &'a Case<'_>, approved: &Approved) -> Option<&'a str> {
     let mut files =
         case.change.after.content_files().filter(|(path, bytes)| case.change.before.get(path) == Some(bytes));
     files
-        .find(|(_, bytes)| {
+        .find(|(path, bytes)| {
             let digest = FileDigest::of(bytes);
-            approved.approval.covers(&digest) && !still(&digest)
+            approved.approval.covers(&digest) && !still(&digest) && is_of_it(path, bytes)
         })
         .map(|(path, _)| path)
 }
