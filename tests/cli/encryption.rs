@@ -132,13 +132,15 @@ fn a_renewed_certificate_is_taken_without_a_restart_and_a_bad_one_changes_nothin
 fn the_doctor_looks_at_certificates_and_a_start_with_unusable_ones_says_so() {
     let sandbox = configured(PLAIN);
     let look = || sandbox.run(&["doctor", "--output", "json"]).stdout;
-    assert!(look().contains("is good for 29 days") || look().contains("is good for 30 days"), "{}", look());
+    let said = look();
+    assert!(said.contains("is good for 29 days") || said.contains("is good for 30 days"), "{said}");
     assert_eq!(sandbox.shell("chmod 644 \"$REMEDIATOR_HOME/tls/daemon.key\"").code, Some(0));
     assert!(look().contains("can be read or changed by others"), "{}", look());
     let functions = MAKE.split("root ours").next().expect("functions").to_owned();
     let short = format!("{functions}signed daemon ours 3 'subjectAltName=IP:127.0.0.1' 2>/dev/null\n");
     assert_eq!(sandbox.shell(&short).code, Some(0));
-    assert!(look().contains("ends in 2 day(s)") || look().contains("ends in 3 day(s)"), "{}", look());
+    let said = look();
+    assert!(said.contains("ends in 2 day(s)") || said.contains("ends in 3 day(s)"), "{said}");
     configure(&sandbox, &PLAIN.replace("tls/daemon.key", "tls/ada.key"));
     let failed = sandbox.run(&["serve"]).ends(2);
     assert!(failed.stderr.contains("`tls` in remediator.yaml"), "{}", failed.stderr);
