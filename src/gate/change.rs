@@ -10,7 +10,7 @@ use crate::runbook::ContentFolder;
 use crate::runbook::content::{self, TRUST_DIR};
 
 use super::checks::config;
-use super::git::{Git, GitError, Held, Listing};
+use super::git::{Attributes, Git, GitError, Held, Listing};
 
 /// One side of the change, or both, hold more than a content folder may.
 #[derive(Debug, thiserror::Error)]
@@ -29,8 +29,11 @@ pub enum ChangeError {
 #[derive(Debug)]
 pub struct Change<'a> {
     git: &'a Git,
-    /// The commit that it is judged from; none before the first one.
-    base: Option<String>,
+    ends: Ends,
+    /// `.gitattributes` that the change touches may say something else of every file.
+    attributes_touched: bool,
+    /// There are any.
+    attributes_exist: bool,
     /// Path of the content folder from the top of the repository, with its slash; empty for the top itself.
     root: String,
     /// What the base holds.
@@ -50,6 +53,15 @@ pub struct Change<'a> {
     history: OnceCell<BTreeMap<String, BTreeSet<String>>>,
 }
 
+/// Between what it lies.
+#[derive(Debug, Clone, Default)]
+pub struct Ends {
+    /// The commit that it is judged from; none before the first one.
+    pub base: Option<String>,
+    /// The commit that is judged; none where the index is.
+    pub head: Option<String>,
+}
+
 /// The mode of a plain file.
 pub const PLAIN: &str = "100644";
 
@@ -65,14 +77,15 @@ impl<'a> Change<'a> {
     /// What lies between two listings in one content folder; none when nothing does.
     pub fn between(
         git: &'a Git,
-        base: Option<&str>,
+        ends: &Ends,
         root: &str,
         (before, after): (&Listing, &Listing),
     ) -> Result<Option<Self>, ChangeError> {
         let (old, new) = (below(before, root), below(after, root));
         let differs = |path: &&String| old.get(*path) != new.get(*path);
         let touched: BTreeSet<String> = old.keys().chain(new.keys()).filter(differs).cloned().collect();
-        if touched.is_empty() {
+        let attributes_touched = of_attributes(before).ne(of_attributes(after));
+        if touched.is_empty() && !attributes_touched {
             return Ok(None);
         }
         let wanted = old.values().chain(new.values()).filter(|held| is_file(held));
@@ -92,7 +105,9 @@ impl<'a> Change<'a> {
         let odd = new.iter().filter(|(_, held)| held.mode != PLAIN);
         Ok(Some(Self {
             git,
-            base: base.map(str::to_owned),
+            ends: ends.clone(),
+            attributes_touched,
+            attributes_exist: of_attributes(after).next().is_some(),
             root: root.to_owned(),
             modes: odd.map(|(path, held)| (path.clone(), held.mode.clone())).collect(),
             before: folder(&old, &bytes),
@@ -130,7 +145,7 @@ impl<'a> Change<'a> {
 
     /// Whether the object at a path stood there in a commit that the base has behind it.
     fn stood_before(&self, path: &str) -> Result<bool, GitError> {
-        let Some(base) = &self.base else { return Ok(false) };
+        let Some(base) = &self.ends.base else { return Ok(false) };
         let object = self.objects.get(path).map(|held| held.object.as_str()).unwrap_or_default();
         if self.history.get().is_none() {
             let paths = self.touched.iter().map(|path| self.path(path)).collect();
@@ -140,21 +155,34 @@ impl<'a> Change<'a> {
         Ok(ever.is_some_and(|objects| objects.contains(object)))
     }
 
-    /// Content files whose bytes stood at their path before, at the base or ever: they were adopted then, so that what
-    /// ends with the first adoption does not end them.
-    pub fn adopted(&self) -> Result<BTreeMap<FileDigest, u64>, GitError> {
+    /// What `.gitattributes` says of the touched files, or of all where it is touched itself.
+    pub fn attributes(&self) -> Result<BTreeMap<String, Attributes>, GitError> {
+        if !self.attributes_exist {
+            return Ok(BTreeMap::new());
+        }
+        let files = self.after.files.keys();
+        let asked = files.filter(|path| self.attributes_touched || self.touched.contains(*path));
+        self.git.attributes(&asked.map(|path| self.path(path)).collect::<Vec<_>>(), self.ends.head.as_deref())
+    }
+
+    /// Content files whose bytes stood at their path before, at the base or ever.
+    pub fn stood(&self) -> Result<BTreeMap<FileDigest, u64>, GitError> {
         if let Some(known) = self.earlier.get() {
             return Ok(known.clone());
         }
-        let mut adopted: BTreeMap<FileDigest, u64> =
+        let mut stood: BTreeMap<FileDigest, u64> =
             self.before.content_files().map(|(_, bytes)| (FileDigest::of(bytes), 0)).collect();
         for (path, bytes) in self.after.content_files().filter(|(path, _)| self.touched.contains(*path)) {
             if self.stood_before(path)? {
-                adopted.insert(FileDigest::of(bytes), 0);
+                stood.insert(FileDigest::of(bytes), 0);
             }
         }
-        Ok(self.earlier.get_or_init(|| adopted).clone())
+        Ok(self.earlier.get_or_init(|| stood).clone())
     }
+}
+
+fn of_attributes(listing: &Listing) -> impl Iterator<Item = (&String, &Held)> {
+    listing.iter().filter(|(path, _)| path.rsplit('/').next() == Some(".gitattributes"))
 }
 
 /// What lies below the two folders of a content folder, by its path from there. Hidden names are nobody's.

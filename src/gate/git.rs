@@ -52,6 +52,9 @@ pub enum GitError {
 /// Paths whose history is asked for by name.
 const ASKED_BY_NAME_MAX: usize = 64;
 
+/// Paths in one command line.
+const ASKED_AT_ONCE: usize = 256;
+
 /// One file of a tree or of the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
@@ -64,6 +67,12 @@ pub struct Held {
 /// Path from the top of the repository → what is held there. A path that is not UTF-8 is kept with its bad bytes replaced:
 /// no content file may be called so.
 pub type Listing = BTreeMap<String, Held>;
+
+/// Attributes of a file (gitattributes(5)) by name; one that nothing is said of is `unspecified`.
+pub type Attributes = BTreeMap<String, String>;
+
+/// Those that have to do with its bytes.
+const ATTRIBUTES: [&str; 5] = ["text", "eol", "ident", "filter", "working-tree-encoding"];
 
 /// The repository around the current folder.
 #[derive(Debug)]
@@ -268,6 +277,53 @@ impl Git {
             }
         }
         Ok(ever)
+    }
+
+    /// What the `.gitattributes` of a commit say of files, or those of the index.
+    pub fn attributes(
+        &self,
+        paths: &[String],
+        commit: Option<&str>,
+    ) -> Result<BTreeMap<String, Attributes>, GitError> {
+        let Some(commit) = commit else { return self.attributes_staged(paths) };
+        // Not every git can be asked about a commit; every one about an index.
+        let index = absolute(self.path_of(&format!("runbook-gate.{}", std::process::id()))?)?;
+        let aside =
+            Aside { env: vec![("GIT_INDEX_FILE", index.join("index").into_os_string())], folder: index };
+        fs::create_dir_all(&aside.folder).map_err(GitError::Aside)?;
+        let other = Self { aside: Some(aside) };
+        other.output(&["read-tree", commit])?;
+        other.attributes_staged(paths)
+    }
+
+    fn attributes_staged(&self, paths: &[String]) -> Result<BTreeMap<String, Attributes>, GitError> {
+        let top = self.text(&["rev-parse", "--show-toplevel"])?;
+        let mut all: BTreeMap<String, Attributes> = BTreeMap::new();
+        for some in paths.chunks(ASKED_AT_ONCE) {
+            let mut asked: Vec<&str> = vec!["-C", &top, "check-attr", "-z", "--cached"];
+            asked.extend(ATTRIBUTES);
+            asked.push("--");
+            asked.extend(some.iter().map(String::as_str));
+            let out = self.output(&asked)?;
+            let words: Vec<String> =
+                out.split(|byte| *byte == 0).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
+            for said in words.chunks_exact(3) {
+                all.entry(said[0].clone()).or_default().insert(said[1].clone(), said[2].clone());
+            }
+        }
+        Ok(all)
+    }
+
+    /// Files of the working tree that are not as they are staged, from the top of the repository.
+    pub fn unstaged(&self) -> Result<Vec<String>, GitError> {
+        let out =
+            self.output(&["status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"])?;
+        let text = String::from_utf8_lossy(&out);
+        let unstaged = |record: &str| {
+            let (state, path) = record.split_at_checked(3)?;
+            (state.as_bytes()[1] != b' ').then(|| path.to_owned())
+        };
+        Ok(text.split('\0').filter_map(unstaged).collect())
     }
 
     /// git with everything switched off that would let the repository answer something else than what it holds.

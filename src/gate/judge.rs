@@ -13,6 +13,8 @@ use crate::runbook::{Catalog, ContentFolder, Entry, LoadContext, Platform, Trust
 use super::change::{Change, ChangeError};
 use super::checks::CHECKS;
 use super::finding::{Finding, Level};
+use super::git::Attributes;
+use super::past::{self, Past};
 use super::scope::Scope;
 
 /// What the gate is told from outside of the repository.
@@ -36,9 +38,12 @@ pub struct Case<'a> {
     pub next: Option<Result<Trust, TrustError>>,
     /// Signed files that are versions from before the base.
     pub spent: BTreeSet<FileDigest>,
+    /// What git does with files on their way to the disk, by their path from the top of the repository.
+    pub attributes: BTreeMap<String, Attributes>,
     /// What the change reaches as it will be, judged by the trust of the base.
     pub catalog: Catalog,
     scope: Scope,
+    past: Past,
     judge: Judge,
     before: OnceCell<Catalog>,
 }
@@ -75,8 +80,10 @@ impl Judge {
         let trust = trust.with_former(spent.clone());
         let next = changed.then(|| trust.changed(&after, self.now_us).map(|(next, _)| next));
         let scope = if self.all { Scope::Everything } else { Scope::of(change, &trust) };
-        let catalog = self.catalog(scope.part_of(&change.after), &trust, change.adopted()?);
-        let case = Case { change, trust, next, spent, catalog, judge: *self, scope, before: OnceCell::new() };
+        let (catalog, past) = self.with_past(change, &trust, &scope)?;
+        let (attributes, before) = (change.attributes()?, OnceCell::new());
+        let case =
+            Case { change, trust, next, spent, attributes, catalog, judge: *self, scope, past, before };
         let mut findings = Vec::new();
         for (_, check) in CHECKS {
             check(&case, &mut findings);
@@ -91,11 +98,34 @@ impl Judge {
         if self.sample_keys { trust.allow_sample_keys() } else { trust }
     }
 
-    fn catalog(&self, folder: ContentFolder, trust: &Trust, adopted: BTreeMap<FileDigest, u64>) -> Catalog {
+    /// What the change makes, judged with what was before it.
+    fn with_past(
+        &self,
+        change: &Change<'_>,
+        trust: &Trust,
+        scope: &Scope,
+    ) -> Result<(Catalog, Past), ChangeError> {
+        let quick = Past::quick(change)?;
+        let catalog = self.catalog(scope.part_of(&change.after), trust, &quick);
+        if !past::asks_more(change, &catalog) {
+            return Ok((catalog, quick));
+        }
+        let unrevoked = self.as_it_was(scope.part_of(&change.before), &trust.unrevoked());
+        let past = Past::of(change, &unrevoked)?;
+        Ok((self.catalog(scope.part_of(&change.after), trust, &past), past))
+    }
+
+    /// A folder whose files have all been adopted.
+    fn as_it_was(&self, folder: ContentFolder, trust: &Trust) -> Catalog {
+        let adopted = folder.content_files().map(|(_, bytes)| (FileDigest::of(bytes), 0)).collect();
+        self.catalog(folder, trust, &Past { adopted, ..Past::default() })
+    }
+
+    fn catalog(&self, folder: ContentFolder, trust: &Trust, past: &Past) -> Catalog {
         let context = LoadContext {
             now_us: self.now_us,
-            adopted,
-            first_live: BTreeMap::new(),
+            adopted: past.adopted.clone(),
+            first_live: past.first_live.clone(),
             home: "/".to_owned(),
             platform: Platform::Linux,
             credentials: BTreeSet::new(),
@@ -128,7 +158,8 @@ impl Judge {
         let others = change.touched.iter().filter(|path| !path.starts_with("proposals/trust/"));
         for path in others {
             let message = "it comes in the change that introduces the trust files: nobody could judge it";
-            let mend = "git restore --staged runbooks proposals && git add proposals/trust && git commit, then the rest";
+            let mend =
+                "git reset -q -- runbooks proposals && git add proposals/trust && git commit, then the rest";
             judgement.findings.push(Finding::of("bootstrap", change.path(path), message, mend));
         }
         judgement.bootstrap = judgement.findings.is_empty();
@@ -139,11 +170,7 @@ impl Judge {
 impl Case<'_> {
     /// The same as it was, judged by the same trust.
     pub fn before(&self) -> &Catalog {
-        self.before.get_or_init(|| {
-            let before = self.scope.part_of(&self.change.before);
-            let adopted = before.content_files().map(|(_, bytes)| (FileDigest::of(bytes), 0)).collect();
-            self.judge.catalog(before, &self.trust, adopted)
-        })
+        self.before.get_or_init(|| self.judge.as_it_was(self.scope.part_of(&self.change.before), &self.trust))
     }
 
     /// Whether what is wrong with a file is this change's doing: its bytes are new, or it was live before.
@@ -168,7 +195,6 @@ impl Case<'_> {
     /// The new files judged by the trust that the change brings, when that counts.
     pub fn catalog_after(&self) -> Option<Catalog> {
         let next = self.next.as_ref()?.as_ref().ok()?;
-        let adopted = self.change.adopted().ok()?;
-        Some(self.judge.catalog(self.scope.part_of(&self.change.after), next, adopted))
+        Some(self.judge.catalog(self.scope.part_of(&self.change.after), next, &self.past))
     }
 }

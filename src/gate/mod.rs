@@ -8,6 +8,7 @@ mod finding;
 mod git;
 mod install;
 mod judge;
+mod past;
 mod report;
 mod scope;
 
@@ -20,7 +21,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Parser;
 
 use crate::base::redact;
-use change::{Change, ChangeError};
+use change::{Change, ChangeError, Ends};
+use finding::Finding;
 use git::{Git, GitError};
 use judge::Judge;
 use report::{Form, Report};
@@ -171,39 +173,57 @@ fn write(path: &Path, text: &str, append: bool) -> Result<(), Error> {
 fn judged(git: &Git, args: &Check) -> Result<Report, Error> {
     // What every file is searched for takes a while to prepare, and git is asked meanwhile.
     std::thread::spawn(|| redact::findings(""));
-    let (base, head) = match &args.range {
-        Some(range) => ends(git, range).map(|(base, head)| (Some(base), Some(head)))?,
-        None => (git.head()?, None),
+    let ends = match &args.range {
+        Some(range) => named(git, range)?,
+        None => Ends { base: git.head()?, head: None },
     };
-    let judged = match &head {
+    let judged = match &ends.head {
         Some(head) => head.clone(),
         None if args.paths.is_empty() => "what is staged".to_owned(),
         None => "the files named".to_owned(),
     };
     let (before, after) = std::thread::scope(|scope| {
-        let before = scope.spawn(|| base.as_deref().map(|base| git.tree(base)).transpose());
-        let after = head.as_deref().map_or_else(|| git.index(), |head| git.tree(head));
+        let before = scope.spawn(|| ends.base.as_deref().map(|base| git.tree(base)).transpose());
+        let after = ends.head.as_deref().map_or_else(|| git.index(), |head| git.tree(head));
         (before.join().unwrap_or_else(|panic| resume_unwind(panic)), after)
     });
     let (before, after) = (before?.unwrap_or_default(), after?);
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let now_us = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
     let judge = Judge { now_us, sample_keys: args.sample_keys, all: args.all };
-    let mut report = Report { base: base.clone(), judged, ..Report::default() };
+    let mut report = Report { base: ends.base.clone(), judged, ..Report::default() };
     for root in change::roots(&before, &after) {
-        let Some(change) = Change::between(git, base.as_deref(), &root, (&before, &after))? else { continue };
+        let Some(change) = Change::between(git, &ends, &root, (&before, &after))? else { continue };
         let judgement = judge.judge(&change)?;
         report.findings.extend(judgement.findings);
         report.bootstrap |= judgement.bootstrap;
         report.folders += 1;
         report.files += judgement.files;
     }
+    if ends.head.is_none() && args.paths.is_empty() && !report.passes() {
+        unstaged(git, &mut report)?;
+    }
     Ok(report)
+}
+
+/// Unstaged files that are told when something blocks.
+const UNSTAGED_MAX: usize = 24;
+
+/// A change that is blocked may be half of one: a signature or an approval that lies here and was forgotten is told.
+fn unstaged(git: &Git, report: &mut Report) -> Result<(), GitError> {
+    let of_content =
+        |path: &&String| path.split('/').any(|folder| matches!(folder, "runbooks" | "proposals"));
+    for path in git.unstaged()?.iter().filter(of_content).take(UNSTAGED_MAX) {
+        let message = "it lies here otherwise than it is staged: what is judged is what is staged";
+        let mend = format!("git add {path}, if it belongs to this change");
+        report.findings.push(Finding::of("unstaged", path.clone(), message, mend).note());
+    }
+    Ok(())
 }
 
 /// Both commits of a range. The second must contain the first: else what happened at the base since would look as if it
 /// was taken back, and the trust there might be younger than what it judges.
-fn ends(git: &Git, range: &str) -> Result<(String, String), Error> {
+fn named(git: &Git, range: &str) -> Result<Ends, Error> {
     let wrong = || Error::Range(range.to_owned());
     let (base, head) = range.split_once("..").ok_or_else(wrong)?;
     if base.is_empty() || head.starts_with('.') {
@@ -211,7 +231,7 @@ fn ends(git: &Git, range: &str) -> Result<(String, String), Error> {
     }
     let (base, head) = (git.commit(base)?, git.commit(if head.is_empty() { "HEAD" } else { head })?);
     match git.merge_base(&base, &head)? == base {
-        true => Ok((base, head)),
+        true => Ok(Ends { base: Some(base), head: Some(head) }),
         false => Err(Error::Apart { base, head }),
     }
 }

@@ -258,11 +258,10 @@ impl Catalog {
     /// Of two runbooks with equal priority and overlapping literal matchers the one that was live first stays (RM-5),
     /// also while it is not live for a moment: who edits it must not hand its place to the other.
     fn refuse_overlaps(&mut self) {
-        let mut groups: BTreeMap<(String, String, i32), Vec<(u64, String)>> = BTreeMap::new();
+        let mut groups: BTreeMap<_, Vec<(u64, String)>> = BTreeMap::new();
         for entry in self.entries.values().filter(|e| self.keeps_its_place(e)) {
-            if let Some(runbook) = entry.runbook() {
-                let key = (runbook.matcher.subsystem.clone(), runbook.matcher.code.clone(), runbook.priority);
-                groups.entry(key).or_default().push((self.seniority(entry), entry.id.clone()));
+            if let Some(place) = entry.runbook().map(place) {
+                groups.entry(place).or_default().push((self.seniority(entry), entry.id.clone()));
             }
         }
         let mut refused = Vec::new();
@@ -280,6 +279,12 @@ impl Catalog {
         for (id, keeper) in refused {
             self.refuse_overlap(id, &keeper);
         }
+    }
+
+    /// Whether two runbooks want the same place, whatever they may do and whoever gets it.
+    pub fn is_contested(&self) -> bool {
+        let mut taken = BTreeSet::new();
+        !self.entries.values().filter_map(Entry::runbook).map(place).all(|place| taken.insert(place))
     }
 
     fn keeps_its_place(&self, entry: &Entry) -> bool {
@@ -392,6 +397,11 @@ impl Catalog {
         };
         self.unreadable.iter().map(|(path, problems)| (path.clone(), first(problems))).collect()
     }
+}
+
+/// Of runbooks that match by the same subsystem, code and priority only one may answer for a target.
+fn place(runbook: &Runbook) -> (String, String, i32) {
+    (runbook.matcher.subsystem.clone(), runbook.matcher.code.clone(), runbook.priority)
 }
 
 /// The whole reason is in `runbook show`; an entry holds its beginning.

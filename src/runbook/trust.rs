@@ -233,6 +233,11 @@ impl Trust {
     pub fn with_policy(&self, policy: Policy) -> Self {
         Self { policy, ..self.clone() }
     }
+    /// The same people, signatures and policy as if nothing had been revoked: what was live once.
+    #[must_use]
+    pub fn unrevoked(&self) -> Self {
+        Self { revoked: Revoked::default(), ..self.clone() }
+    }
     /// The policy.
     pub fn policy(&self) -> &Policy {
         &self.policy

@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use remediator::runbook::Role;
 
-use super::repo::{PROPOSAL, PROPOSAL_TEXT, RUNBOOK, RUNBOOK_TEXT, Repo, SERVICE, SERVICE_TEXT};
+use super::repo::{PROPOSAL, PROPOSAL_TEXT, RUNBOOK, RUNBOOK_TEXT, Repo, SERVICE, SERVICE_TEXT, Said};
 
 const BOB: &str = "proposals/web/approvals/bob.json";
 
@@ -464,4 +464,37 @@ fn a_configuration_that_would_run_programs() {
     fs::remove_file(repo.path("remediator.yaml")).unwrap();
     symlink("elsewhere.yaml", repo.path("remediator.yaml")).unwrap();
     repo.judge_all().blocks("catalog");
+}
+
+#[test]
+fn attributes_that_check_out_other_bytes() {
+    let mend = |said: &Said| said.errors()[0]["mend"].as_str().unwrap().to_owned();
+    for attribute in ["eol=crlf", "ident", "filter=lfs", "working-tree-encoding=UTF-16"] {
+        // By themselves, of files that stay as they are.
+        let repo = Repo::new();
+        repo.write(".gitattributes", format!("*.yaml {attribute}\n"));
+        repo.git(&["add", ".gitattributes"]);
+        let said = repo.judge(&[]);
+        said.blocks("attributes");
+        assert!(said.errors()[0]["message"].as_str().unwrap().contains(attribute), "{said:#?}");
+        let ran = std::process::Command::new("sh")
+            .args(["-c", &mend(&said)])
+            .current_dir(repo.root())
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+        repo.judge(&[]).passes();
+    }
+    // As part of what lies between two commits, whatever is checked out.
+    let repo = Repo::new();
+    let base = repo.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    repo.write("runbooks/.gitattributes", "*.yaml eol=crlf\n");
+    repo.git(&["add", "."]);
+    repo.commit("line ends");
+    repo.git(&["checkout", "-q", "-b", "other", &base]);
+    repo.judge(&["--range", &format!("{base}..main")]).blocks("attributes");
+    repo.judge(&["--range", &format!("{base}..other")]).passes();
+    // What concerns nothing of ours blocks nothing.
+    repo.write(".gitattributes", "*.bat eol=crlf\n*.yaml text=auto eol=lf\n");
+    repo.judge_all().passes();
 }

@@ -244,3 +244,39 @@ fn this_repository_passes_with_its_sample_keys() {
     assert!(said.report["files"].as_u64().unwrap() >= 7, "{said:#?}");
     assert_eq!(repo.judge(&[]).code, 1, "without the word they count for nothing");
 }
+
+#[test]
+fn what_was_forgotten_is_named_when_something_blocks() {
+    let repo = Repo::new();
+    repo.edit(RUNBOOK, "title: ", "title: Soon ");
+    repo.sign("ann", Role::Runbook, RUNBOOK);
+    repo.approve("bob", "web", &[RUNBOOK, SERVICE]);
+    repo.write("notes.txt", "not of remediator");
+    repo.git(&["add", RUNBOOK, "proposals"]);
+    let said = repo.judge_once(repo.root(), &[]);
+    said.blocks("signature");
+    let unstaged = |said: &super::repo::Said| -> Vec<String> {
+        let findings = said.report["findings"].as_array().unwrap();
+        let notes = findings.iter().filter(|finding| finding["check"] == "unstaged");
+        notes.map(|finding| finding["file"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(unstaged(&said), [format!("{RUNBOOK}.sig")]);
+    repo.git(&["add", "--", &format!("{RUNBOOK}.sig")]);
+    let said = repo.judge_once(repo.root(), &[]);
+    said.passes();
+    assert_eq!(unstaged(&said), [""; 0]);
+}
+
+#[test]
+fn the_mend_of_a_first_commit_with_too_much_in_it_is_one() {
+    let repo = Repo::empty();
+    repo.write_trust(&repo.allowed(), "v: 1\n");
+    repo.honest();
+    let said = repo.judge_all();
+    said.blocks("bootstrap");
+    let mend = said.errors()[0]["mend"].as_str().unwrap().split(" && git commit").next().unwrap().to_owned();
+    let ran = std::process::Command::new("sh").args(["-c", &mend]).current_dir(repo.root()).output().unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    let said = repo.judge_once(repo.root(), &[]);
+    assert_eq!(said.report["bootstrap"], true, "{said:#?}");
+}

@@ -185,3 +185,56 @@ fn what_it_does_not_reach_is_left_alone() {
     let all = repo.judge(&["--all"]);
     assert!(all.report["findings"].as_array().unwrap().iter().any(|f| f["file"] == FAR), "{all:#?}");
 }
+
+/// The runbook of the other family is revoked at the base, and lies on.
+fn with_far_revoked() -> Repo {
+    let repo = with_far(&far());
+    repo.write("proposals/trust/revoked", format!("{}\n", repo.digest(FAR)));
+    repo.sign("bob", Role::Trust, "proposals/trust/revoked");
+    repo.git(&["add", "."]);
+    repo.commit("revoke");
+    repo
+}
+
+#[test]
+fn what_is_revoked_keeps_its_place_while_it_lies_there() {
+    // The loader remembers that it was live; the gate tells it from the base.
+    let repo = with_far_revoked();
+    add(&repo, &RUNBOOK_TEXT.replace("id: fix", "id: other").replace("PROCESS_DEAD", "DISK_FULL"));
+    let said = repo.judge_all();
+    said.blocks("overlap");
+    assert_eq!(files(&said), [NEW]);
+    // Once it is gone, with its note, its place is free.
+    let repo = with_far_revoked();
+    let digest = repo.digest(FAR);
+    repo.git(&["rm", "-q", FAR, &format!("{FAR}.sig")]);
+    repo.write(
+        "proposals/far/retired/remedy.yaml",
+        format!("v: 1\nrunbook: remedy\ndigest: {digest}\nreason: it did harm\n"),
+    );
+    add(&repo, &RUNBOOK_TEXT.replace("id: fix", "id: other").replace("PROCESS_DEAD", "DISK_FULL"));
+    repo.judge_all().passes();
+}
+
+#[test]
+fn a_file_that_lay_there_without_an_approval_is_adopted_when_it_comes() {
+    let late = "2020-01-01T00:00:00Z";
+    // Past the gate: the file was committed, its approval was not.
+    let repo = Repo::new();
+    repo.write(NEW, RUNBOOK_TEXT.replace("id: fix", "id: other").replace("PROCESS_DEAD", "DISK_FULL"));
+    repo.sign("ann", Role::Runbook, NEW);
+    repo.git(&["add", "."]);
+    repo.commit("past the gate");
+    repo.approve_with("cyd", "cyd", "web", &[NEW], late);
+    repo.judge_all().blocks("adopt_before");
+    // In time it may.
+    repo.approve("cyd", "web", &[NEW]);
+    repo.judge_all().passes();
+    // What was live at the base stays so when another approval of its proposal comes, however late its own is.
+    let repo = Repo::new();
+    repo.approve_with("bob", "bob", "web", &[RUNBOOK, SERVICE], late);
+    repo.git(&["add", "."]);
+    repo.commit("adopted long ago");
+    repo.approve("cyd", "web", &[RUNBOOK]);
+    repo.judge_all().passes();
+}

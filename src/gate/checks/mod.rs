@@ -3,6 +3,7 @@
 //! the loader's words become findings.
 
 mod approvals;
+mod attributes;
 pub mod config;
 mod modes;
 mod proposals;
@@ -22,6 +23,7 @@ pub const CHECKS: &[(&str, Check)] = &[
     ("trust", trust::check),
     ("config", config::check),
     ("modes", modes::check),
+    ("attributes", attributes::check),
     ("text", text::check),
     ("standing", standing::check),
     ("proposals", proposals::check),

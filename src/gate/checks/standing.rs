@@ -30,9 +30,22 @@ fn tell(case: &Case<'_>, catalog: &Catalog, touched_only: bool, findings: &mut V
         let blamed = case.blames(entry);
         for wrong in &entry.reasons {
             let finding = finding(case, catalog, entry, wrong);
-            findings.push(if blamed { finding } else { finding.note() });
+            findings.push(if blamed || argued_in_vain(case, entry, wrong) {
+                finding
+            } else {
+                finding.note()
+            });
         }
     }
+}
+
+/// The change argues for a file that lay there before, and nothing comes of it: too late, or its place is taken.
+fn argued_in_vain(case: &Case<'_>, entry: &Entry, wrong: &Wrong) -> bool {
+    let Some(content) = entry.content().filter(|_| matches!(wrong.check, "adopt_before" | "overlap")) else {
+        return false;
+    };
+    let own = format!("proposals/{}/", content.proposal());
+    case.change.touched.iter().any(|path| path.starts_with(&own))
 }
 
 fn finding(case: &Case<'_>, catalog: &Catalog, entry: &Entry, wrong: &Wrong) -> Finding {

@@ -36,9 +36,18 @@ pub fn run(run: &mut Run) -> Tally {
     if tally.violations.is_empty() {
         return tally;
     }
-    // It lives from what happens in real time: a machine that was busy with something else may have been too slow for it.
+    // It lives from what happens in real time: a machine that was busy with something else, and with all of these at once,
+    // may have been too slow for it. What is wrong with a runbook is wrong with it alone, too.
     tally.violations.iter().for_each(|violation| println!("  TRIED AGAIN because of: {violation}"));
-    all(run, &troubles)
+    let named =
+        |trouble: &&'static Trouble| tally.violations.iter().any(|said| about(said).contains(trouble.id));
+    let alone: Vec<&'static Trouble> = troubles.iter().copied().filter(named).collect();
+    all(run, if alone.is_empty() { &troubles } else { &alone })
+}
+
+/// Which target a violation is about, without the story that it tells of all of them.
+fn about(violation: &str) -> &str {
+    violation.split("what happened").next().unwrap_or_default()
 }
 
 fn all(run: &mut Run, troubles: &[&'static Trouble]) -> Tally {
@@ -235,7 +244,10 @@ fn break_for_good(lab: &mut Lab, target: &Target) -> Result<(), String> {
 
 fn is_given_to_people(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
     lab.wait(target, "people are told", PATIENCE, |story| count(story, "incident.escalated") > 0)?;
-    ensure(verified(lab.story(target)) == 0, || "it was called healed".to_owned())?;
+    // What goes bad a moment after its start may be called healthy until the relapse: it is not called healed.
+    let story = lab.story(target);
+    ensure(verified(story) <= count(story, "incident.relapsed"), || "it was called healthy".to_owned())?;
+    ensure(closures(story).is_empty(), || format!("closed as {:?}", closures(story)))?;
     run.add("given to people", 1);
     Ok(())
 }
@@ -268,9 +280,11 @@ fn has_failed(story: &[Entry]) -> bool {
     story.iter().any(|e| e.kind == "attempt.ended" && e.text("outcome") != "healthy")
 }
 
+/// It fails at once, or goes bad so late that the first attempt was called healthy and a relapse follows.
 fn heals_later(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
     lab.wait(target, "a later attempt heals it", PATIENCE, |story| {
-        has_failed(story) && verified(story) == 1
+        let bad_again = has_failed(story) || count(story, "incident.relapsed") > 0;
+        bad_again && count(story, "attempt.ended") > 1 && verified(story) > count(story, "incident.relapsed")
     })?;
     run.add("healed by a later attempt", 1);
     Ok(())
