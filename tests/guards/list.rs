@@ -1198,6 +1198,24 @@ pub const GUARDS: &[Guard] = &[
         &["--test", "gate", "honest::a_runbook_removed_with_its_note_passes_and_without_is_blocked"],
     ),
     guard(
+        "approval",
+        "what was revoked keeps its place for the gate, too",
+        ("src/gate/past.rs", "past.first_live.insert(entry.name(), 0);", ""),
+        &["--test", "gate", "reach::what_is_revoked_keeps_its_place_while_it_lies_there"],
+    ),
+    guard(
+        "approval",
+        "what only lay at the base has not been adopted",
+        ("src/gate/past.rs", "past.adopted.remove(&entry.digest);", ""),
+        &["--test", "gate", "reach::a_file_that_lay_there_without_an_approval_is_adopted_when_it_comes"],
+    ),
+    guard(
+        "provenance",
+        "attributes that check out other bytes are told, also by themselves",
+        ("src/gate/change.rs", "if touched.is_empty() && !attributes_touched {", "if touched.is_empty() {"),
+        &["--test", "gate", "adversarial::attributes_that_check_out_other_bytes"],
+    ),
+    guard(
         "provenance",
         "replaced objects do not stand in for the base",
         ("src/gate/git.rs", "            \"--no-replace-objects\",\n", ""),
