@@ -6,6 +6,7 @@ use std::fmt::{Display, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::audit::{Histogram, INCIDENT_BOUNDS_MS, STEP_BOUNDS_MS, StatusView, Tally};
+use crate::journal::{BOUNDS_US, Latency};
 use crate::tlog::WitnessState;
 
 /// Requests that were answered, by class of status.
@@ -27,6 +28,7 @@ impl Requests {
 pub(super) struct Scrape<'a> {
     pub status: &'a StatusView,
     pub tally: &'a Tally,
+    pub latency: &'a Latency,
     pub ready: bool,
     pub live: bool,
     /// Entries under the log's newest checkpoint; none while there is none.
@@ -221,6 +223,7 @@ fn counted(text: &mut Text, scrape: &Scrape<'_>) {
         &INCIDENT_BOUNDS_MS,
         &tally.incident_ms,
     );
+    appends(text, scrape.latency);
     let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"];
     let answered = scrape.requests.classes.iter().map(|n| n.load(Ordering::Relaxed));
     let requests = counter("remediator_http_requests_total", "Requests answered, by class of status.");
@@ -228,6 +231,25 @@ fn counted(text: &mut Text, scrape: &Scrape<'_>) {
     let dropped =
         counter("remediator_streams_dropped_total", "Readers of streams that were dropped, by why.");
     text.by(dropped, "why", scrape.dropped.iter().copied());
+}
+
+fn appends(text: &mut Text, latency: &Latency) {
+    let name = "remediator_journal_append_seconds";
+    text.family(name, "histogram", "From the wish to append until it is durable.");
+    let bucket = format!("{name}_bucket");
+    let mut sum = 0;
+    for (bound, within) in BOUNDS_US.iter().zip(latency.within) {
+        sum += within;
+        text.sample(&bucket, &[("le", &micros(*bound))], sum);
+    }
+    text.sample(&bucket, &[("le", "+Inf")], latency.count);
+    text.sample(&format!("{name}_sum"), &[], micros(latency.sum_us));
+    text.sample(&format!("{name}_count"), &[], latency.count);
+}
+
+/// µs as seconds.
+fn micros(us: u64) -> String {
+    format!("{}.{:06}", us / 1_000_000, us % 1_000_000)
 }
 
 /// The names that every exporter uses for its own process; absent where the system does not say.

@@ -10,7 +10,7 @@ use super::tail::Tail;
 use crate::base::digest::Blake3;
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::Record;
-use crate::journal::Selection;
+use crate::journal::{Latency, Selection};
 
 /// Why a read cannot be answered.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +118,10 @@ pub trait Entries: Send + Sync {
     /// What a blob holds; none when it is not there.
     fn blob(&self, _digest: &Blake3) -> Result<Option<Vec<u8>>, Error> {
         Ok(None)
+    }
+    /// How long appends took since the journal was opened.
+    fn latency(&self) -> Latency {
+        Latency::default()
     }
     /// How the journal itself is.
     fn health(&self) -> Health;

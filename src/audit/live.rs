@@ -8,7 +8,7 @@ use super::tail::Tail;
 use crate::base::digest::Blake3;
 use crate::base::ids::{IncidentId, Seq};
 use crate::event::Record;
-use crate::journal::{self, IntentJournal, Line, Selection, Space, Subscription};
+use crate::journal::{self, IntentJournal, Latency, Line, Selection, Space, Subscription};
 
 /// How long a question waits for an index that is not ready, and how often it looks.
 const INDEX_PATIENCE: Duration = Duration::from_secs(2);
@@ -81,6 +81,9 @@ impl Entries for Live {
     }
     fn record(&self, seq: Seq) -> Result<Option<Record>, Error> {
         self.journal.line(seq).map_err(failed("an entry"))?.as_ref().map(decode).transpose()
+    }
+    fn latency(&self) -> Latency {
+        self.journal.latency()
     }
     fn line(&self, seq: Seq) -> Result<Option<String>, Error> {
         let line = self.journal.line(seq).map_err(failed("an entry"))?;

@@ -10,7 +10,7 @@ use super::tally::Tally;
 use crate::base::ids::{Receipt, Seq};
 use crate::context::{Senders, World};
 use crate::event::{Event, Record};
-use crate::journal::IntentJournal;
+use crate::journal::{IntentJournal, Latency};
 
 /// How long a reader waits for the projection before it is told to ask again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -114,6 +114,10 @@ impl Audit {
     /// What was counted since this read model began to follow.
     pub fn tally(&self) -> Tally {
         lock(&self.inner.tally).clone()
+    }
+    /// How long appends took since the journal was opened.
+    pub fn latency(&self) -> Latency {
+        self.inner.entries.latency()
     }
 
     /// The entry of a receipt that was given lately.

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -22,6 +22,7 @@ use super::durable::{Durable, Head};
 use super::error::{Damage, Error};
 use super::files::FolderLock;
 use super::index::Index;
+use super::latency::{Latencies, Latency};
 use super::segment::{Catalog, Cursor};
 use super::snapshot::Snapshots;
 use super::store::Store;
@@ -130,6 +131,7 @@ pub(super) struct Inner {
     pub snapshots: Option<Snapshots>,
     pub clock: Arc<dyn Clock>,
     pub mending: Mutex<()>,
+    pub latencies: Latencies,
     pub lock: Option<FolderLock>,
 }
 
@@ -155,11 +157,12 @@ impl IntentJournal {
     }
 
     fn append_as(&self, drafts: Vec<Draft>, class: AppendClass) -> Result<Appended, Error> {
-        let appender = self.appender()?;
+        let (appender, began) = (self.appender()?, Instant::now());
         if let Some(index) = &self.inner.index {
             index.wait_for_room(self.inner.durable.seq());
         }
         let appended = appender.append(drafts, class)?;
+        self.inner.latencies.count(began.elapsed());
         self.nudge_index();
         Ok(appended)
     }
@@ -205,6 +208,10 @@ impl IntentJournal {
     /// Why nothing can be appended any more, once that is so.
     pub fn sealed(&self) -> Option<String> {
         self.inner.appender.as_ref()?.sealed().map(str::to_owned)
+    }
+    /// How long appends took since it was opened.
+    pub fn latency(&self) -> Latency {
+        self.inner.latencies.seen()
     }
     /// How much room the disk has.
     pub fn space(&self) -> Space {

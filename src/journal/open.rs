@@ -21,6 +21,7 @@ use super::error::Error;
 use super::files::{Files, FolderLock, make_folder};
 use super::handle::{IndexMode, Inner, IntentJournal, Opened, Options};
 use super::index::{Ground, Index, newest_folder, remove_indexes};
+use super::latency::Latencies;
 use super::memory::Memory;
 use super::offline::{Offline, read_offline, state_of};
 use super::recovery::{Known, Recovered, read_genesis, recover};
@@ -328,6 +329,7 @@ fn assemble(
         snapshots,
         clock: Arc::clone(&options.clock),
         mending: Mutex::new(()),
+        latencies: Latencies::default(),
         lock,
     };
     Ok(IntentJournal { inner: Arc::new(inner) })
@@ -368,6 +370,7 @@ fn read_only(
         snapshots,
         clock: Arc::clone(&options.clock),
         mending: Mutex::new(()),
+        latencies: Latencies::default(),
         lock,
     };
     (IntentJournal { inner: Arc::new(inner) }, opened)

@@ -61,6 +61,10 @@ async fn figures_follow_what_happens() {
     assert_eq!(server.post("/v1/control/pause", "{\"reason\":\"x\"}").await.status, 200);
     let after = server.get("/metrics").await.text;
     assert_eq!((of(&after, pauses), of(&after, "remediator_paused")), (1, 1));
+    // There is no journal behind this read model: the test of retention asks a daemon.
+    let appends = "remediator_journal_append_seconds_count";
+    let beyond = "remediator_journal_append_seconds_bucket{le=\"+Inf\"}";
+    assert_eq!(of(&after, beyond), of(&after, appends));
     let answered = "remediator_http_requests_total{class=\"2xx\"}";
     assert_eq!(of(&after, answered), of(&before, answered) + 2);
     let sentinel = server.send("GET", "/metrics", Some(&server.sentinel), b"").await;

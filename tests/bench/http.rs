@@ -46,7 +46,18 @@ impl Client {
         }
     }
 
+    /// What is answered, where it is no JSON.
+    pub fn get_text(&mut self, path: &str) -> Done<String> {
+        let (_, body) = self.ask_bytes("GET", path, "")?;
+        Ok(String::from_utf8(body)?)
+    }
+
     fn ask(&mut self, method: &str, path: &str, body: &str) -> Done<(u16, Value)> {
+        let (status, body) = self.ask_bytes(method, path, body)?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+
+    fn ask_bytes(&mut self, method: &str, path: &str, body: &str) -> Done<(u16, Vec<u8>)> {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{body}",
@@ -68,7 +79,7 @@ impl Client {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body)?;
-        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+        Ok((status, body))
     }
 
     fn line(&mut self) -> Done<String> {

@@ -118,7 +118,11 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     assert_eq!(ask(&sandbox, &format!("/v1/audit/{minimum}/proof")).0, "200");
     let keys: serde_json::Value = serde_json::from_str(&ask(&sandbox, "/v1/audit/keys").1).expect("JSON");
     assert_eq!(keys["keys"][0]["from"].as_u64(), Some(0));
-    assert!(ask(&sandbox, "/metrics").1.contains(&format!("remediator_journal_minimum_seq {minimum}")));
+    let figures = ask(&sandbox, "/metrics").1;
+    assert!(figures.contains(&format!("remediator_journal_minimum_seq {minimum}")));
+    let appends =
+        figures.lines().find_map(|line| line.strip_prefix("remediator_journal_append_seconds_count "));
+    assert!(appends.is_some_and(|count| count.parse::<u64>().is_ok_and(|count| count > 0)), "{figures}");
     let status = sandbox.run(&["status", "--output", "json"]).ends(0).json();
     assert_eq!(status["minimum"].as_u64(), Some(minimum));
     sandbox.run(&["backup", "kept", "--with-keys"]).ends(0);

@@ -20,10 +20,12 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn metrics(State(api): State<Api>) -> Result<Response, Box<Problem>> {
-    let (status, tally) = api.read(|audit| Ok((audit.status()?, audit.tally()))).await?;
+    let (status, tally, latency) =
+        api.read(|audit| Ok((audit.status()?, audit.tally(), audit.latency()))).await?;
     let scrape = Scrape {
         status: &status,
         tally: &tally,
+        latency: &latency,
         ready: api.daemon.readiness().ready,
         live: api.daemon.live(),
         log: api.daemon.log().ok().and_then(|log| log.size()),
