@@ -205,12 +205,8 @@ impl Catalog {
             }
             Err(Rejected { problems, .. }) => return Err(problems),
         };
-        let known = self.context.adopted.contains_key(&digest);
-        let adoption = if known { Adoption::Before } else { Adoption::First };
-        let (folder, trust, proposals) = (&*self.folder, &self.trust, &self.proposals);
-        let court = Court { folder, trust, proposals, now_us: self.context.now_us };
         let mut entry = blank(content.kind(), content.id());
-        match court.verify(path, bytes, &content, adoption) {
+        match self.court().verify(path, bytes, &content, self.adoption_of(&digest)) {
             Ok(proof) => {
                 entry.standing = Standing::Live;
                 entry.runbook_proof = proof.narrow(|content| match content {
@@ -227,6 +223,22 @@ impl Catalog {
         }
         entry.content = Some(content);
         Ok(entry)
+    }
+
+    fn court(&self) -> Court<'_> {
+        let (folder, trust, proposals) = (&*self.folder, &self.trust, &self.proposals);
+        Court { folder, trust, proposals, now_us: self.context.now_us }
+    }
+
+    fn adoption_of(&self, digest: &FileDigest) -> Adoption {
+        if self.context.adopted.contains_key(digest) { Adoption::Before } else { Adoption::First }
+    }
+
+    /// Whether an approval counts for a file, by the same judgement that makes it live.
+    pub(super) fn counts(&self, entry: &Entry, approval: &str) -> Result<(), Wrong> {
+        let Some(content) = &entry.content else { return Ok(()) };
+        let file = (entry.path.as_str(), self.folder.get(&entry.path).unwrap_or_default(), content);
+        self.court().counts(file, self.adoption_of(&entry.digest), approval)
     }
 
     /// Of several files with one id the best standing keeps it, then the first adopted, then the first path.

@@ -5,10 +5,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::listing::Reason;
-use super::proposals::{Approval, Approved, Proposed, SHIPPED, Wrong, path_of};
+use super::proposals::{Approval, Approved, Proposed, SHIPPED, Wrong};
 use super::{Catalog, Content, Entry, verified};
 use crate::base::digest::FileDigest;
-use crate::event::content::Standing;
 
 /// One approval.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -60,16 +59,10 @@ pub fn files_of<'c>(catalog: &'c Catalog, id: &str) -> Vec<&'c Entry> {
 pub fn approvals(catalog: &Catalog, id: &str) -> Vec<Line> {
     let Some(proposed) = catalog.proposals().get(id) else { return Vec::new() };
     let files = files_of(catalog, id);
-    proposed.approvals.iter().map(|(path, approved)| line(catalog, id, path, approved, &files)).collect()
+    proposed.approvals.iter().map(|(path, approved)| line(catalog, path, approved, &files)).collect()
 }
 
-fn line(
-    catalog: &Catalog,
-    id: &str,
-    path: &str,
-    approved: &Result<Approved, Wrong>,
-    files: &[&Entry],
-) -> Line {
+fn line(catalog: &Catalog, path: &str, approved: &Result<Approved, Wrong>, files: &[&Entry]) -> Line {
     let bytes = catalog.folder().get(path).unwrap_or_default();
     let written: Option<Approval> = serde_json::from_slice(bytes).ok();
     let name = path.rsplit('/').next().unwrap_or_default().trim_end_matches(".json");
@@ -85,11 +78,14 @@ fn line(
     };
     match approved {
         Err(wrong) => line.problems.push(reason(wrong)),
-        Ok(approved) => {
+        Ok(_) => {
             for entry in files {
-                match counts(entry, id, path, approved) {
+                match catalog.counts(entry, path) {
                     Ok(()) => line.files.push(entry.path.clone()),
-                    Err(why) => line.problems.push(why),
+                    Err(wrong) => {
+                        let problem = format!("{}: {}", entry.path, wrong.problem);
+                        line.problems.push(Reason { problem, mend: wrong.mend });
+                    }
                 }
             }
         }
@@ -100,40 +96,6 @@ fn line(
 
 fn reason(wrong: &Wrong) -> Reason {
     Reason { problem: wrong.problem.clone(), mend: wrong.mend.clone() }
-}
-
-/// Whether an approval with a good signature counts for one file.
-fn counts(entry: &Entry, id: &str, path: &str, approved: &Approved) -> Result<(), Reason> {
-    let who = &approved.signed.principal;
-    let because = |problem: String| {
-        let problem = format!("{}: {problem}", entry.path);
-        Err(Reason { problem, mend: format!("remediator proposal approve {id}") })
-    };
-    if !approved.approval.covers(&entry.digest) {
-        return because("it was changed since, or is not in the approval".to_owned());
-    }
-    if entry.standing == Standing::Live {
-        let alone = format!("{who} (self-approved)");
-        let named = entry.approvers().iter().any(|name| name == who || *name == alone);
-        return if named { Ok(()) } else { because(format!("`{who}` wrote it too, or came too late")) };
-    }
-    let argued = path_of(id);
-    let of_it = |wrong: &&Wrong| {
-        let named =
-            ["author", "validity"].contains(&wrong.check) && wrong.problem.contains(&format!("`{who}`"));
-        named || wrong.problem.contains(path)
-    };
-    // Without an argument that counts, and within which the file stays, no approval is looked at.
-    let before = |wrong: &&Wrong| {
-        ["proposal", "within", "revoked"].contains(&wrong.check) || wrong.mend.ends_with(&argued)
-    };
-    let reasons = || entry.reasons.iter();
-    match reasons().find(of_it).or_else(|| reasons().find(before)) {
-        Some(wrong) => {
-            Err(Reason { problem: format!("{}: {}", entry.path, wrong.problem), mend: wrong.mend.clone() })
-        }
-        None => Ok(()),
-    }
 }
 
 /// How many approvals a file has, and needs.
@@ -163,9 +125,12 @@ pub fn standing(proposed: &Proposed, quorum: Quorum) -> &'static str {
     }
 }
 
-/// The same for people: `approved 1 of 2`.
+/// The same for people: `approved 1 of 2`, `approved by 2, 1 needed`.
 pub fn say(standing: &str, quorum: Quorum) -> String {
     match standing {
+        "approved" if quorum.reached > quorum.needed => {
+            format!("approved by {}, {} needed", quorum.reached, quorum.needed)
+        }
         "approved" => format!("approved {} of {}", quorum.reached, quorum.needed),
         other => other.to_owned(),
     }

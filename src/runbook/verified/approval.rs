@@ -1,20 +1,16 @@
 //! Who approved a content file: of exactly these bytes, in time, none of its authors, and as many as its reach asks for.
 
+use std::sync::Arc;
+
 use super::super::model::{BlastRadius, Content};
 use super::super::policy::Policy;
-use super::super::proposals::{Approved, SHIPPED, Wrong};
+use super::super::proposals::{Approved, Proposed, SHIPPED, Wrong};
 use super::{Adoption, Case, Court, timely, within};
 
 impl Court<'_> {
     /// Everybody whose approval counts, when they are enough.
     pub(super) fn approvers(&self, case: &Case<'_>, signer: Option<&str>) -> Result<Vec<String>, Vec<Wrong>> {
-        let (proposed, proposal, proposer) = self.argument(case).map_err(|wrong| vec![wrong])?;
-        let outside = within(proposal, case.content);
-        if !outside.is_empty() {
-            let mend = format!("change the file, or propose more in {} and have it approved", proposed.path);
-            let wrong = |(at, problem): (String, String)| Wrong::new("within", problem, &mend).at(at);
-            return Err(outside.into_iter().map(wrong).collect());
-        }
+        let (proposed, proposer) = self.argued(case)?;
         let authors = [Some(proposer.as_str()), signer];
         let (mut approvers, mut wrongs) = (Vec::new(), Vec::new());
         for (path, approved) in &proposed.approvals {
@@ -40,6 +36,36 @@ impl Court<'_> {
             }
             _ => Ok(approvers),
         }
+    }
+
+    /// The argument that the file stays within, and who makes it.
+    fn argued(&self, case: &Case<'_>) -> Result<(&Proposed, String), Vec<Wrong>> {
+        let (proposed, proposal, proposer) = self.argument(case).map_err(|wrong| vec![wrong])?;
+        let outside = within(proposal, case.content);
+        if outside.is_empty() {
+            return Ok((proposed, proposer));
+        }
+        let mend = format!("change the file, or propose more in {} and have it approved", proposed.path);
+        let wrong = |(at, problem): (String, String)| Wrong::new("within", problem, &mend).at(at);
+        Err(outside.into_iter().map(wrong).collect())
+    }
+
+    /// Whether one approval counts for a file, whatever else it lacks. The error is the first thing in its way.
+    pub(in super::super) fn counts(
+        &self,
+        file: (&str, &[u8], &Arc<Content>),
+        adoption: Adoption,
+        path: &str,
+    ) -> Result<(), Wrong> {
+        let case = Case::of(file, adoption);
+        self.not_revoked(&case)?;
+        let first = |wrongs: Vec<Wrong>| wrongs.into_iter().next();
+        let nothing = || Wrong::new("approval", "there is no such approval", again(case.content));
+        let (proposed, proposer) =
+            self.argued(&case).map_err(|wrongs| first(wrongs).unwrap_or_else(nothing))?;
+        let approved = proposed.approvals.get(path).ok_or_else(nothing)?.clone()?;
+        let signer = self.signer(&case).ok();
+        self.approver(path, &approved, &case, &[Some(proposer.as_str()), signer.as_deref()]).map(drop)
     }
 
     fn approver(

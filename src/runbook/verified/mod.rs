@@ -125,6 +125,12 @@ struct Case<'a> {
     adoption: Adoption,
 }
 
+impl<'a> Case<'a> {
+    fn of((path, bytes, content): (&'a str, &'a [u8], &'a Arc<Content>), adoption: Adoption) -> Self {
+        Self { path, bytes, content, digest: FileDigest::of(bytes), adoption }
+    }
+}
+
 /// Everything that is missing for a proof, and who signed the bytes, if somebody did.
 pub(super) struct Unproven {
     pub reasons: Vec<Wrong>,
@@ -140,13 +146,8 @@ impl Court<'_> {
         content: &Arc<Content>,
         adoption: Adoption,
     ) -> Result<Verified<Content>, Unproven> {
-        let digest = FileDigest::of(bytes);
-        if self.trust.revoked().has_file(&digest) {
-            let mend = format!("remove or change {path}");
-            let reasons = vec![Wrong::new("revoked", "this file is revoked", mend)];
-            return Err(Unproven { reasons, author: None });
-        }
-        let case = Case { path, bytes, content, digest, adoption };
+        let case = Case::of((path, bytes, content), adoption);
+        self.not_revoked(&case).map_err(|wrong| Unproven { reasons: vec![wrong], author: None })?;
         let (author, unsigned) = match self.signer(&case) {
             Ok(signer) => (Some(signer), None),
             Err(wrong) => (None, Some(wrong)),
@@ -163,10 +164,23 @@ impl Court<'_> {
         match author {
             Some(signer) if reasons.is_empty() => {
                 let proposal = content.proposal().to_owned();
-                Ok(Verified { content: Arc::clone(content), digest, signer, approvers, proposal })
+                Ok(Verified {
+                    content: Arc::clone(content),
+                    digest: case.digest,
+                    signer,
+                    approvers,
+                    proposal,
+                })
             }
             author => Err(Unproven { reasons, author }),
         }
+    }
+
+    fn not_revoked(&self, case: &Case<'_>) -> Result<(), Wrong> {
+        if !self.trust.revoked().has_file(&case.digest) {
+            return Ok(());
+        }
+        Err(Wrong::new("revoked", "this file is revoked", format!("remove or change {}", case.path)))
     }
 
     /// The argument for a file, and who makes it.
