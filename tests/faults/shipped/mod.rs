@@ -260,9 +260,9 @@ fn break_twice(lab: &mut Lab, target: &Target) -> Result<(), String> {
 }
 
 fn relapses(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
-    lab.wait(target, "the relapse is seen", PATIENCE, |story| count(story, "incident.relapsed") == 1)?;
+    lab.wait(target, "the relapse is seen", PATIENCE, |story| count(story, "incident.relapsed") > 0)?;
     lab.wait(target, "it is healed again and closed", PATIENCE, |story| {
-        verified(story) == 2 && count(story, "incident.closed") == 1
+        verified(story) > count(story, "incident.relapsed") && count(story, "incident.closed") == 1
     })?;
     run.add("relapses healed", 1);
     Ok(())
