@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 use super::text::shown;
+use super::written;
 
 /// BLAKE3 `derive_key` context of the entry chain (docs/journal-format.md, "prev").
 pub const CHAIN_CONTEXT: &str = "remediator 2026 journal entry v1";
@@ -55,8 +56,7 @@ macro_rules! digest_type {
         }
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(d)?;
-                Self::parse(&text).map_err(de::Error::custom)
+                written::deserialize(d, Self::parse)
             }
         }
         impl schemars::JsonSchema for $name {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::digest::Blake3;
+use super::written;
 
 /// Position of an entry in its journal, from 0 without gaps.
 pub type Seq = u64;
@@ -139,7 +140,9 @@ impl std::str::FromStr for Fingerprint {
     type Err = hex::FromHexError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = [0u8; 16];
-        hex::decode_to_slice(text, &mut bytes)?;
+        // So many digits and no more: the decoder would take an `0x` before them.
+        let digits = if text.len() == 32 { text } else { "" };
+        hex::decode_to_slice(digits, &mut bytes)?;
         Ok(Self(bytes))
     }
 }
@@ -150,7 +153,7 @@ impl Serialize for Fingerprint {
 }
 impl<'de> Deserialize<'de> for Fingerprint {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+        written::deserialize(d, str::parse)
     }
 }
 
@@ -166,6 +169,22 @@ impl JsonSchema for Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_counted_and_an_escaped_text_is_one_too() {
+        let digits = "0123456789abcdef0123456789abcdef";
+        let one: Fingerprint = digits.parse().expect("a fingerprint");
+        for wrong in
+            [format!("0x{digits}"), format!("0x{}", &digits[2..]), digits[1..].to_owned(), String::new()]
+        {
+            assert!(wrong.parse::<Fingerprint>().is_err(), "{wrong}");
+        }
+        let escaped = format!(r#""\u0030{}""#, &digits[1..]);
+        assert_eq!(serde_json::from_str::<Fingerprint>(&escaped).expect("the same"), one);
+        assert!(
+            serde_json::from_str::<Fingerprint>("7").expect_err("a number").to_string().contains("a string")
+        );
+    }
 
     #[test]
     fn fingerprint_parts_cannot_run_into_each_other() {

@@ -15,3 +15,4 @@ pub mod signers;
 pub mod sshsig;
 pub mod text;
 pub mod time;
+mod written;

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::written;
+
 /// First 16 hex digits of SHA-256 of the public key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId([u8; 8]);
@@ -28,7 +30,9 @@ impl std::str::FromStr for KeyId {
     type Err = hex::FromHexError;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = [0u8; 8];
-        hex::decode_to_slice(text, &mut bytes)?;
+        // Sixteen digits and no more: the decoder would take an `0x` before them.
+        let digits = if text.len() == 16 { text } else { "" };
+        hex::decode_to_slice(digits, &mut bytes)?;
         Ok(Self(bytes))
     }
 }
@@ -39,7 +43,7 @@ impl Serialize for KeyId {
 }
 impl<'de> Deserialize<'de> for KeyId {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+        written::deserialize(d, str::parse)
     }
 }
 
@@ -105,7 +109,7 @@ impl Serialize for PublicKey {
 }
 impl<'de> Deserialize<'de> for PublicKey {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Self::parse(&String::deserialize(d)?).map_err(serde::de::Error::custom)
+        written::deserialize(d, Self::parse)
     }
 }
 
