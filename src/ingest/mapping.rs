@@ -11,6 +11,7 @@ use crate::base::limits::{
     ATTRIBUTE_NAME_BYTES_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_MAX, DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX,
 };
 use crate::base::redact::findings;
+use crate::base::sealed::MASK;
 use crate::base::text::{clean, clip};
 use crate::event::degradation::{DegradationReport, Severity, is_code};
 
@@ -67,6 +68,9 @@ pub struct MappingFile {
     /// The sender's own id, for deduplication. Alerts and CloudEvents have their own.
     #[serde(default)]
     pub id: Option<FieldFile>,
+    /// Whom or what summary and detail are about: they are sealed, and can be forgotten. No format has a default for it.
+    #[serde(default)]
+    pub subject: Option<FieldFile>,
     /// Attributes: name → JSON pointer.
     #[serde(default)]
     pub attributes: Option<BTreeMap<String, String>>,
@@ -110,6 +114,7 @@ impl Mapping {
             detail: file.detail.or(base.detail),
             observed_at: file.observed_at.or(base.observed_at),
             id: file.id.or(base.id),
+            subject: file.subject.or(base.subject),
             attributes: file.attributes.or(base.attributes),
             attributes_from: file.attributes_from.or(base.attributes_from),
             resolved: file.resolved.or(base.resolved),
@@ -136,8 +141,15 @@ impl Mapping {
 
     /// Reads one value. `id` is the format's own for deduplication, where it has one.
     pub fn apply(&self, value: &Value, id: Option<String>) -> Item {
-        let unmapped =
-            |why: String| Unmapped { why, said: clip(&value.to_string(), DETAIL_BYTES_MAX).to_owned() };
+        let subject = find(value, &self.0.subject);
+        let unmapped = |why: String| {
+            let said = match &subject {
+                // It cannot be sealed for whom nobody can name for sure.
+                Some(_) => MASK.to_owned(),
+                None => clip(&value.to_string(), DETAIL_BYTES_MAX).to_owned(),
+            };
+            Unmapped { why, said }
+        };
         let named = |member: &str, field: &Option<FieldFile>| {
             find(value, field).ok_or_else(|| unmapped(open(member, field)))
         };
@@ -162,6 +174,7 @@ impl Mapping {
             attributes: self.attributes(value),
             observed_at: find(value, &self.0.observed_at).filter(|t| t.parse::<jiff::Timestamp>().is_ok()),
             id,
+            subject: subject.clone(),
             subsystem,
             code,
             target,
@@ -174,6 +187,7 @@ impl Mapping {
                 code: report.code,
                 target: report.target,
                 id: report.id,
+                subject: report.subject,
             }),
             None => Said::Report(Box::new(report)),
         })
@@ -236,6 +250,7 @@ fn pointers(file: &MappingFile) -> Vec<(&'static str, &str)> {
         ("detail", &file.detail),
         ("observed_at", &file.observed_at),
         ("id", &file.id),
+        ("subject", &file.subject),
     ];
     let mut all = Vec::new();
     for (member, field) in fields {
