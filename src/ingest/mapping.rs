@@ -346,6 +346,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_about_somebody_says_so_and_is_not_kept_when_it_cannot_be_read() {
+        let file = MappingFile {
+            subsystem: field(&[], Some("shop")),
+            code: field(&["/code"], None),
+            target: field(&[], Some("orders")),
+            summary: field(&["/text"], None),
+            subject: field(&["/customer"], None),
+            resolved: Some(ResolvedFile { from: vec!["/state".into()], is: vec!["OK".into()] }),
+            ..MappingFile::default()
+        };
+        let mapping = Mapping::none().with(file).expect("sound");
+        let mut value =
+            serde_json::json!({"code": "ORDER_STUCK", "text": "Jane's order", "customer": "c:4711"});
+        let Ok(said @ Said::Report(_)) = mapping.apply(&value, None) else { panic!("no report") };
+        assert!(matches!(&said, Said::Report(r) if r.subject.as_deref() == Some("c:4711")));
+        assert!(!said.line().contains("Jane"), "{}", said.line());
+        value["state"] = "ok".into();
+        let Ok(said @ Said::Recovery(_)) = mapping.apply(&value, None) else { panic!("no recovery") };
+        assert!(matches!(&said, Said::Recovery(r) if r.subject.as_deref() == Some("c:4711")));
+        assert!(!said.line().contains("Jane"), "{}", said.line());
+        for wrong in [("customer", "not a subject"), ("code", "5xx")] {
+            value[wrong.0] = wrong.1.into();
+            let Err(unmapped) = mapping.apply(&value, None) else { panic!("mapped") };
+            assert!(!unmapped.said.contains("Jane") && !unmapped.why.contains("Jane"), "{unmapped:?}");
+        }
+    }
+
+    #[test]
     fn what_is_not_there_is_named_and_what_is_too_much_is_counted() {
         let file = MappingFile {
             subsystem: field(&[], Some("nagios")),

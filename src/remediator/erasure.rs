@@ -2,7 +2,7 @@
 //! A crash in between is finished at the next start, so no entry ever claims what is not done, and nothing that was begun
 //! is left half done. Not for keys (`subject`), nor for the entry's place in the world (`context`).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::handle::{Handle, Rejection, ask, recorded as seq_of};
@@ -86,18 +86,28 @@ impl Handle {
         }
         let reason = intake::clean_line(&reason);
         let subjects = running.subjects.clone();
-        let erasing = blocking(move || subjects.erase(&subject, &by, &reason)).await?;
-        let erasing = erasing.map_err(|error| match error {
-            SubjectError::Unknown => Rejection::Refused { code: "NOT_FOUND", reason: error.to_string() },
-            other => Rejection::NotSealed(other),
-        })?;
-        let seq = match ask(running, Input::SubjectErased(event(&erasing))).await? {
-            Answer::Nothing => None,
-            answer => Some(seq_of(answer)?),
-        };
-        let (subject, subjects) = (erasing.id, running.subjects.clone());
-        blocking(move || recorded(&subjects, &[erasing])).await?;
-        Ok(Forgotten { subject, seq })
+        let (erasing, begun) = blocking(move || {
+            let erasing = subjects.erase(&subject, &by, &reason);
+            // With those of before that could not be recorded then.
+            subjects.erasing().map(|begun| (erasing, begun))
+        })
+        .await??;
+        let mut seqs = BTreeMap::new();
+        for one in &begun {
+            match ask(running, Input::SubjectErased(event(one))).await? {
+                Answer::Nothing => {}
+                answer => drop(seqs.insert(one.id, seq_of(answer)?)),
+            }
+        }
+        let subjects = running.subjects.clone();
+        blocking(move || recorded(&subjects, &begun)).await?;
+        match erasing {
+            Ok(erasing) => Ok(Forgotten { subject: erasing.id, seq: seqs.get(&erasing.id).copied() }),
+            Err(error @ SubjectError::Unknown) => {
+                Err(Rejection::Refused { code: "NOT_FOUND", reason: error.to_string() })
+            }
+            Err(other) => Err(Rejection::NotSealed(other)),
+        }
     }
 }
 
