@@ -37,4 +37,6 @@ pub mod replay;
 #[cfg(feature = "server")]
 pub mod sentinel;
 #[cfg(feature = "server")]
+pub mod subject;
+#[cfg(feature = "server")]
 pub mod tlog;

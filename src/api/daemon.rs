@@ -10,7 +10,7 @@ use crate::base::ids::{IncidentId, Seq};
 use crate::event::degradation::{DegradationReport, Source};
 use crate::ingest::{Mappings, Recovery};
 use crate::remediator::{
-    Accepted, BeatRefused, ChannelTested, ContentList, ContentShown, Control, Handle, Heard, Live,
+    Accepted, BeatRefused, ChannelTested, ContentList, ContentShown, Control, Forgotten, Handle, Heard, Live,
     ProposalList, Readiness, Rejection,
 };
 use crate::tlog::{self, Log, Witness};
@@ -56,6 +56,10 @@ pub trait Daemon: Send + Sync {
     }
     /// Sends a test through a channel.
     fn test_channel(&self, _channel: String, _by: String) -> Answer<'_, ChannelTested> {
+        Box::pin(std::future::ready(Err(STARTING)))
+    }
+    /// A subject is forgotten.
+    fn erase(&self, _subject: String, _by: String, _reason: String) -> Answer<'_, Forgotten> {
         Box::pin(std::future::ready(Err(STARTING)))
     }
     /// A person takes the grant of an external sentinel back.
@@ -139,6 +143,9 @@ impl Daemon for Handle {
     }
     fn test_channel(&self, channel: String, by: String) -> Answer<'_, ChannelTested> {
         Box::pin(Handle::test_channel(self, channel, by))
+    }
+    fn erase(&self, subject: String, by: String, reason: String) -> Answer<'_, Forgotten> {
+        Box::pin(Handle::erase(self, subject, by, reason))
     }
     fn revoke_grant(&self, sentinel: String, by: String, reason: String) -> Answer<'_, Seq> {
         Box::pin(Handle::revoke_grant(self, sentinel, by, reason))

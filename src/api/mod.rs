@@ -25,6 +25,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::header;
+use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
 
 pub use daemon::{Answer, Daemon};
@@ -66,6 +68,16 @@ impl Api {
                 Err(Problem::new(problem::INTERNAL, "the view could not be made"))
             }
         }
+    }
+
+    /// The same as JSON for people: sealed text in it is opened, where the key is here.
+    async fn show<T, F>(&self, question: F) -> Result<Response, Box<Problem>>
+    where
+        T: serde::Serialize,
+        F: FnOnce(&Audit) -> Result<T, audit::Error> + Send + 'static,
+    {
+        let json = self.read(move |audit| audit.opened(&question(audit)?)).await?;
+        Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
     }
 
     /// Whether a session is good, which counts as a use of it.

@@ -196,6 +196,13 @@ pub(super) const SEALED: Kind = (
     "The journal is sealed",
     "the disk failed under the journal: look at it, then start the daemon again; nothing was accepted",
 );
+/// What is said about a subject can be kept in no other way.
+pub(super) const NOT_SEALED: Kind = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "NOT_SEALED",
+    "The subject's key cannot be used",
+    "mend what the detail names under the home's state/subjects; nothing was accepted",
+);
 /// It was told to stop.
 pub(super) const STOPPING: Kind = (
     StatusCode::SERVICE_UNAVAILABLE,
@@ -364,6 +371,7 @@ impl From<Rejection> for Box<Problem> {
             Rejection::Stopping { retry_after_s } => {
                 Problem::new(STOPPING, detail).retry_after(retry_after_s)
             }
+            Rejection::NotSealed(_) => Problem::new(NOT_SEALED, detail).retry_after(30),
             Rejection::Sealed(_) => Problem::new(SEALED, detail).retry_after(60),
             Rejection::Refused { code: "NOT_FOUND", reason } => Problem::new(NOT_FOUND, reason),
             Rejection::Refused { code: code @ "NO_SUCH_CHANNEL", reason } => Problem::new(

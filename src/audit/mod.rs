@@ -6,6 +6,7 @@ mod entries;
 mod live;
 pub mod memory;
 mod offline;
+mod opened;
 mod projection;
 mod say;
 mod tail;

@@ -14,6 +14,7 @@ use crate::base::ids::{IncidentId, Seq};
 use crate::context::{FOLD_VERSION, World};
 use crate::event::Record;
 use crate::journal::{self, AnyOf, Following, Listed, Selection, Theirs, Word, intersect, read_offline};
+use crate::subject::Subjects;
 
 /// See the module.
 struct Offline {
@@ -61,7 +62,9 @@ impl Audit {
             words: BTreeMap::new(),
         };
         offline.fold(&mut world, newer)?;
-        Ok(Self::still(Arc::new(offline), world))
+        let audit = Self::still(Arc::new(offline), world);
+        audit.open_with(Subjects::beside(folder));
+        Ok(audit)
     }
 }
 

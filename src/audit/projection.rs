@@ -1,7 +1,7 @@
 //! `Audit`: a `World` of its own behind a lock, kept up by one thread that follows the journal.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
 use super::entries::{Entries, Error};
@@ -11,6 +11,7 @@ use crate::base::ids::{Receipt, Seq};
 use crate::context::{Senders, World};
 use crate::event::{Event, Record};
 use crate::journal::{IntentJournal, Latency};
+use crate::subject::Subjects;
 
 /// How long a reader waits for the projection before it is told to ask again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,6 +34,8 @@ struct Inner {
     tally: Mutex<Tally>,
     folded: Mutex<Option<Seq>>,
     moved: Condvar,
+    /// What opens sealed text in views; nothing where it was not given.
+    subjects: OnceLock<Subjects>,
 }
 
 /// Receipts as they came.
@@ -86,7 +89,27 @@ impl Audit {
         let folded = Mutex::new(world.next_seq.checked_sub(1));
         let (world, moved) = (RwLock::new(world), Condvar::new());
         let (recent, tally) = (Mutex::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { entries, world, recent, tally, folded, moved }) }
+        Self {
+            inner: Arc::new(Inner {
+                entries,
+                world,
+                recent,
+                tally,
+                folded,
+                moved,
+                subjects: OnceLock::new(),
+            }),
+        }
+    }
+
+    /// From here on views are opened with these keys. Given once, before anybody reads.
+    pub fn open_with(&self, subjects: Subjects) {
+        // A second call would be a second home, which does not exist.
+        let _ = self.inner.subjects.set(subjects);
+    }
+
+    pub(super) fn subjects(&self) -> Option<&Subjects> {
+        self.inner.subjects.get()
     }
 
     /// Waits until the entry `seq` is folded, so that an answer rests on it.

@@ -51,6 +51,9 @@ pub fn say(event: &Event) -> String {
         E::SentinelStarted(_) | E::SentinelLost(_) | E::SentinelBlind(_) => machine(event),
         E::SentinelGranted(_) | E::SentinelGrantRevoked(_) | E::HeartbeatHeard(_) => machine(event),
         E::ServiceStarted(_) | E::ServiceExited(_) | E::ServiceAdopted(_) => machine(event),
+        E::SubjectErased(e) => {
+            format!("{} had subject {} forgotten, its key is destroyed: {}", e.by, e.subject, e.reason)
+        }
     }
 }
 

@@ -19,13 +19,15 @@ pub const ARCHIVE: u32 = 1;
 /// `MANIFEST.json` of an export.
 pub const EXPORT: u32 = 1;
 /// The world as a snapshot holds it. A snapshot of another version is left alone, and the fold begins at the start.
-pub const FOLD: u32 = 9;
+pub const FOLD: u32 = 10;
 /// `state/tokens.json`.
 pub const TOKENS: u32 = 1;
 /// `state/sessions.json`.
 pub const SESSIONS: u32 = 1;
 /// A report in `state/spool`.
 pub const SPOOL: u32 = 1;
+/// A subject's key, in `state/subjects`, and the word that it is being erased.
+pub const SUBJECT: u32 = 1;
 /// What a witness keeps of a log, in `state/witness`.
 pub const WITNESS: u32 = 1;
 /// The head that `audit verify --state` saw last.
@@ -51,6 +53,7 @@ pub const ALL: &[(&str, u32)] = &[
     ("tokens", TOKENS),
     ("sessions", SESSIONS),
     ("spool", SPOOL),
+    ("subject", SUBJECT),
     ("witness", WITNESS),
     ("last-seen", LAST_SEEN),
     ("backup", BACKUP),

@@ -103,6 +103,59 @@ impl NodeId {
     }
 }
 
+/// The key that seals the text of one subject: drawn with the key, so that it says nothing of whose it is.
+/// Written as 16 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubjectId([u8; 8]);
+
+impl SubjectId {
+    /// A fresh one, with a fresh key.
+    #[cfg(feature = "server")]
+    pub fn fresh() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0u8; 8];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for SubjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+impl fmt::Debug for SubjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+impl std::str::FromStr for SubjectId {
+    type Err = hex::FromHexError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut bytes = [0u8; 8];
+        hex::decode_to_slice(text, &mut bytes)?;
+        Ok(Self(bytes))
+    }
+}
+impl Serialize for SubjectId {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+impl<'de> Deserialize<'de> for SubjectId {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for SubjectId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SubjectId".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-f]{16}$", "description": "16 lower-case hex digits" })
+    }
+}
+
 /// Digest of (subsystem, code, target): what makes two degradations the same trouble (RM-2).
 /// Written as 32 hex digits (the first 128 bits of BLAKE3 over the length-prefixed parts).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -252,3 +252,11 @@ pub const FILE_STEP_NAMES_MAX: usize = 1_000_000;
 pub const RETRY_DELAY_MS_MAX: u64 = 3_600_000;
 /// Longest pause before a sentinel that was lost is started again.
 pub const SENTINEL_RESTART_MS_MAX: u64 = 60_000;
+/// Subjects with a key at once: a folder that is read quickly, and more than one machine's reports are about.
+pub const SUBJECTS_MAX: usize = 10_000;
+/// Subjects whose text one sealed text may be of; what is of more is not kept at all.
+pub const SEALED_SUBJECTS_MAX: usize = 8;
+/// Erased subjects that are remembered, so that a key which comes back from a copy is destroyed again; the oldest go first.
+pub const SUBJECTS_ERASED_MAX: usize = 200_000;
+/// Why a step failed, as it stands in an attempt's reason: a line or two.
+pub const STEP_WHY_BYTES_MAX: usize = 300;

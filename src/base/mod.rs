@@ -9,6 +9,7 @@ pub mod glob;
 pub mod ids;
 pub mod limits;
 pub mod redact;
+pub mod sealed;
 pub mod secret;
 pub mod sign;
 pub mod signers;

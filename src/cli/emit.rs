@@ -14,7 +14,9 @@ use crate::api::{Bearer, Tokens};
 use crate::base::ids::{Receipt, Seq};
 use crate::base::limits::REQUEST_BYTES_MAX;
 use crate::event::degradation::{DegradationReport, Severity};
+use crate::remediator::SealedWords;
 use crate::remediator::spool::{self, Spooled};
+use crate::subject::Subjects;
 
 /// Report a degradation. It is durable when this command ends with 0.
 #[derive(Debug, clap::Args)]
@@ -23,7 +25,7 @@ use crate::remediator::spool::{self, Spooled};
 )]
 pub struct Args {
     /// A report as JSON; `-` reads it from stdin. Instead of the other options.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["subsystem", "code", "target", "severity", "summary", "detail", "attribute", "id", "observed_at"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["subsystem", "code", "target", "severity", "summary", "detail", "attribute", "id", "observed_at", "subject"])]
     file: Option<PathBuf>,
     /// Part of the system, such as `service`.
     #[arg(long, required_unless_present = "file")]
@@ -52,6 +54,9 @@ pub struct Args {
     /// When it was seen, RFC 3339.
     #[arg(long, value_name = "TIME")]
     observed_at: Option<String>,
+    /// Whom or what summary and detail are about: they are sealed, and `erase` forgets them.
+    #[arg(long, value_name = "NAME")]
+    subject: Option<String>,
 }
 
 fn severity(word: &str) -> Result<Severity, String> {
@@ -158,6 +163,7 @@ fn report(args: Args) -> Result<DegradationReport, Failure> {
             attributes,
             observed_at: args.observed_at,
             id: args.id,
+            subject: args.subject,
         });
     };
     let stdin = file.as_os_str() == "-";
@@ -180,9 +186,15 @@ fn report(args: Args) -> Result<DegradationReport, Failure> {
 }
 
 /// One file, synced, renamed into place, its folder synced: then it is as good as accepted.
-fn keep(home: &Home, report: DegradationReport, why: &str, global: &Global) -> Outcome {
+fn keep(home: &Home, mut report: DegradationReport, why: &str, global: &Global) -> Outcome {
     let id = Receipt::fresh();
-    let spooled = Spooled { v: 1, person: person(home)?, report };
+    let person = person(home)?;
+    let sealed = SealedWords::of(&mut report, &Subjects::of_state(&home.state())).map_err(|e| {
+        Failure::new(Exit::Unavailable, format!("{why}, and what is said about the subject cannot be sealed"))
+            .hint("nothing was kept: mend state/subjects, or start the daemon with `remediator serve`")
+            .because(e)
+    })?;
+    let spooled = Spooled { v: 1, person, report, sealed };
     let folder = spool::folder(&home.state());
     let path = folder.join(format!("{id}.json"));
     let cannot = |e: std::io::Error| {
@@ -214,7 +226,7 @@ fn keep(home: &Home, report: DegradationReport, why: &str, global: &Global) -> O
 }
 
 /// Whose home this is, as its token says.
-fn person(home: &Home) -> Result<String, Failure> {
+pub(super) fn person(home: &Home) -> Result<String, Failure> {
     let token = std::fs::read_to_string(home.token()).unwrap_or_default();
     let tokens = Tokens::load(&home.tokens())
         .map_err(|e| Failure::new(Exit::Unavailable, "cannot tell whose home this is").because(e))?;

@@ -12,6 +12,7 @@ mod demo_service;
 mod doctor;
 mod drain;
 mod emit;
+mod erase;
 mod exit;
 mod explain;
 mod follow;
@@ -148,6 +149,7 @@ commands! {
     Backtest => backtest,
     Whatif => whatif,
     Emit => emit,
+    Erase => erase,
     Notify => notify,
     Audit => audit,
     Journal => journal,

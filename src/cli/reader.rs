@@ -1,6 +1,8 @@
 //! Where reading commands read: the daemon when it answers, else the segments. Both give the same bytes.
 
+use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
+use std::collections::BTreeSet;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -10,6 +12,9 @@ use super::client::{Client, NoAnswer};
 use super::exit::{Exit, Failure};
 use super::{Global, Home};
 use crate::audit::{self, Audit};
+use crate::base::ids::SubjectId;
+use crate::base::sealed;
+use crate::subject::Subjects;
 
 /// See the module.
 pub struct Reader {
@@ -18,6 +23,8 @@ pub struct Reader {
     said: Cell<bool>,
     /// The segments, once they were read: what a command shows is of one moment.
     folded: OnceCell<Audit>,
+    /// Subjects whose key was destroyed, once somebody has asked.
+    erased: OnceCell<BTreeSet<SubjectId>>,
 }
 
 /// A view, and its JSON byte for byte.
@@ -45,7 +52,7 @@ impl Reader {
     pub fn new(global: &Global) -> Result<Self, Failure> {
         let home = Home::existing(global)?;
         let client = Client::new(&home)?;
-        Ok(Self { home, client, said: Cell::new(false), folded: OnceCell::new() })
+        Ok(Self { home, client, said: Cell::new(false), folded: OnceCell::new(), erased: OnceCell::new() })
     }
 
     /// The same, without a word about where it reads.
@@ -70,9 +77,10 @@ impl Reader {
                 Ok(Answer { text, view })
             }
             None => {
-                let view = offline(&self.offline()?)?;
-                let text = serde_json::to_string(&view)
-                    .map_err(|e| Failure::new(Exit::Unavailable, "cannot write JSON").because(e))?;
+                let audit = self.offline()?;
+                let text = audit.opened(&offline(&audit)?)?;
+                let view = serde_json::from_str(&text)
+                    .map_err(|e| Failure::new(Exit::Unavailable, "cannot read a view").because(e))?;
                 Ok(Answer { text, view })
             }
         }
@@ -105,6 +113,21 @@ impl Reader {
             }
             Err(other) => Err(other.into_failure()),
         }
+    }
+
+    /// A stored line with its sealed text opened, for people: where the key is in this home.
+    pub fn opened<'a>(&self, line: &'a str) -> Result<Cow<'a, str>, Failure> {
+        if !line.contains(sealed::PREFIX) {
+            return Ok(Cow::Borrowed(line));
+        }
+        let erased = match self.erased.get() {
+            Some(erased) => erased,
+            None => {
+                let erased = self.entries()?.erased();
+                self.erased.get_or_init(|| erased)
+            }
+        };
+        Ok(Subjects::of_state(&self.home.state()).open_json(line, erased))
     }
 
     /// What is read.

@@ -1,11 +1,12 @@
 //! People's word in force: a pause, a drain, the journal's key, and which signed statements were used.
 //! Not for: who may say it (the daemon's edge checks signatures), what follows from it (policy).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::ids::Seq;
+use crate::base::ids::{Seq, SubjectId};
+use crate::base::limits::SUBJECTS_ERASED_MAX;
 use crate::base::sign::{KeyId, PublicKey};
 use crate::event::Event;
 
@@ -25,6 +26,9 @@ pub struct Control {
     /// The transparency log: its name and the key that signs its checkpoints.
     #[serde(default)]
     pub log: Option<(String, PublicKey)>,
+    /// Subjects whose key was destroyed, the latest last: one that comes back with a copy of old files is destroyed again.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub erased: VecDeque<SubjectId>,
     /// Nonces of signed statements that were used, and when; far longer than a statement is good for.
     pub nonces: BTreeMap<String, u64>,
 }
@@ -105,6 +109,10 @@ impl Control {
                 }
             }
             Event::SentinelGranted(granted) => self.use_up(&granted.statement.nonce, now),
+            Event::SubjectErased(erased) => {
+                self.erased.push_back(erased.subject);
+                self.erased.drain(..self.erased.len().saturating_sub(SUBJECTS_ERASED_MAX));
+            }
             Event::TargetCleared(cleared) => self.use_up(&cleared.statement.nonce, now),
             Event::AttemptThawed(thawed) => {
                 if let Some(statement) = &thawed.statement {

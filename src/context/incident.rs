@@ -1,13 +1,16 @@
 //! The RemediationContext (RM-50): one incident as a fold, in the four parts that every face shows by name:
 //! originating signal, chosen runbook, intermediate state, verification results.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Elevation;
 use super::Illegal;
 use super::attempt::{Attempt, VerificationState};
-use crate::base::ids::{AttemptId, Fingerprint, IncidentId, Seq};
+use crate::base::ids::{AttemptId, Fingerprint, IncidentId, Seq, SubjectId};
+use crate::base::limits::SEALED_SUBJECTS_MAX;
 use crate::event::attempt::Outcome;
 use crate::event::degradation::{DegradationSeen, Severity};
 use crate::event::incident::{IncidentClosed, IncidentHeld, IncidentMatched, IncidentOpened};
@@ -48,6 +51,9 @@ pub struct Signal {
     pub severity: Severity,
     /// The sentinel said that it is good again, and nothing bad was reported since.
     pub recovered_seq: Option<Seq>,
+    /// Whom or what the reports are about: what comes of them is sealed as they are.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub subjects: BTreeSet<SubjectId>,
 }
 
 /// The chosen runbook and why.
@@ -137,6 +143,7 @@ impl RemediationContext {
     ) -> Self {
         let (first_seq, first) = cause;
         let severity = first.severity;
+        let subjects = first.subject.into_iter().collect();
         Self {
             id,
             fingerprint: opened.fingerprint,
@@ -146,7 +153,15 @@ impl RemediationContext {
             opened_time_us: record.at.time_us,
             last_seq: record.seq,
             last_time_us: record.at.time_us,
-            signal: Signal { first, first_seq, last_seq: first_seq, count: 1, severity, recovered_seq: None },
+            signal: Signal {
+                first,
+                first_seq,
+                last_seq: first_seq,
+                count: 1,
+                severity,
+                recovered_seq: None,
+                subjects,
+            },
             chosen: None,
             attempts: Vec::new(),
             elevations: Vec::new(),
@@ -277,6 +292,10 @@ impl RemediationContext {
                 self.signal.last_seq = record.seq;
                 self.signal.severity = self.signal.severity.max(seen.severity);
                 self.signal.recovered_seq = None;
+                // One beyond the bound tells that there are too many.
+                if self.signal.subjects.len() <= SEALED_SUBJECTS_MAX {
+                    self.signal.subjects.extend(seen.subject);
+                }
             }
             Event::DegradationRecovered(_) => self.signal.recovered_seq = Some(record.seq),
             Event::IncidentMatched(matched) => {

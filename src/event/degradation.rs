@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::base::ids::{Fingerprint, Receipt};
+use crate::base::ids::{Fingerprint, Receipt, SubjectId};
 use crate::base::limits;
 use crate::base::text::{OutsideText, is_invisible};
 
@@ -76,6 +76,9 @@ pub struct DegradationSeen {
     pub fingerprint: Fingerprint,
     /// False for free text: it opens no attempt and matches nothing.
     pub actionable: bool,
+    /// The key of whom or what `summary` and `detail` are about: they are sealed with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectId>,
 }
 
 /// A sentinel saw the good edge of what it had reported.
@@ -163,6 +166,20 @@ pub struct DegradationReport {
     #[schemars(extend("maxLength" = limits::NAME_BYTES_MAX, "pattern" = NAME_PATTERN))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// Whom or what `summary` and `detail` are about (a customer, a tenant, a person): they are sealed with a key of its
+    /// own and can be forgotten with it. All other members stay in plain. Letters, digits and `._:@-`.
+    #[schemars(extend("maxLength" = limits::NAME_BYTES_MAX, "pattern" = SUBJECT_PATTERN))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+}
+
+/// What [`is_subject`] wants, for schemas.
+const SUBJECT_PATTERN: &str = "^[A-Za-z0-9._:@-]+$";
+
+/// Whether a subject may be named so.
+pub fn is_subject(name: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b"._:@-".contains(&b);
+    (1..=limits::NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(fits)
 }
 
 /// A map in which no name stands twice: of two values one would be lost.
@@ -214,6 +231,10 @@ impl DegradationReport {
         if let Some(id) = &self.id {
             // An empty one would make every report of this sender the same report.
             check_name("id", id)?;
+        }
+        if self.subject.as_deref().is_some_and(|subject| !is_subject(subject)) {
+            let problem = format!("is 1 to {} letters, digits and `._:@-`", l::NAME_BYTES_MAX);
+            return fail("subject", problem);
         }
         if self.attributes.len() > l::ATTRIBUTES_MAX {
             return fail(

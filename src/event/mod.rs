@@ -20,6 +20,7 @@ mod schema;
 pub mod sentinel;
 pub mod service;
 pub mod step;
+pub mod subject;
 mod upcast;
 pub mod verification;
 
@@ -210,6 +211,7 @@ registry! {
     "service.started" 1 service::ServiceStarted,
     "service.exited" 1 service::ServiceExited,
     "service.adopted" 1 service::ServiceAdopted,
+    "subject.erased" 1 subject::SubjectErased,
 }
 
 /// Where an entry came from: the one earlier entry that led here (`cause` of a line).

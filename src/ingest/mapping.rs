@@ -11,6 +11,7 @@ use crate::base::limits::{
     ATTRIBUTE_NAME_BYTES_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_MAX, DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX,
 };
 use crate::base::redact::findings;
+use crate::base::sealed::MASK;
 use crate::base::text::{clean, clip};
 use crate::event::degradation::{DegradationReport, Severity, is_code};
 
@@ -67,6 +68,9 @@ pub struct MappingFile {
     /// The sender's own id, for deduplication. Alerts and CloudEvents have their own.
     #[serde(default)]
     pub id: Option<FieldFile>,
+    /// Whom or what summary and detail are about: they are sealed, and can be forgotten. No format has a default for it.
+    #[serde(default)]
+    pub subject: Option<FieldFile>,
     /// Attributes: name → JSON pointer.
     #[serde(default)]
     pub attributes: Option<BTreeMap<String, String>>,
@@ -110,6 +114,7 @@ impl Mapping {
             detail: file.detail.or(base.detail),
             observed_at: file.observed_at.or(base.observed_at),
             id: file.id.or(base.id),
+            subject: file.subject.or(base.subject),
             attributes: file.attributes.or(base.attributes),
             attributes_from: file.attributes_from.or(base.attributes_from),
             resolved: file.resolved.or(base.resolved),
@@ -136,8 +141,15 @@ impl Mapping {
 
     /// Reads one value. `id` is the format's own for deduplication, where it has one.
     pub fn apply(&self, value: &Value, id: Option<String>) -> Item {
-        let unmapped =
-            |why: String| Unmapped { why, said: clip(&value.to_string(), DETAIL_BYTES_MAX).to_owned() };
+        let subject = find(value, &self.0.subject);
+        let unmapped = |why: String| {
+            let said = match &subject {
+                // It cannot be sealed for whom nobody can name for sure.
+                Some(_) => MASK.to_owned(),
+                None => clip(&value.to_string(), DETAIL_BYTES_MAX).to_owned(),
+            };
+            Unmapped { why, said }
+        };
         let named = |member: &str, field: &Option<FieldFile>| {
             find(value, field).ok_or_else(|| unmapped(open(member, field)))
         };
@@ -162,6 +174,7 @@ impl Mapping {
             attributes: self.attributes(value),
             observed_at: find(value, &self.0.observed_at).filter(|t| t.parse::<jiff::Timestamp>().is_ok()),
             id,
+            subject: subject.clone(),
             subsystem,
             code,
             target,
@@ -174,6 +187,7 @@ impl Mapping {
                 code: report.code,
                 target: report.target,
                 id: report.id,
+                subject: report.subject,
             }),
             None => Said::Report(Box::new(report)),
         })
@@ -236,6 +250,7 @@ fn pointers(file: &MappingFile) -> Vec<(&'static str, &str)> {
         ("detail", &file.detail),
         ("observed_at", &file.observed_at),
         ("id", &file.id),
+        ("subject", &file.subject),
     ];
     let mut all = Vec::new();
     for (member, field) in fields {
@@ -327,6 +342,34 @@ mod tests {
         ];
         for (said, code) in cases {
             assert_eq!(as_code(said).as_deref(), code, "{said}");
+        }
+    }
+
+    #[test]
+    fn what_is_about_somebody_says_so_and_is_not_kept_when_it_cannot_be_read() {
+        let file = MappingFile {
+            subsystem: field(&[], Some("shop")),
+            code: field(&["/code"], None),
+            target: field(&[], Some("orders")),
+            summary: field(&["/text"], None),
+            subject: field(&["/customer"], None),
+            resolved: Some(ResolvedFile { from: vec!["/state".into()], is: vec!["OK".into()] }),
+            ..MappingFile::default()
+        };
+        let mapping = Mapping::none().with(file).expect("sound");
+        let mut value =
+            serde_json::json!({"code": "ORDER_STUCK", "text": "Jane's order", "customer": "c:4711"});
+        let Ok(said @ Said::Report(_)) = mapping.apply(&value, None) else { panic!("no report") };
+        assert!(matches!(&said, Said::Report(r) if r.subject.as_deref() == Some("c:4711")));
+        assert!(!said.line().contains("Jane"), "{}", said.line());
+        value["state"] = "ok".into();
+        let Ok(said @ Said::Recovery(_)) = mapping.apply(&value, None) else { panic!("no recovery") };
+        assert!(matches!(&said, Said::Recovery(r) if r.subject.as_deref() == Some("c:4711")));
+        assert!(!said.line().contains("Jane"), "{}", said.line());
+        for wrong in [("customer", "not a subject"), ("code", "5xx")] {
+            value[wrong.0] = wrong.1.into();
+            let Err(unmapped) = mapping.apply(&value, None) else { panic!("mapped") };
+            assert!(!unmapped.said.contains("Jane") && !unmapped.why.contains("Jane"), "{unmapped:?}");
         }
     }
 

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::base::limits::{INGEST_ITEMS_MAX, MESSAGE_BYTES_MAX, SHOWN_BYTES_MAX};
+use crate::base::sealed::MASK;
 use crate::base::text::shown;
 use crate::event::degradation::{DegradationReport, Source};
 
@@ -40,9 +41,13 @@ impl Said {
     /// In a line, as evidence.
     pub fn line(&self) -> String {
         match self {
-            Self::Report(r) => format!("{}/{} on {}: {}", r.subsystem, r.code, r.target, r.summary),
+            Self::Report(r) => {
+                let words = if r.subject.is_some() { MASK } else { &r.summary };
+                format!("{}/{} on {}: {words}", r.subsystem, r.code, r.target)
+            }
             Self::Recovery(r) => {
-                format!("{}/{} on {} is good again: {}", r.subsystem, r.code, r.target, r.evidence)
+                let words = if r.subject.is_some() { MASK } else { &r.evidence };
+                format!("{}/{} on {} is good again: {words}", r.subsystem, r.code, r.target)
             }
         }
     }
@@ -61,6 +66,8 @@ pub struct Recovery {
     pub evidence: String,
     /// The sender's own id: the same id again is the same recovery.
     pub id: Option<String>,
+    /// Whom or what the evidence is about.
+    pub subject: Option<String>,
 }
 
 /// Something that no mapping makes a report of. It is kept as evidence and answered.

@@ -225,6 +225,7 @@ pub(super) mod tests {
 
     pub fn draft_with(target: &str, summary: &str) -> Draft {
         let seen = DegradationSeen {
+            subject: None,
             receipt: Receipt(uuid::Uuid::from_u128(9)),
             subsystem: "service".into(),
             code: "PROCESS_DEAD".into(),

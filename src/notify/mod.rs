@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::base::ids::{IncidentId, NodeId, Seq};
 use crate::base::limits::{CHANNELS_MAX, DELIVERIES_AT_ONCE, DELIVERY_MS_MAX};
+use crate::base::sealed::masked;
 use crate::base::time::Span;
 use crate::event::notice::{Delivery, NoticeAbout, NoticeOutcome, NoticeQueued};
 
@@ -45,6 +46,16 @@ pub struct Message {
 }
 
 impl Message {
+    /// As it leaves the machine: nothing that may have to be forgotten here is opened for others to keep.
+    fn masked(&self) -> Self {
+        let mut told = self.clone();
+        told.queued.text = masked(&told.queued.text).into_owned();
+        if let Some(outcome) = &mut told.queued.outcome {
+            outcome.reason = masked(&outcome.reason).into_owned();
+        }
+        told
+    }
+
     /// The same at every try: `NODE/SEQ`.
     pub fn id(&self) -> String {
         format!("{}/{}", self.node, self.notice)
@@ -205,6 +216,7 @@ impl Channels {
 
     /// Hands a message to its channel, once. Never longer than the channel's time, and the wait for its turn.
     pub async fn deliver(&self, message: &Message) -> Delivery {
+        let message = &message.masked();
         let name = message.queued.channel.as_str();
         if name == LOG {
             return log::deliver(message);
@@ -286,6 +298,27 @@ mod tests {
         assert_eq!((&json["v"], &json["id"], &json["notice"]), (&1.into(), &id.into(), &7.into()));
         assert_eq!((&json["text"], &json["about"]["severity"]), (&"it is down".into(), &"error".into()));
         assert!(json.get("incident").is_none() && json.get("outcome").is_none());
+    }
+
+    #[tokio::test]
+    async fn what_may_have_to_be_forgotten_does_not_leave_the_machine() {
+        use std::sync::Mutex;
+        let token = crate::base::sealed::written("sealed:1:0123456789abcdef:", b"whatever");
+        let mut notice = message(&format!("it ended: {token}"), Severity::Error);
+        let sent = Arc::new(Mutex::new(String::new()));
+        let seen = Arc::clone(&sent);
+        let run = Arc::new(move |program: Program| {
+            *seen.lock().expect("ours") = program.stdin;
+            Ran { code: Some(0), said: String::new() }
+        });
+        let file = serde_json::from_str(r#"{"command":{"argv":["/bin/true"]}}"#).expect("a channel");
+        let secrets = Secrets::of(std::path::Path::new("unused"), None);
+        let channels =
+            Channels::new(BTreeMap::from([("c".to_owned(), file)]), secrets, run).expect("channels");
+        notice.queued.channel = "c".into();
+        assert!(matches!(channels.deliver(&notice).await, Delivery::Delivered { .. }));
+        let sent = sent.lock().expect("ours");
+        assert!(sent.contains("it ended: (sealed)") && !sent.contains("sealed:1:"), "{sent}");
     }
 
     #[test]

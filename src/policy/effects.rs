@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::ids::{AttemptId, IncidentId, Seq};
+use crate::base::sealed;
 use crate::base::time::Span;
 use crate::context::{Attempt, AttemptState, IncidentState, RemediationContext, World};
 use crate::event::attempt::{Outcome, Phase};
@@ -211,7 +212,7 @@ fn ask_decider(incident: &RemediationContext, request: Seq, asked: &ElevationReq
         "target": asked.target, "needed": asked.needed, "given": asked.given, "record": asked.record,
         "signal": {
             "subsystem": seen.subsystem, "code": seen.code, "severity": incident.signal.severity,
-            "summary": seen.summary, "source": seen.source.to_string(), "count": incident.signal.count,
+            "summary": sealed::masked(&seen.summary), "source": seen.source.to_string(), "count": incident.signal.count,
         },
     });
     vec![Effect::AskDecider { incident: incident.id, request, decider, question: question.to_string() }]

@@ -12,6 +12,7 @@ use crate::event::notice::{Delivery, NoticeQueued};
 use crate::event::process::{ProcessStarted, ProcessStopped};
 use crate::event::sentinel::{SentinelGrantRevoked, SentinelGranted};
 use crate::event::step::{StepFinished, StepLeftOver, StepStarted, TargetCleared};
+use crate::event::subject::SubjectErased;
 use crate::event::verification::Observation;
 
 use super::effects::Ticket;
@@ -167,6 +168,8 @@ pub enum Input {
     },
     /// Someone who may ends the taint of a target.
     Cleared(TargetCleared),
+    /// The key of a subject was destroyed.
+    SubjectErased(SubjectErased),
     /// A person says that an incident is over.
     Closed {
         /// Which incident.

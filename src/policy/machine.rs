@@ -51,6 +51,7 @@ pub(super) fn sentinel(desk: &mut Desk<'_>, event: Event) -> Answer {
         );
         let summary = clip(&summary, SUMMARY_BYTES_MAX).to_owned();
         let seen = DegradationSeen {
+            subject: None,
             receipt,
             fingerprint: trouble_of(code, &target),
             subsystem: "remediator".into(),

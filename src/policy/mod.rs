@@ -100,6 +100,7 @@ pub fn decide(world: &mut World, runbooks: &dyn Runbooks, input: Input, now: Now
             people::thawed(&mut desk, incident, by, reason, statement)
         }
         Input::Cleared(cleared) => people::cleared(&mut desk, cleared),
+        Input::SubjectErased(erased) => people::subject_erased(&mut desk, erased),
         Input::Closed { incident, by, reason } => people::closed(&mut desk, incident, &by, &reason),
         Input::NoticeTried { notice, answer } => notices::tried(&mut desk, notice, answer),
         Input::NoticeTest(queued) => notices::test(&mut desk, queued),

@@ -11,6 +11,7 @@ use crate::event::incident::Closure;
 use crate::event::lock::{LockBreakFailed, LockBreakOrdered, LockBroken};
 use crate::event::sentinel::{SentinelGrantRevoked, SentinelGranted};
 use crate::event::step::TargetCleared;
+use crate::event::subject::SubjectErased;
 
 /// Someone who may lets attempts start again.
 pub(super) fn resumed(desk: &mut Desk<'_>, resumed: Resumed) -> Answer {
@@ -93,6 +94,14 @@ pub(super) fn thawed(
     let Some(seq) = desk.record(id, cause, event) else { return Answer::Nothing };
     attempt::end(desk, id, seq, Outcome::Interrupted, text);
     Answer::Recorded(seq)
+}
+
+/// The key of a subject is gone. Said once, however often it is finished.
+pub(super) fn subject_erased(desk: &mut Desk<'_>, erased: SubjectErased) -> Answer {
+    match desk.world.control.erased.contains(&erased.subject) {
+        true => Answer::Nothing,
+        false => desk.note(None, None, erased),
+    }
 }
 
 /// Someone who may has made sure that nothing unknown acts on a target any more.

@@ -3,6 +3,8 @@
 use super::desk::{Answer, Desk};
 use super::{attempt, group, notices, verification};
 use crate::base::ids::{IncidentId, Seq};
+use crate::base::limits::STEP_WHY_BYTES_MAX;
+use crate::base::sealed;
 use crate::base::text::clip;
 use crate::context::{Attempt, AttemptState};
 use crate::event::attempt::{Outcome, UndoStarted};
@@ -230,9 +232,9 @@ pub(super) fn describe(outcome: &StepOutcome) -> String {
         StepOutcome::Exited(code) => format!("ended with exit code {code}"),
         StepOutcome::Signalled(signal) => format!("was ended by signal {signal}"),
         StepOutcome::TimedOut => "ran into its timeout".into(),
-        StepOutcome::NotStarted(why) => format!("could not be started: {}", clip(why, 300)),
+        StepOutcome::NotStarted(why) => format!("could not be started: {}", clip(why, STEP_WHY_BYTES_MAX)),
         StepOutcome::WouldNotDie => "would not die".into(),
-        StepOutcome::Refused(why) => format!("was refused: {}", clip(why, 300)),
-        StepOutcome::Failed { why, .. } => format!("failed: {}", clip(why, 300)),
+        StepOutcome::Refused(why) => format!("was refused: {}", clip(why, STEP_WHY_BYTES_MAX)),
+        StepOutcome::Failed { why, .. } => format!("failed: {}", sealed::clip(why, STEP_WHY_BYTES_MAX)),
     }
 }

@@ -12,6 +12,7 @@ use crate::base::ids::NodeId;
 use crate::event::verification::{Observation, Verdict};
 use crate::journal::IntentJournal;
 use crate::sentinel::{Eyes, ServiceSeen, Watch};
+use crate::subject::Subjects;
 
 /// What acts and what sees.
 pub(super) struct Bodies {
@@ -33,16 +34,23 @@ pub(super) fn grow(
     journal: &IntentJournal,
     node: NodeId,
     turn: &crossbeam_channel::Sender<Message>,
+    subjects: &Subjects,
 ) -> Result<Bodies, Error> {
     let attempts = AttemptIndex::default();
     let watch_slot: Arc<OnceLock<Arc<Watch>>> = Arc::default();
     let eyes_slot: Arc<OnceLock<Eyes>> = Arc::default();
     let nudged = Arc::clone(&watch_slot);
-    let tell = observers::hands_tell(journal.clone(), turn.clone(), attempts.clone(), move |service| {
-        if let Some(watch) = nudged.get() {
-            watch.nudge(service);
-        }
-    });
+    let tell = observers::hands_tell(
+        journal.clone(),
+        subjects.clone(),
+        turn.clone(),
+        attempts.clone(),
+        move |service| {
+            if let Some(watch) = nudged.get() {
+                watch.nudge(service);
+            }
+        },
+    );
     let step_program = action::StepProgram::this_one().map_err(system("find this program's own file"))?;
     let programs = action::Programs::new(step_program.clone(), node);
     let hands_options = action::Options {
@@ -63,9 +71,9 @@ pub(super) fn grow(
         .with_programs(Arc::new(move |plan, timeout| lookers.look(plan, timeout)));
     // Set once, here, before anything runs.
     let _ = eyes_slot.set(eyes.clone());
-    let (reports, turn) = (journal.clone(), turn.clone());
+    let (reports, turn, subjects) = (journal.clone(), turn.clone(), subjects.clone());
     let tell = move |report| {
-        if let Some(input) = observers::sentinel_input(&reports, report) {
+        if let Some(input) = observers::sentinel_input(&reports, &subjects, report) {
             // The turn is gone only when the daemon stops.
             let _ = turn.send(Message::plain(input));
         }

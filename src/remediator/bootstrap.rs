@@ -23,7 +23,7 @@ use super::snapshots;
 use super::systemd::Systemd;
 use super::turn::{End, Turn, TurnState};
 use super::witnesses::Witnesses;
-use super::{keys, recover, shutdown, spool, starts, transparency};
+use super::{erasure, keys, recover, shutdown, spool, starts, transparency};
 use crate::audit::Audit;
 use crate::base::ids::{BootId, NodeId};
 use crate::base::limits::TURN_QUEUE_MAX;
@@ -37,6 +37,7 @@ use crate::policy::CatalogRunbooks;
 use crate::policy::Input;
 use crate::runbook::{Trust, loader};
 use crate::sentinel::{LastEdge, Watch};
+use crate::subject::Subjects;
 use crate::tlog::{Keeper, Log};
 
 /// How the daemon is started.
@@ -175,16 +176,20 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let _address = AddressFile::write(parts)?;
     let (world, snapshots) = step(parts, "fold", || snapshots::fold(&journal, &opened))?;
     let audit = Audit::of(journal.clone(), world.clone()).map_err(system("start the read model"))?;
+    let subjects = Subjects::of_state(&parts.state);
+    audit.open_with(subjects.clone());
+    let unfinished = erasure::destroyed(&subjects, &world.control.erased);
     let (turn_in, inbox) = crossbeam_channel::bounded(TURN_QUEUE_MAX);
     let turn_state = Arc::new(TurnState::default());
-    let Bodies { hands, eyes, watch, attempts, programs } = bodies::grow(parts, &journal, node, &turn_in)?;
+    let Bodies { hands, eyes, watch, attempts, programs } =
+        bodies::grow(parts, &journal, node, &turn_in, &subjects)?;
     // Before ours can start: the first decisions may already tell people.
     let left = programs.end_left_over();
     if left > 0 {
         tracing::info!(left, "programs that an earlier daemon looked or told people with were ended");
     }
     let beats = eyes.beats();
-    let looks = Looks::new(eyes, turn_in.clone(), parts.runtime.clone());
+    let looks = Looks::new(eyes, turn_in.clone(), parts.runtime.clone(), subjects.clone());
     let channels = channels(parts.config.channels.clone(), &parts.state, programs.clone())?;
     let dispatcher = Dispatcher::new(
         node,
@@ -214,7 +219,9 @@ fn run(parts: &Parts) -> Result<(), Error> {
     let named = transparency::name(parts, node, &opened.genesis, turn.world.control.log.as_ref());
     let first = [started(&opened, observe_only), Input::ConfigLoaded(parts.config.decisions.clone())];
     let entry = named.as_ref().ok().and_then(|named| named.entry.clone()).map(Input::LogNamed);
-    turn.decide_now(first.into_iter().chain(entry).collect())?;
+    let erased = unfinished.iter().map(|erasing| Input::SubjectErased(erasure::event(erasing)));
+    turn.decide_now(first.into_iter().chain(entry).chain(erased).collect())?;
+    erasure::recorded(&subjects, &unfinished);
     let (log, keeper) = open_log(parts, &journal, node, named);
     let cosigned = log.log.as_ref().ok().cloned();
     let running = Running {
@@ -228,6 +235,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         watch: Arc::clone(&watch),
         beats,
         log,
+        subjects,
     };
     parts.handle.set_running(running);
     let content = step(parts, "trust", || trust(parts, &mut turn))?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::decider;
 use super::inbox::Message;
-use super::looks::Looks;
+use super::looks::{About, Looks};
 use super::observers::AttemptIndex;
 use crate::action::{Basis, Hands, Permit, Programs};
 use crate::base::digest::FileDigest;
@@ -129,10 +129,12 @@ impl Dispatcher {
     fn carry_out_other(&mut self, effect: Effect, world: &World, now: u64) {
         match effect {
             Effect::Observe { ticket, probes, not_before_elapsed_ms } => {
-                self.looks.once(ticket, probes, wait(not_before_elapsed_ms, now));
+                let about = about(world, ticket.incident);
+                self.looks.once(ticket, probes, wait(not_before_elapsed_ms, now), about);
             }
             Effect::Watch { incident, probe, every, until_elapsed_ms } => {
-                self.looks.watch(incident, probe, every, wait(until_elapsed_ms, now));
+                let lasts = wait(until_elapsed_ms, now);
+                self.looks.watch(incident, probe, every, lasts, about(world, incident));
             }
             Effect::StopWatch { incident } => self.looks.stop_watch(incident),
             Effect::AcquireLocks { incident, attempt, floors, asked, not_before_elapsed_ms } => {
@@ -225,7 +227,7 @@ impl Dispatcher {
         now: u64,
     ) {
         let (attempt, step, seq) = (intent.event().attempt, intent.event().step, intent.seq());
-        self.attempts.remember(attempt, incident);
+        self.attempts.remember(attempt, incident, about(world, incident));
         match self.permit(incident, intent, world, now) {
             Ok(permit) if delay.is_zero() => self.hands.run(permit),
             Ok(permit) => {
@@ -325,4 +327,9 @@ impl Dispatcher {
 
 fn wait(not_before_elapsed_ms: u64, now: u64) -> Duration {
     Duration::from_millis(not_before_elapsed_ms.saturating_sub(now))
+}
+
+/// Whom or what an incident is about.
+fn about(world: &World, incident: IncidentId) -> About {
+    world.incident(incident).map(|incident| incident.signal.subjects.clone()).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::TrySendError;
 use tokio::sync::oneshot;
 
+use super::about::SealedWords;
 use super::control::{self, Control};
 use super::inbox;
 use super::intake;
@@ -27,6 +28,7 @@ use crate::policy::{Answer, CatalogRunbooks, Input};
 use crate::runbook::listing::{self, ContentList, ProposalList};
 use crate::runbook::shown::{self, Shown as ContentShown};
 use crate::sentinel::{BeatRefused, Beats, Heard, Live, Watch};
+use crate::subject::{SubjectError, Subjects};
 use crate::tlog::checkpoint::LogKey;
 use crate::tlog::{self, Log, Witness};
 
@@ -67,6 +69,9 @@ pub enum Rejection {
         /// Seconds.
         retry_after_s: u64,
     },
+    /// The words of a report about a subject could not be sealed.
+    #[error("what is said about a subject cannot be kept: {0}")]
+    NotSealed(#[from] SubjectError),
     /// The journal cannot be written.
     #[error("the journal is sealed: {0}")]
     Sealed(String),
@@ -111,6 +116,7 @@ pub(super) struct Running {
     pub watch: Arc<Watch>,
     pub beats: Beats,
     pub log: Transparency,
+    pub subjects: Subjects,
 }
 
 /// The journal as a log that others can check, and the logs of others.
@@ -183,7 +189,7 @@ impl Handle {
             *running.ingest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ingest);
         }
     }
-    fn running(&self) -> Result<&Running, Rejection> {
+    pub(super) fn running(&self) -> Result<&Running, Rejection> {
         self.shared.running.get().ok_or(Rejection::NotReady { retry_after_s: RETRY_AFTER_S })
     }
     fn ready(&self) -> Result<&Running, Rejection> {
@@ -197,20 +203,21 @@ impl Handle {
     /// Reports a degradation in the name of a verified source; durable when it returns.
     pub async fn report(&self, report: DegradationReport, source: Source) -> Result<Accepted, Rejection> {
         self.ready()?;
-        self.report_early(report, source).await
+        self.report_early(report, None, source).await
     }
 
     /// The same before everything is ready: spooled reports go first.
     pub(super) async fn report_early(
         &self,
         report: DegradationReport,
+        sealed: Option<SealedWords>,
         source: Source,
     ) -> Result<Accepted, Rejection> {
         let running = self.running()?;
         if running.journal.space() == crate::journal::Space::ReserveOnly {
             return Err(Rejection::ReserveOnly { retry_after_s: 30 });
         }
-        let mut seen = intake::accept(&running.journal, report, source)?;
+        let mut seen = intake::accept(&running.journal, &running.subjects, report, sealed, source)?;
         seen.actionable = !running.ingest().is_free_text(&seen.source);
         match ask(running, Input::Reported(Box::new(seen))).await? {
             Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
@@ -227,7 +234,7 @@ impl Handle {
     /// Takes in that a trouble is over, in the name of a verified source; durable when it returns.
     pub async fn recover(&self, recovery: Recovery, source: Source) -> Result<Accepted, Rejection> {
         let running = self.ready()?;
-        let recovered = intake::recovery(recovery, source);
+        let recovered = intake::recovery(&running.subjects, recovery, source)?;
         match ask(running, Input::Recovered(recovered)).await? {
             Answer::Accepted { receipt, seq, duplicate } => Ok(Accepted { receipt, seq, duplicate }),
             _ => Err(Rejection::Refused {
@@ -453,7 +460,7 @@ pub(super) async fn ask(running: &Running, input: Input) -> Result<Answer, Rejec
     answer.await.map_err(|_| gone(running))
 }
 
-fn recorded(answer: Answer) -> Result<Seq, Rejection> {
+pub(super) fn recorded(answer: Answer) -> Result<Seq, Rejection> {
     match answer {
         Answer::Recorded(seq) => Ok(seq),
         _ => Err(Rejection::Refused { code: "NOT_RECORDED", reason: "nothing was recorded".into() }),

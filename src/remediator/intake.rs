@@ -3,14 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use super::about::SealedWords;
 use super::handle::Rejection;
 use crate::base::ids::{Fingerprint, Receipt};
 use crate::base::limits::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX, TEXT_INLINE_BYTES_MAX};
 use crate::base::redact::{MARK, is_secret_name, redact};
 use crate::base::text::{OutsideText, clean, clip};
-use crate::event::degradation::{DegradationRecovered, DegradationReport, DegradationSeen, Source};
+use crate::event::degradation::{
+    DegradationRecovered, DegradationReport, DegradationSeen, ReportError, Source,
+};
 use crate::ingest::Recovery;
 use crate::journal::IntentJournal;
+use crate::subject::Subjects;
 
 /// Seconds after which a full disk may have room again.
 const RETRY_AFTER_S: u64 = 30;
@@ -18,13 +22,29 @@ const RETRY_AFTER_S: u64 = 30;
 /// A report that may become an entry.
 pub(super) fn accept(
     journal: &IntentJournal,
-    report: DegradationReport,
+    subjects: &Subjects,
+    mut report: DegradationReport,
+    sealed: Option<SealedWords>,
     source: Source,
 ) -> Result<DegradationSeen, Rejection> {
     report.check()?;
+    let sealed = match sealed {
+        Some(words) if !words.is_sound() => {
+            return Err(ReportError { field: "sealed", problem: "is not sealed text".into() }.into());
+        }
+        Some(words) => Some(words),
+        None => SealedWords::of(&mut report, subjects)?,
+    };
+    let subject = sealed.as_ref().map(|words| words.subject);
+    let (summary, detail) = match sealed {
+        Some(words) => (words.summary, words.detail),
+        None => {
+            let detail = report.detail.as_deref().map(|text| line(text, DETAIL_BYTES_MAX));
+            (line(&report.summary, SUMMARY_BYTES_MAX), detail)
+        }
+    };
     let observed_at = report.observed_at_us()?;
     let fingerprint = Fingerprint::of(&report.subsystem, &report.code, &report.target);
-    let line = |text: &str, max: usize| clip(&redact(&clean(text)), max).to_owned();
     let attributes: BTreeMap<_, _> = report
         .attributes
         .iter()
@@ -34,7 +54,7 @@ pub(super) fn accept(
         })
         .collect();
     // What is acknowledged is kept whole: without room for the detail there is no receipt.
-    let detail = match report.detail.map(|d| keep(journal, &line(&d, DETAIL_BYTES_MAX))).transpose() {
+    let detail = match detail.map(|text| keep(journal, &text)).transpose() {
         Ok(detail) => detail,
         Err(error) => {
             tracing::error!(%error, "the detail of a report could not be kept; it was not accepted");
@@ -47,7 +67,7 @@ pub(super) fn accept(
         code: report.code,
         target: report.target,
         severity: report.severity,
-        summary: line(&report.summary, SUMMARY_BYTES_MAX),
+        summary,
         detail,
         attributes,
         observed_at,
@@ -55,24 +75,36 @@ pub(super) fn accept(
         sender_id: report.id,
         fingerprint,
         actionable: true,
+        subject,
     })
 }
 
+/// What is kept of a text of so many bytes at most.
+pub(super) fn line(text: &str, max: usize) -> String {
+    clip(&redact(&clean(text)), max).to_owned()
+}
+
 /// A recovery that may become an entry. Its names were checked when they were mapped.
-pub(super) fn recovery(recovery: Recovery, source: Source) -> DegradationRecovered {
-    DegradationRecovered {
+pub(super) fn recovery(
+    subjects: &Subjects,
+    recovery: Recovery,
+    source: Source,
+) -> Result<DegradationRecovered, Rejection> {
+    let about = recovery.subject.as_deref().map(|name| subjects.id_of(name)).transpose()?;
+    let evidence = subjects.seal(&about.into_iter().collect(), &clean_line(&recovery.evidence))?;
+    Ok(DegradationRecovered {
         fingerprint: Fingerprint::of(&recovery.subsystem, &recovery.code, &recovery.target),
-        evidence: clean_line(&recovery.evidence),
+        evidence,
         target: recovery.target,
         source,
         receipt: Some(Receipt::fresh()),
         sender_id: recovery.id,
-    }
+    })
 }
 
 /// One line for people, cleaned and redacted.
 pub(super) fn clean_line(text: &str) -> String {
-    clip(&redact(&clean(text)), SUMMARY_BYTES_MAX).to_owned()
+    line(text, SUMMARY_BYTES_MAX)
 }
 
 /// Evidence, cut to what stands in an entry.
@@ -112,6 +144,10 @@ mod tests {
         IntentJournal::create_in_memory(&Memory::default(), options, node).expect("a journal in memory")
     }
 
+    fn nobody() -> Subjects {
+        Subjects::of_state(std::path::Path::new("unused"))
+    }
+
     const SECRETS: [&str; 5] = [
         "AKIAIOSFODNN7EXAMPLE",
         "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
@@ -125,8 +161,41 @@ mod tests {
         let report = r#"{"subsystem":"s","code":"CODE","target":"t","severity":"error","summary":"sum",
             "id":"AKIAIOSFODNN7EXAMPLE"}"#;
         let report = serde_json::from_str(report).expect("a report");
-        let refused = accept(&journal(), report, Source::Person("ann".into())).map(|_| ());
+        let refused = accept(&journal(), &nobody(), report, None, Source::Person("ann".into())).map(|_| ());
         assert!(matches!(refused, Err(Rejection::Invalid(error)) if error.field == "id"));
+    }
+
+    #[test]
+    fn what_is_said_about_a_subject_is_sealed_before_it_is_an_entry_or_a_blob_and_redacted_before_that() {
+        let state = tempfile::tempdir().expect("a folder");
+        let (journal, subjects) = (journal(), Subjects::of_state(state.path()));
+        let mut report: DegradationReport = serde_json::from_str(
+            r#"{"subsystem":"s","code":"CODE","target":"t","severity":"error","summary":"Jane, password=hunter2",
+                "subject":"customer:4711"}"#,
+        )
+        .expect("a report");
+        report.detail = Some("Jane ".repeat(1_000));
+        let seen =
+            accept(&journal, &subjects, report.clone(), None, Source::Person("ann".into())).expect("legal");
+        let Some(OutsideText::Blob(digest)) = &seen.detail else { panic!("{:?}", seen.detail) };
+        let blob = String::from_utf8(journal.get_blob(digest).expect("read").expect("there")).expect("text");
+        let kept = serde_json::to_string(&seen).expect("written") + &blob;
+        for word in ["Jane", "4711", "hunter2"] {
+            assert!(!kept.contains(word), "{kept}");
+        }
+        assert_eq!(subjects.open(&seen.summary, &Default::default()), format!("Jane, password={MARK}"));
+        assert!(subjects.open(&blob, &Default::default()).starts_with("Jane Jane"));
+        // In the spool it is as little to be read, and comes out the same.
+        let sealed = SealedWords::of(&mut report, &subjects).expect("sealed");
+        let left = serde_json::to_string(&(&report, &sealed)).expect("written");
+        assert!(!left.contains("Jane") && !left.contains("4711"), "{left}");
+        let again =
+            accept(&journal, &subjects, report.clone(), sealed, Source::Person("ann".into())).expect("legal");
+        assert_eq!((again.subject, again.subject.is_some()), (seen.subject, true));
+        assert!(subjects.open(&again.summary, &Default::default()).starts_with("Jane"));
+        let plain = SealedWords { subject: seen.subject.expect("one"), summary: "Jane".into(), detail: None };
+        let refused = accept(&journal, &subjects, report, Some(plain), Source::Person("ann".into()));
+        assert!(matches!(refused, Err(Rejection::Invalid(error)) if error.field == "sealed"));
     }
 
     #[test]
@@ -134,7 +203,7 @@ mod tests {
         let report = r#"{"subsystem":"s","code":"CODE","target":"t","severity":"error","summary":"sum",
             "attributes":{"db_password":"hunter two","unit":"web"}}"#;
         let report = serde_json::from_str(report).expect("a report");
-        let seen = accept(&journal(), report, Source::Person("ann".into())).expect("legal");
+        let seen = accept(&journal(), &nobody(), report, None, Source::Person("ann".into())).expect("legal");
         assert_eq!(
             (seen.attributes["db_password"].as_str(), seen.attributes["unit"].as_str()),
             (MARK, "web")
@@ -156,7 +225,7 @@ mod tests {
         )
         .expect("a report");
         report.detail = Some("x ".repeat(2_000));
-        let refused = accept(&journal, report, Source::Person("ann".into()));
+        let refused = accept(&journal, &nobody(), report, None, Source::Person("ann".into()));
         assert!(matches!(refused, Err(Rejection::ReserveOnly { .. })), "{refused:?}");
         let (kept, lost) = output(&journal, &"x".repeat(TEXT_INLINE_BYTES_MAX + 7));
         assert_eq!((kept, lost), (OutsideText::Text("x".repeat(TEXT_INLINE_BYTES_MAX)), 7));
@@ -179,7 +248,7 @@ mod tests {
                 1 => report.detail = Some(clip(&text, DETAIL_BYTES_MAX).to_owned()),
                 _ => { report.attributes.insert("a".into(), clip(&text, 512).to_owned()); }
             }
-            let seen = accept(&journal, report, Source::Person("ann".into())).expect("legal");
+            let seen = accept(&journal, &nobody(), report, None, Source::Person("ann".into())).expect("legal");
             let mut kept = serde_json::to_string(&seen).expect("written");
             if let Some(OutsideText::Blob(digest)) = &seen.detail {
                 let blob = journal.get_blob(digest).expect("read").expect("there");

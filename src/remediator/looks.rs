@@ -1,13 +1,13 @@
 //! Carrying out looks: one after a delay, or again and again during a regression watch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
 
 use super::inbox::Message;
-use crate::base::ids::IncidentId;
+use crate::base::ids::{IncidentId, SubjectId};
 use crate::base::redact::redact;
 use crate::base::text::clip;
 use crate::base::time::Span;
@@ -15,9 +15,13 @@ use crate::event::plan::ProbePlan;
 use crate::event::verification::{Observation, Verdict};
 use crate::policy::{Input, Ticket};
 use crate::sentinel::Eyes;
+use crate::subject::Subjects;
 
 /// Evidence of one look that stands in an entry.
 const EVIDENCE_BYTES_MAX: usize = 512;
+
+/// Whom or what a look is about.
+pub(super) type About = BTreeSet<SubjectId>;
 
 /// See the module.
 #[derive(Clone)]
@@ -25,6 +29,7 @@ pub(super) struct Looks {
     eyes: Eyes,
     turn: crossbeam_channel::Sender<Message>,
     runtime: tokio::runtime::Handle,
+    subjects: Subjects,
     watches: Arc<Mutex<BTreeMap<IncidentId, AbortHandle>>>,
 }
 
@@ -33,25 +38,26 @@ impl Looks {
         eyes: Eyes,
         turn: crossbeam_channel::Sender<Message>,
         runtime: tokio::runtime::Handle,
+        subjects: Subjects,
     ) -> Self {
-        Self { eyes, turn, runtime, watches: Arc::default() }
+        Self { eyes, turn, runtime, subjects, watches: Arc::default() }
     }
 
     /// Looks once, after `delay`, and tells the turn.
-    pub fn once(&self, ticket: Ticket, probes: Vec<ProbePlan>, delay: Duration) {
+    pub fn once(&self, ticket: Ticket, probes: Vec<ProbePlan>, delay: Duration, about: About) {
         let looks = self.clone();
         self.runtime.spawn(async move {
             pause(delay).await;
             let mut observations = Vec::with_capacity(probes.len());
             for probe in &probes {
-                observations.push(tidy(looks.eyes.look(probe).await));
+                observations.push(looks.tidy(looks.eyes.look(probe).await, &about));
             }
             looks.tell(Input::Observed { ticket, observations });
         });
     }
 
     /// Looks until the time is over or it is bad again.
-    pub fn watch(&self, incident: IncidentId, probe: ProbePlan, every: Span, lasts: Duration) {
+    pub fn watch(&self, incident: IncidentId, probe: ProbePlan, every: Span, lasts: Duration, about: About) {
         let looks = self.clone();
         let task = self.runtime.spawn(async move {
             let end = tokio::time::Instant::now() + lasts;
@@ -59,7 +65,7 @@ impl Looks {
             loop {
                 let left = end.saturating_duration_since(tokio::time::Instant::now());
                 pause(every.to_std().min(left)).await;
-                let observation = tidy(looks.eyes.look(&probe).await);
+                let observation = looks.tidy(looks.eyes.look(&probe).await, &about);
                 seen += 1;
                 let over = tokio::time::Instant::now() >= end;
                 if over || observation.verdict == Verdict::Failed {
@@ -85,6 +91,14 @@ impl Looks {
         self.watches.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// What a target says of itself is outside text, and sealed like the reports that led to the look.
+    fn tidy(&self, mut observation: Observation, about: &About) -> Observation {
+        let cleaned = crate::base::text::clean(&observation.evidence);
+        let evidence = redact(&cleaned);
+        observation.evidence = self.subjects.seal_or_drop(about, clip(&evidence, EVIDENCE_BYTES_MAX));
+        observation
+    }
+
     fn tell(&self, input: Input) {
         // A blocking send from a worker: the turn drains its inbox, or has ended and nobody needs the look.
         let _ = self.turn.send(Message::plain(input));
@@ -95,11 +109,4 @@ async fn pause(delay: Duration) {
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-}
-
-/// What a target says of itself is outside text.
-fn tidy(mut observation: Observation) -> Observation {
-    let cleaned = crate::base::text::clean(&observation.evidence);
-    observation.evidence = clip(&redact(&cleaned), EVIDENCE_BYTES_MAX).to_owned();
-    observation
 }

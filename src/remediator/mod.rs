@@ -1,6 +1,7 @@
 //! The daemon: bootstrap, the turn, dispatch of effects, content on disk, shutdown. Decides nothing itself
 //! (policy) and shows nothing (audit, api).
 
+mod about;
 mod bodies;
 mod bootstrap;
 mod channels;
@@ -9,6 +10,7 @@ mod content;
 mod control;
 mod decider;
 mod dispatch;
+mod erasure;
 mod error;
 mod handle;
 mod inbox;
@@ -35,10 +37,12 @@ mod witnesses;
 pub use crate::runbook::listing::{ContentList, ProposalList};
 pub use crate::runbook::shown::Shown as ContentShown;
 pub use crate::sentinel::{BeatRefused, Heard, Live};
+pub use about::SealedWords;
 pub use bootstrap::{Face, Options, serve};
 pub use channels::channels;
 pub use content::{Adopted, ContentError, load_from_disk, read_trust_folder};
 pub use control::{Control, judge_statement};
+pub use erasure::{ErasureError, Forgotten, erase_offline};
 pub use error::Error;
 pub use handle::{Accepted, ChannelTested, Handle, Rejection};
 pub use keys::{journal_key_path, read_journal_key, write_journal_key};

@@ -1,6 +1,6 @@
 //! What speaks to the turn by itself: sentinels' edges, hands' reports, the file `state/PAUSED`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,40 +10,60 @@ use crossbeam_channel::Sender;
 
 use super::inbox::Message;
 use super::intake;
-use crate::action::{HandReport, Tell};
-use crate::base::ids::{AttemptId, Fingerprint, IncidentId};
-use crate::base::limits::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX};
+use crate::action::{Finished, HandReport, Tell};
+use crate::base::ids::{AttemptId, Fingerprint, IncidentId, SubjectId};
+use crate::base::limits::{DETAIL_BYTES_MAX, STEP_WHY_BYTES_MAX, SUMMARY_BYTES_MAX};
 use crate::base::text::clip;
 use crate::event::control::Paused;
 use crate::event::degradation::{DegradationRecovered, DegradationReport, Source};
 use crate::event::plan::SentinelPlan;
+use crate::event::step::StepOutcome;
 use crate::event::verification::Observation;
 use crate::journal::IntentJournal;
 use crate::policy::Input;
 use crate::sentinel::SentinelReport;
+use crate::subject::Subjects;
 
 /// Which incident an attempt belongs to; the dispatcher fills it, hands' reports are looked up in it.
 #[derive(Clone, Default)]
-pub(super) struct AttemptIndex(Arc<std::sync::Mutex<BTreeMap<AttemptId, IncidentId>>>);
+pub(super) struct AttemptIndex(Arc<std::sync::Mutex<BTreeMap<AttemptId, Of>>>);
+
+/// Which incident an attempt is of, and whom or what that is about.
+type Of = (IncidentId, BTreeSet<SubjectId>);
 
 impl AttemptIndex {
-    pub fn remember(&self, attempt: AttemptId, incident: IncidentId) {
-        self.lock().insert(attempt, incident);
+    pub fn remember(&self, attempt: AttemptId, incident: IncidentId, about: BTreeSet<SubjectId>) {
+        self.lock().insert(attempt, (incident, about));
     }
     pub fn forget(&self, attempt: AttemptId) {
         self.lock().remove(&attempt);
     }
-    fn find(&self, attempt: AttemptId) -> Option<IncidentId> {
-        self.lock().get(&attempt).copied()
+    fn find(&self, attempt: AttemptId) -> Option<Of> {
+        self.lock().get(&attempt).cloned()
     }
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<AttemptId, IncidentId>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<AttemptId, Of>> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// What a step printed and why it failed, sealed like the reports that led to it.
+fn about(subjects: &Subjects, about: &BTreeSet<SubjectId>, mut finished: Finished) -> Finished {
+    if about.is_empty() {
+        return finished;
+    }
+    if let StepOutcome::Failed { why, .. } = &mut finished.outcome {
+        *why = subjects.seal_or_drop(about, clip(why, STEP_WHY_BYTES_MAX));
+    }
+    if !finished.output.is_empty() {
+        finished.output = subjects.seal_or_drop(about, &finished.output);
+    }
+    finished
 }
 
 /// Hands tell the turn; output goes to entry or blob on the way. `exited` hears of services that ended.
 pub(super) fn hands_tell(
     journal: IntentJournal,
+    subjects: Subjects,
     turn: Sender<Message>,
     attempts: AttemptIndex,
     exited: impl Fn(&str) + Send + Sync + 'static,
@@ -51,9 +71,10 @@ pub(super) fn hands_tell(
     Arc::new(move |report| {
         let input = match report {
             HandReport::StepStarted(started) => {
-                attempts.find(started.attempt).map(|incident| Input::StepStarted { incident, started })
+                attempts.find(started.attempt).map(|(incident, _)| Input::StepStarted { incident, started })
             }
-            HandReport::StepFinished(finished) => attempts.find(finished.attempt).map(|incident| {
+            HandReport::StepFinished(finished) => attempts.find(finished.attempt).map(|(incident, of)| {
+                let finished = about(&subjects, &of, finished);
                 let (output, lost) = intake::output(&journal, &finished.output);
                 let mut finished = finished.into_event(output);
                 finished.output_dropped += lost;
@@ -77,11 +98,15 @@ pub(super) fn hands_tell(
 }
 
 /// What a sentinel reports, as an input.
-pub(super) fn sentinel_input(journal: &IntentJournal, report: SentinelReport) -> Option<Input> {
+pub(super) fn sentinel_input(
+    journal: &IntentJournal,
+    subjects: &Subjects,
+    report: SentinelReport,
+) -> Option<Input> {
     Some(match report {
         SentinelReport::Degraded { plan, observation } => {
             let source = Source::Sentinel(plan.id.clone());
-            let seen = intake::accept(journal, degradation(&plan, &observation), source);
+            let seen = intake::accept(journal, subjects, degradation(&plan, &observation), None, source);
             let seen = seen.inspect_err(
                 |error| tracing::error!(sentinel = plan.id, %error, "a sentinel's report is not legal"),
             );
@@ -120,6 +145,7 @@ fn degradation(plan: &SentinelPlan, observation: &Observation) -> DegradationRep
         attributes: values.collect(),
         observed_at: None,
         id: None,
+        subject: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::about::SealedWords;
 use super::handle::{Handle, Rejection};
 use crate::base::formats;
 use crate::event::degradation::{DegradationReport, Source};
@@ -20,6 +21,9 @@ pub struct Spooled {
     pub person: String,
     /// The report; it always has an id, so that taking it in twice is one entry.
     pub report: DegradationReport,
+    /// What the report says, when it is about a subject: then no word of it stands in `report`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedWords>,
 }
 
 /// How often the folder is looked into while the daemon runs.
@@ -105,7 +109,7 @@ async fn take(path: &Path, handle: &Handle) -> Taken {
     if spooled.v != formats::SPOOL {
         return Taken::Refused(formats::unknown(spooled.v, formats::SPOOL));
     }
-    match handle.report_early(spooled.report, Source::Person(spooled.person)).await {
+    match handle.report_early(spooled.report, spooled.sealed, Source::Person(spooled.person)).await {
         Ok(_) => Taken::In,
         Err(rejection @ (Rejection::Invalid(_) | Rejection::Refused { .. })) => {
             Taken::Refused(rejection.to_string())

@@ -13,10 +13,12 @@ use crate::event::incident::IncidentOpened;
 use crate::event::journal::Genesis;
 use crate::event::{Event, Kind as _, Record};
 use crate::journal::{Base, Damage, Error, LineRef, Offline, read_offline};
+use crate::subject::Subjects;
 
 /// See the module.
 pub struct History {
     offline: Offline,
+    subjects: Subjects,
 }
 
 /// How far a reading came.
@@ -31,7 +33,12 @@ pub struct Read {
 impl History {
     /// Of a home, a state folder, a journal folder or an export.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        Ok(Self { offline: read_offline(folder)? })
+        Ok(Self { offline: read_offline(folder)?, subjects: Subjects::beside(folder) })
+    }
+
+    /// The keys that are beside it: what they open is told, and never folded.
+    pub fn subjects(&self) -> &Subjects {
+        &self.subjects
     }
 
     /// The genesis entry.

@@ -17,6 +17,7 @@ use cel::{Context, Env, ExecutionError, Program, Value};
 
 use crate::base::deep_stack::{self, DeepStackError};
 use crate::base::limits::{EXPR_BYTES_MAX, EXPR_LIST_MAX, SHOWN_BYTES_MAX};
+use crate::base::sealed;
 use crate::base::text::shown;
 
 /// Names that a `when` may speak of.
@@ -376,14 +377,16 @@ pub fn expect_vars(
     observed: &crate::event::verification::Observation,
 ) -> serde_json::Value {
     let values: &BTreeMap<String, i64> = &observed.values;
-    serde_json::json!({
+    let mut vars = serde_json::json!({
         "event": event_vars(seen),
         "observed": { "verdict": observed.verdict, "evidence": observed.evidence, "values": values },
-    })
+    });
+    without_sealed(&mut vars["observed"]);
+    vars
 }
 
 fn event_vars(seen: &crate::event::degradation::DegradationSeen) -> serde_json::Value {
-    serde_json::json!({
+    let mut vars = serde_json::json!({
         "subsystem": seen.subsystem,
         "code": seen.code,
         "target": seen.target,
@@ -391,7 +394,16 @@ fn event_vars(seen: &crate::event::degradation::DegradationSeen) -> serde_json::
         "summary": seen.summary,
         "attributes": seen.attributes,
         "source": seen.source.to_string(),
-    })
+    });
+    without_sealed(&mut vars);
+    vars
+}
+
+/// Sealed text is not there: whatever an expression says of it, also that it does not hold a word, counts as not fulfilled.
+fn without_sealed(vars: &mut serde_json::Value) {
+    if let Some(members) = vars.as_object_mut() {
+        members.retain(|_, value| !value.as_str().is_some_and(|text| sealed::masked(text) != text));
+    }
 }
 
 #[cfg(test)]
@@ -418,6 +430,30 @@ mod tests {
         ] {
             assert_eq!(eval(source), Ok(answer), "{source}");
         }
+    }
+
+    #[test]
+    fn sealed_text_fulfils_nothing_whatever_is_said_of_it() {
+        let mut about = seen("web", &[]);
+        about.summary = crate::base::sealed::written("sealed:1:0123456789abcdef:", b"whatever");
+        let observed = crate::event::verification::Observation {
+            verdict: crate::event::verification::Verdict::Healthy,
+            evidence: format!("said: {}", about.summary),
+            values: BTreeMap::new(),
+        };
+        let vars = expect_vars(&about, &observed);
+        for source in [
+            "event.summary.contains('a')",
+            "!event.summary.contains('a')",
+            "event.summary != 'x'",
+            "!observed.evidence.contains('error')",
+        ] {
+            assert!(evaluate(&[(source, &vars)]).remove(0).is_err(), "{source}");
+        }
+        assert_eq!(
+            evaluate(&[("observed.verdict == 'healthy' && event.target == 'web'", &vars)]).remove(0),
+            Ok(true)
+        );
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::trust::{Role, Trust};
 /// A degradation `service PROCESS_DEAD` of a target.
 pub fn seen(target: &str, attributes: &[(&str, &str)]) -> DegradationSeen {
     DegradationSeen {
+        subject: None,
         receipt: Receipt(uuid::Uuid::nil()),
         subsystem: "service".into(),
         code: "PROCESS_DEAD".into(),

@@ -61,6 +61,7 @@ const ROUTES: &[(&str, May)] = &[
     ("post /v1/sentinels/{name}/revoke", LEAD),
     ("post /v1/incidents/{id}/close", LEAD),
     ("post /v1/incidents/{id}/refuse", LEAD),
+    ("post /v1/subjects/erase", LEAD),
     ("post /v1/control/pause", LEAD),
     ("post /v1/control/drain", LEAD),
     ("post /v1/control/resume", LEAD),

@@ -43,6 +43,7 @@ pub fn receipt(seq: Seq) -> Receipt {
 
 pub fn seen(receipt: Receipt, target: &str) -> DegradationSeen {
     DegradationSeen {
+        subject: None,
         receipt,
         subsystem: "service".into(),
         code: "PROCESS_DEAD".into(),

@@ -25,6 +25,7 @@ pub const PRODUCERS: u64 = 256;
 pub fn seen(n: u64) -> DegradationSeen {
     let report = http::report("web", "HTTP_WEDGED", &format!("web-{:02}", n % 64));
     DegradationSeen {
+        subject: None,
         receipt: Receipt(uuid::Uuid::from_u128((0x018f << 112) | u128::from(n))),
         fingerprint: Fingerprint::of(&report.subsystem, &report.code, &report.target),
         subsystem: report.subsystem,

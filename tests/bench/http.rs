@@ -95,6 +95,7 @@ impl Client {
 pub fn report(subsystem: &str, code: &str, target: &str) -> DegradationReport {
     let attributes = [("unit", "web.service"), ("region", "eu-central"), ("restarts", "3")];
     DegradationReport {
+        subject: None,
         subsystem: subsystem.into(),
         code: code.into(),
         target: target.into(),

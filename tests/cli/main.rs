@@ -4,6 +4,7 @@ mod bad_input;
 mod demo;
 mod documents;
 mod encryption;
+mod erasure;
 mod following;
 mod formats;
 mod hindsight;

@@ -29,6 +29,7 @@ pub fn options(state: &Path, index: IndexMode) -> Options {
 pub fn draft(words: &str) -> Draft {
     let target = format!("web-{}", words.len() % 5);
     let seen = DegradationSeen {
+        subject: None,
         receipt: Receipt::fresh(),
         subsystem: "service".into(),
         code: "PROCESS_DEAD".into(),

@@ -18,7 +18,7 @@ pub struct Guard {
 }
 
 /// Every family that must be there.
-pub const FAMILIES: [&str; 10] = [
+pub const FAMILIES: [&str; 11] = [
     "fsync",
     "signature",
     "approval",
@@ -29,6 +29,7 @@ pub const FAMILIES: [&str; 10] = [
     "leftover hunt",
     "no repetition",
     "one history",
+    "erasure",
 ];
 
 const fn guard(
@@ -1435,5 +1436,92 @@ pub const GUARDS: &[Guard] = &[
             "if asked.decider.is_some() {",
         ),
         &["--lib", "policy::tests::trust::a_decider_is_not_asked_again_when_the_time_to_answer_is_over"],
+    ),
+    guard(
+        "erasure",
+        "what a report says about a subject is sealed before it is kept",
+        (
+            "src/remediator/about.rs",
+            "let summary = seal(&report.summary, SUMMARY_BYTES_MAX)?;",
+            "let summary = line(&report.summary, SUMMARY_BYTES_MAX);",
+        ),
+        &[
+            "--lib",
+            "remediator::intake::tests::what_is_said_about_a_subject_is_sealed_before_it_is_an_entry_or_a_blob_and_redacted_before_that",
+        ],
+    ),
+    guard(
+        "erasure",
+        "what a step prints for an incident about a subject is sealed",
+        (
+            "src/remediator/observers.rs",
+            "finished.output = subjects.seal_or_drop(about, &finished.output);",
+            "let _ = subjects;",
+        ),
+        &[
+            "--test",
+            "cli",
+            "erasure::what_is_said_about_a_subject_is_nowhere_in_plain_and_forgotten_with_its_key",
+        ],
+    ),
+    guard(
+        "erasure",
+        "what a look sees for an incident about a subject is sealed",
+        (
+            "src/remediator/looks.rs",
+            "self.subjects.seal_or_drop(about, clip(&evidence, EVIDENCE_BYTES_MAX));",
+            "self.subjects.seal_or_drop(&About::default(), clip(&evidence, about.len().max(EVIDENCE_BYTES_MAX)));",
+        ),
+        &[
+            "--test",
+            "cli",
+            "erasure::what_is_said_about_a_subject_is_nowhere_in_plain_and_forgotten_with_its_key",
+        ],
+    ),
+    guard(
+        "erasure",
+        "erasing destroys the key",
+        ("src/subject/mod.rs", "self.destroy(erasing.id)?;", "let _ = Self::destroy;"),
+        &["--lib", "subject::tests::an_erased_subject_is_gone_in_memory_and_on_disk_and_gets_another_key"],
+    ),
+    guard(
+        "erasure",
+        "a key that was destroyed and comes back is destroyed again",
+        ("src/remediator/erasure.rs", "subjects.destroy(*id)?;", "let _ = gone.contains(id);"),
+        &[
+            "--test",
+            "cli",
+            "erasure::an_erasure_that_was_interrupted_is_finished_and_a_key_that_comes_back_is_destroyed",
+        ],
+    ),
+    guard(
+        "erasure",
+        "an erasure that a crash interrupted is finished",
+        (
+            "src/remediator/erasure.rs",
+            "let begun = subjects.erasing()?;",
+            "let begun: Vec<Erasing> = Vec::new();",
+        ),
+        &[
+            "--test",
+            "cli",
+            "erasure::an_erasure_that_was_interrupted_is_finished_and_a_key_that_comes_back_is_destroyed",
+        ],
+    ),
+    guard(
+        "erasure",
+        "what may have to be forgotten does not leave the machine",
+        ("src/notify/mod.rs", "let message = &message.masked();", "let _ = message.masked();"),
+        &["--lib", "notify::tests::what_may_have_to_be_forgotten_does_not_leave_the_machine"],
+    ),
+    guard(
+        "erasure",
+        "sealed text fulfils no expression",
+        (
+            "src/runbook/expr.rs",
+            "members.retain(|_, value| !value.as_str().is_some_and(|text| sealed::masked(text) != text));",
+            "members.retain(|_, value| !value.as_str().is_some_and(|text| sealed::masked(text).is_empty()));",
+        ),
+        &["--lib", "runbook::expr::tests::sealed_text_fulfils_nothing_whatever_is_said_of_it"],
     ),
 ];

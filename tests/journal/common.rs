@@ -41,6 +41,7 @@ pub fn draft(n: u64) -> Draft {
 pub fn draft_saying(n: u64, summary: &str) -> Draft {
     let target = format!("web-{}", n % 7);
     let seen = DegradationSeen {
+        subject: None,
         receipt: Receipt(Uuid::from_u128(u128::from(n))),
         subsystem: "service".into(),
         code: "PROCESS_DEAD".into(),

@@ -18,6 +18,7 @@ use remediator::journal::{
     Depth, Error, FixedClock, IntentJournal, LineRef, Manifest, Options, export, read_offline, verify,
 };
 use remediator::replay::fsck::fsck;
+use remediator::subject::Subjects;
 use remediator::tlog::checkpoint::{Checkpoint, LogKey};
 use remediator::tlog::merkle::{Hash, InMemory, root};
 use remediator::tlog::witness_request::AddCheckpoint;
@@ -292,6 +293,31 @@ fn small_files_of_the_state_folder_are_read_in_their_version_and_refused_in_anot
     assert!(from_another_size.contains('7'), "{from_another_size}");
 }
 
+/// The golden text was sealed by another implementation, in Python, from docs/journal-format.md.
+#[test]
+fn what_was_sealed_in_version_1_is_opened_and_a_key_of_another_version_is_not_guessed_at() {
+    let (formats, state) = (data().join("formats"), tempfile::tempdir().expect("a folder"));
+    let folder = state.path().join("subjects");
+    fs::create_dir(&folder).expect("a folder");
+    let read = |name: &str| fs::read_to_string(formats.join(name)).expect("a golden file");
+    let place = |name: &str, id: &str| fs::write(folder.join(id), read(name)).expect("written");
+    let texts = read("sealed-1.txt");
+    let texts: Vec<&str> = texts.lines().collect();
+    let open = |text: &str| Subjects::of_state(state.path()).open(text, &BTreeSet::new()).into_owned();
+    assert_eq!(open(texts[0]), "(sealed; no key here)");
+    place("subject-1.json", "0000000000000a01.key");
+    place("subject-1-other.json", "0000000000000b02.key");
+    assert_eq!((open(texts[0]), open(texts[1])), ("her order hangs".to_owned(), "of both".to_owned()));
+    place("subject-1-erasing.json", "0000000000000b02.erasing");
+    let erasing = Subjects::of_state(state.path()).erasing().expect("read");
+    assert_eq!((erasing.len(), erasing[0].id.to_string().as_str()), (1, "0000000000000b02"));
+    let newer = read("subject-1.json").replacen("\"v\":1", "\"v\":2", 1);
+    fs::write(folder.join("0000000000000a01.key"), newer).expect("written");
+    assert_eq!(open(texts[0]), "(sealed; no key here)");
+    let refused = Subjects::of_state(state.path()).id_of("anybody").expect_err("another version").to_string();
+    assert!(refused.contains("newer"), "{refused}");
+}
+
 #[test]
 fn the_table_of_formats_is_the_code() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/formats.md");
@@ -315,7 +341,14 @@ fn the_table_of_formats_is_the_code() {
     let newest: Vec<(&str, u32)> = Event::KINDS.iter().copied().filter(|(_, kv)| *kv > 1).collect();
     assert_eq!(rows("## Kinds of entries"), known(&newest));
     // Every form that is a file has a golden one.
-    for golden in ["tokens-1.json", "sessions-1.json", "witness-1.json", "last-seen-1.json", "spool-1.json"] {
+    for golden in [
+        "tokens-1.json",
+        "sessions-1.json",
+        "witness-1.json",
+        "last-seen-1.json",
+        "spool-1.json",
+        "subject-1.json",
+    ] {
         assert!(data().join("formats").join(golden).is_file(), "{golden}");
     }
     assert!(golden::folder().join("journal").is_dir());

@@ -71,6 +71,7 @@ fn pages([summary, detail, attribute, target, evidence]: [&str; 5]) -> [String; 
     let fingerprint = Fingerprint::of("service", "PROCESS_DEAD", target);
     let id = IncidentId::derive(&journal.genesis(), &receipt, 0);
     let seen = DegradationSeen {
+        subject: None,
         receipt,
         summary: summary.into(),
         detail: Some(OutsideText::Text(detail.into())),

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use remediator::base::digest::{Blake3, FileDigest};
-use remediator::base::ids::{AttemptId, BootId, Fingerprint, IncidentId, Receipt, Seq};
+use remediator::base::ids::{AttemptId, BootId, Fingerprint, IncidentId, Receipt, Seq, SubjectId};
 use remediator::base::limits as l;
 use remediator::base::text::OutsideText;
 use remediator::base::time::{Span, Stamp};
@@ -24,6 +24,7 @@ use remediator::event::process::*;
 use remediator::event::sentinel::*;
 use remediator::event::service::*;
 use remediator::event::step::*;
+use remediator::event::subject::*;
 use remediator::event::verification::*;
 use remediator::event::{Cause, Draft, Event};
 use remediator::journal::{DATA_BYTES_MAX, IntentJournal};
@@ -247,7 +248,12 @@ fn of_the_process_and_its_content() -> Vec<Event> {
         }
         .into(),
         ServiceAdopted { service: id(), pid: u32::MAX, start_ticks: INTEGER }.into(),
+        SubjectErased { subject: subject(), by: name(), reason: line() }.into(),
     ]
+}
+
+fn subject() -> SubjectId {
+    "ffffffffffffffff".parse().expect("an id")
 }
 
 fn seen() -> DegradationSeen {
@@ -256,6 +262,8 @@ fn seen() -> DegradationSeen {
     let attributes = (0..l::ATTRIBUTES_MAX)
         .map(|n| (format!("{n:02}{}", text(l::ATTRIBUTE_NAME_BYTES_MAX - 2)), value.clone()));
     DegradationSeen {
+        // Sealed, its words are shorter than what they are here: no character of them is escaped.
+        subject: Some(subject()),
         receipt: Receipt(Uuid::max()),
         subsystem: name(),
         code: "X".repeat(41),

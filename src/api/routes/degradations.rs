@@ -12,6 +12,7 @@ use super::super::{Api, Bearer};
 use super::{Needs, Operation, Role, Routes, body, json};
 use crate::base::ids::{Receipt, Seq};
 use crate::base::limits::DETAIL_BYTES_MAX;
+use crate::base::sealed::MASK;
 use crate::base::text::clip;
 use crate::event::degradation::DegradationReport;
 
@@ -22,7 +23,7 @@ pub(super) fn routes() -> Routes {
         )
         .body::<DegradationReport>()
         .answers::<Reported>(202, "It is durable")
-        .problem(&[problem::OUTSIDE_GRANT])
+        .problem(&[problem::OUTSIDE_GRANT, problem::NOT_SEALED])
         .decides();
     Routes::new("Degradations").post("/v1/degradations", report, about)
 }
@@ -49,7 +50,8 @@ async fn report(
     if let Bearer::Sentinel { name, subsystems } = &bearer
         && !subsystems.contains(&report.subsystem)
     {
-        let said = format!("{}/{} on {}: {}", report.subsystem, report.code, report.target, report.summary);
+        let words = if report.subject.is_some() { MASK } else { &report.summary };
+        let said = format!("{}/{} on {}: {words}", report.subsystem, report.code, report.target);
         api.daemon.refuse(source, problem::OUTSIDE_GRANT.1, clip(&said, DETAIL_BYTES_MAX).into()).await?;
         let detail = format!("sentinel {name} may speak for: {}", subsystems.join(", "));
         return Err(Problem::new(problem::OUTSIDE_GRANT, detail));

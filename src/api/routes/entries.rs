@@ -7,7 +7,7 @@ use super::super::Api;
 use super::super::problem::Problem;
 use super::super::query::{After, Limit, read};
 use super::audit::{filter, narrowed};
-use super::{Needs, Operation, Role, Routes, json};
+use super::{Needs, Operation, Role, Routes};
 use crate::audit::EntryList;
 use crate::base::limits::AUDIT_PAGE_MAX;
 
@@ -31,5 +31,5 @@ async fn entries(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Re
     let limit = limit.clamp(1, AUDIT_PAGE_MAX);
     let filter = filter(query)?;
     let last = read(query, "last")?.map(|Limit(last)| last);
-    json(&api.read(move |audit| audit.entry_list(&filter, after, last, limit)).await?)
+    api.show(move |audit| audit.entry_list(&filter, after, last, limit)).await
 }

@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::super::Api;
 use super::super::problem::{self, Problem};
-use super::{Needs, Operation, Role, Routes, json};
+use super::{Needs, Operation, Role, Routes};
 use crate::audit::ExplainView;
 use crate::base::limits::INTEGER_MAX;
 
@@ -40,5 +40,5 @@ impl schemars::JsonSchema for What {
 }
 
 async fn explain(State(api): State<Api>, Path(what): Path<String>) -> Result<Response, Box<Problem>> {
-    json(&api.read(move |audit| audit.explain(&what)).await?)
+    api.show(move |audit| audit.explain(&what)).await
 }

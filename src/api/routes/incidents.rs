@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::super::Api;
 use super::super::problem::{self, Problem};
 use super::super::query::{Beginning, Limit, Position, parameter, read};
-use super::{Needs, Operation, Role, Routes, json};
+use super::{Needs, Operation, Role, Routes};
 use crate::audit::{IncidentFilter, IncidentList, IncidentState, IncidentView};
 use crate::base::ids::IncidentId;
 
@@ -57,12 +57,12 @@ async fn list(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Respo
         before,
         limit: limit.clamp(1, LIMIT_MAX),
     };
-    json(&api.read(move |audit| audit.incidents(&filter)).await?)
+    api.show(move |audit| audit.incidents(&filter)).await
 }
 
 async fn one(State(api): State<Api>, Path(text): Path<String>) -> Result<Response, Box<Problem>> {
     let id: IncidentId = text
         .parse()
         .map_err(|_| Problem::new(problem::BAD_PARAMETER, "that is not an incident id").field("id"))?;
-    json(&api.read(move |audit| audit.incident(id)).await?)
+    api.show(move |audit| audit.incident(id)).await
 }

@@ -21,6 +21,7 @@ mod sentinels;
 mod session;
 mod status;
 mod stream;
+mod subjects;
 mod witness;
 
 use axum::body::Bytes;
@@ -53,6 +54,7 @@ pub(super) fn guarded() -> Routes {
         .merge(sentinels::routes())
         .merge(content::routes())
         .merge(session::routes())
+        .merge(subjects::routes())
 }
 
 /// Routes that do not.

@@ -5,7 +5,7 @@ use axum::response::Response;
 
 use super::super::Api;
 use super::super::problem::Problem;
-use super::{Needs, Operation, Role, Routes, json};
+use super::{Needs, Operation, Role, Routes};
 use crate::audit::StatusView;
 
 pub(super) fn routes() -> Routes {
@@ -17,5 +17,5 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn status(State(api): State<Api>) -> Result<Response, Box<Problem>> {
-    json(&api.read(|audit| audit.status()).await?)
+    api.show(|audit| audit.status()).await
 }

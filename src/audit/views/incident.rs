@@ -230,6 +230,14 @@ impl Audit {
         let context = self.context(id)?;
         let timeline = self.timeline(&context)?;
         let mut view = view(&context, timeline.iter().map(EntryView::of).collect());
+        if let (Some(_), Some(OutsideText::Blob(digest))) =
+            (context.signal.first.subject, &view.originating_signal.detail)
+            && let Some(bytes) = self.entries().blob(digest)?
+        {
+            // Sealed text is of no use by its digest: whoever has the key reads it here.
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            view.originating_signal.detail = Some(OutsideText::Text(text));
+        }
         timeline.iter().for_each(|record| conclude(&mut view.verification_results, &record.event));
         for record in &timeline {
             if let Event::StepFinished(finished) = &record.event {

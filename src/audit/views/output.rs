@@ -18,11 +18,11 @@ impl Audit {
             return Ok(Vec::new());
         }
         Ok(match &finished.output {
-            OutsideText::Text(text) => end_of(text),
+            OutsideText::Text(text) => end_of(&self.opened_text(text)),
             // A blob that is gone leaves the exit code: reading goes on.
             OutsideText::Blob(digest) => {
                 let bytes = self.entries().blob(digest)?.unwrap_or_default();
-                end_of(&String::from_utf8_lossy(&bytes))
+                end_of(&self.opened_text(&String::from_utf8_lossy(&bytes)))
             }
         })
     }

@@ -42,7 +42,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     }
     let page: Page<'_> = serde_json::from_str(&text)
         .map_err(|e| Failure::new(Exit::Unavailable, "the daemon's answer is not understood").because(e))?;
-    page.entries.iter().try_for_each(|line| print(line.get(), Output::Human))?;
+    page.entries.iter().try_for_each(|line| print(&reader, line.get(), Output::Human))?;
     match page.entries.len() {
         0 => out::say("no entries that fit")?,
         full if full == limit => out::say(out::faint(format!("perhaps more: add --after {}", page.next)))?,

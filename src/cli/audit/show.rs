@@ -8,6 +8,7 @@ use super::super::reader::Reader;
 use super::super::{Exit, Global, Outcome, Output, out};
 use crate::audit::say;
 use crate::base::ids::{IncidentId, Seq};
+use crate::base::sealed::masked;
 use crate::base::time::rfc3339;
 use crate::event::{Cause, Event};
 
@@ -55,7 +56,8 @@ impl Decoded {
                 .because(e)
         })?;
         let said = match Event::parse(&m.kind, m.kv, m.data.get()) {
-            Ok(event) => say(&event),
+            // What nobody opened before.
+            Ok(event) => masked(&say(&event)).into_owned(),
             Err(error) => error.to_string(),
         };
         let (seq, incident, cause) = (m.seq, m.incident, m.cause);
@@ -75,7 +77,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         out::json(&line)?;
         return Ok(Exit::Ok);
     }
-    let d = Decoded::of(&line)?;
+    let d = Decoded::of(&reader.opened(&line)?)?;
     out::say(format!("{} {}  {}", out::head("Entry"), d.seq, out::line(&d.kind)))?;
     out::say(format!("{}\n{}", out::when(&d.at), out::line(&d.said)))?;
     if let Some(incident) = d.incident {

@@ -115,7 +115,7 @@ fn online(
                 .hint("what was printed is right but not all; ask again"));
         };
         let page: Page<'_> = serde_json::from_str(&text).map_err(not_understood)?;
-        page.entries.iter().try_for_each(|line| print(line.get(), output))?;
+        page.entries.iter().try_for_each(|line| print(reader, line.get(), output))?;
         after = page.next;
         printed |= !page.entries.is_empty();
         if page.entries.is_empty() || after >= head {
@@ -139,7 +139,7 @@ fn follow(
     let mut follow = Follow::new(reader.client(), narrowed, after).map_err(NoAnswer::into_failure)?;
     loop {
         match follow.next(PAUSE)? {
-            Came::Line(line) => print(&line, output)?,
+            Came::Line(line) => print(reader, &line, output)?,
             Came::Lost => anstream::eprintln!("note: the daemon went away; waiting until it is back"),
             Came::Back => anstream::eprintln!("note: the daemon is back"),
             Came::Nothing => {}
@@ -158,16 +158,16 @@ fn offline(args: &Args, filter: &EntryFilter, reader: &Reader, output: Output) -
         if page.lines.is_empty() {
             return Ok(printed);
         }
-        page.lines.iter().try_for_each(|line| print(line, output))?;
+        page.lines.iter().try_for_each(|line| print(reader, line, output))?;
         (after, printed) = (page.next, true);
     }
 }
 
-pub(super) fn print(line: &str, output: Output) -> Result<(), Failure> {
+pub(super) fn print(reader: &Reader, line: &str, output: Output) -> Result<(), Failure> {
     match output {
         Output::Json => out::json(line),
         Output::Human => {
-            let decoded = Decoded::of(line)?;
+            let decoded = Decoded::of(&reader.opened(line)?)?;
             let kind = out::faint(format!("{:<29}", out::line(&decoded.kind)));
             let (seq, at) = (decoded.seq, out::short(&decoded.at));
             out::say(format!("{seq:>7}  {at}  {kind} {}", out::line(&decoded.said)))

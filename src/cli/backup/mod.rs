@@ -12,10 +12,11 @@ use super::init::files;
 use super::{Exit, Global, Home, Outcome, Output, out};
 use crate::base::time::rfc3339;
 use crate::journal::{Depth, verify};
+use crate::subject::Subjects;
 use manifest::Manifest;
 
 /// Copy the home into a new folder: content, configuration, journal with its blobs, reports that wait; with --with-keys
-/// the journal's key and the tokens as well. The daemon may run meanwhile. The copy is verified before this ends.
+/// the journal's key and the tokens as well. Never the keys of subjects (docs/retention.md). The daemon may run meanwhile. The copy is verified before this ends.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Exit codes: 0 the copy is whole, 5 the journal is damaged (the copy is kept), 69 it could not be made.\n\n\
@@ -56,10 +57,12 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         ));
     }
     let elsewhere = elsewhere(&home);
+    let subjects = Subjects::of_state(&home.state()).ids().map_or(0, |ids| ids.len());
     if global.output == Output::Json {
         out::json_of(&serde_json::json!({
             "v": 1, "folder": to, "files": manifest.files.len(), "keys": manifest.keys,
             "head": report.head, "whole": report.is_good(), "not_included": elsewhere,
+            "subjects_not_included": subjects,
         }))?;
     } else {
         let (files, entries) = (manifest.files.len(), report.entries);
@@ -68,6 +71,12 @@ pub fn run(args: Args, global: &Global) -> Outcome {
             out::say(out::faint(
                 "without keys: keep a copy of state/keys/journal.key apart, or use --with-keys",
             ))?;
+        }
+        if subjects > 0 {
+            out::say(out::faint(format!(
+                "never included: the keys of {subjects} subject(s), or an erased one could be read in it for ever; in a \
+                 restored home what is about them stays sealed until you put your own copy of state/subjects there"
+            )))?;
         }
         if let Some(folder) = &elsewhere {
             out::say(format!("not included: {}, where remediator.yaml has the content", folder.display()))?;

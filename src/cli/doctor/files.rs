@@ -1,12 +1,13 @@
 //! Who owns the home and who may read it. State is for its owner only; content may be read by all, written by few.
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Patient, Sheet};
 
 /// Private places under the home: none of the bits of group and others.
-const PRIVATE: [&str; 4] = ["state", "state/token", "state/tokens.json", "state/sessions.json"];
+const PRIVATE: [&str; 5] =
+    ["state", "state/token", "state/tokens.json", "state/sessions.json", "state/subjects"];
 /// What others must not be able to change.
 const OURS: [&str; 4] = [".", "remediator.yaml", "runbooks", "proposals"];
 
@@ -18,8 +19,9 @@ pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
         good = false;
         sheet.finding(what, fix);
     };
-    for name in PRIVATE {
-        let path = root.join(name);
+    for path in
+        PRIVATE.iter().map(|name| root.join(name)).chain(keys_of_subjects(&root.join("state/subjects")))
+    {
         let Some((owner, mode)) = look(&path) else { continue };
         let shown = path.display();
         if mode & 0o077 != 0 {
@@ -73,6 +75,11 @@ pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
     if good {
         sheet.ok(format!("{} and its state are the owner's", root.display()));
     }
+}
+
+fn keys_of_subjects(folder: &Path) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+    files.filter(|path| path.extension().is_some_and(|end| end == "key")).collect()
 }
 
 fn look(path: &Path) -> Option<(u32, u32)> {

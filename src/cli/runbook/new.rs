@@ -69,6 +69,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
 /// A template filled in. Both names are held to the rules of a report, so that nothing in them is YAML.
 fn text(args: &Args, template: &str) -> Result<String, Failure> {
     let report = DegradationReport {
+        subject: None,
         subsystem: args.subsystem.clone(),
         code: args.code.clone(),
         target: "x".into(),

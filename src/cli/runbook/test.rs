@@ -134,6 +134,7 @@ fn with_draft(global: &Global, file: &Path, runbook: &Runbook, bytes: Vec<u8>) -
 
 fn seen(runbook: &Runbook, args: &Args) -> DegradationSeen {
     seen_of(&DegradationReport {
+        subject: None,
         subsystem: runbook.matcher.subsystem.clone(),
         code: runbook.matcher.code.clone(),
         target: args.target.clone().unwrap_or_default(),
@@ -149,6 +150,7 @@ fn seen(runbook: &Runbook, args: &Args) -> DegradationSeen {
 /// A made-up report as the journal would hold it.
 pub(super) fn seen_of(report: &DegradationReport) -> DegradationSeen {
     DegradationSeen {
+        subject: None,
         receipt: Receipt::fresh(),
         fingerprint: Fingerprint::of(&report.subsystem, &report.code, &report.target),
         subsystem: report.subsystem.clone(),

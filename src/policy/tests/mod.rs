@@ -221,6 +221,7 @@ impl Play {
     fn seen(&mut self, code: &str) -> DegradationSeen {
         self.receipts += 1;
         DegradationSeen {
+            subject: None,
             receipt: Receipt(Uuid::from_u128(self.receipts)),
             subsystem: "service".into(),
             code: code.into(),

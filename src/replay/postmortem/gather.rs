@@ -8,12 +8,13 @@ use super::model::{Past, Proof};
 use super::{Error, NEAREST, told};
 use crate::audit::outcome_word;
 use crate::base::digest::Blake3;
-use crate::base::ids::{Fingerprint, IncidentId, NodeId, Seq};
+use crate::base::ids::{Fingerprint, IncidentId, NodeId, Seq, SubjectId};
 use crate::base::sign::{KeyId, PublicKey};
 use crate::base::time::rfc3339;
 use crate::context::{IncidentState, RemediationContext, World};
 use crate::event::content::ConfigLoaded;
-use crate::event::{Event, Record};
+use crate::event::subject::SubjectErased;
+use crate::event::{Event, Kind as _, Record};
 use crate::journal::{self, LineRef};
 use crate::replay::History;
 
@@ -50,6 +51,8 @@ pub(super) struct Gathered {
     /// The last entry that this rests on: seq, wall time, journal's clock.
     pub until: (Seq, i64, u64),
     pub proof: Proof,
+    /// Subjects whose key was destroyed, also after its end.
+    pub erased: BTreeSet<SubjectId>,
 }
 
 /// An incident before this one, as far as it went until this one began.
@@ -82,6 +85,7 @@ struct Pass {
     states: Vec<(IncidentState, u64, u64)>,
     catalogs: BTreeMap<Seq, Blake3>,
     context: Option<RemediationContext>,
+    erased: BTreeSet<SubjectId>,
     /// The last entry of all, and the last that belongs to it.
     last: (Seq, i64, u64),
     related: (Seq, i64, u64),
@@ -139,6 +143,7 @@ pub(super) fn gather(history: &History, id: IncidentId) -> Result<Gathered, Erro
         states: pass.states,
         catalogs: pass.catalogs,
         until,
+        erased: pass.erased,
         proof: Proof {
             chained: until.0 + 1,
             hash: Some(pass.hash),
@@ -158,6 +163,7 @@ impl Pass {
         Self {
             id,
             config: world.config.clone(),
+            erased: world.control.erased.iter().copied().collect(),
             world,
             key,
             keys,
@@ -182,6 +188,11 @@ impl Pass {
     fn line(&mut self, line: &LineRef<'_>) -> Result<(), crate::event::Error> {
         let over = self.context.as_ref().is_some_and(RemediationContext::is_closed);
         let own = line.incident == Some(self.id);
+        if line.kind == SubjectErased::KIND
+            && let Event::SubjectErased(erased) = line.record()?.event
+        {
+            self.erased.insert(erased.subject);
+        }
         let late = ["notice.delivered", "notice.failed", "process.started", "journal.key_rotated"];
         if over && !own && !late.contains(&line.kind) {
             // Nothing behind its end belongs to it but what became of its notices.

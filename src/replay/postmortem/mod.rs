@@ -7,6 +7,7 @@ mod gather;
 mod html;
 mod markdown;
 mod model;
+mod opened;
 mod span;
 mod tell;
 
@@ -20,6 +21,7 @@ use crate::replay::History;
 
 pub use compare::{Comparison, Difference};
 pub use model::*;
+use opened::Opener;
 
 /// Version of the JSON.
 const V: u32 = 1;
@@ -53,8 +55,10 @@ pub enum Error {
 impl PostMortem {
     /// Of one incident.
     pub fn of(history: &History, id: IncidentId) -> Result<Self, Error> {
-        let gathered = gather::gather(history, id)?;
-        let mut blobs = Blobs { history, absent: Vec::new() };
+        let mut gathered = gather::gather(history, id)?;
+        let opener = Opener { history, erased: std::mem::take(&mut gathered.erased) };
+        opener.open(&mut gathered);
+        let mut blobs = Blobs { opener, absent: Vec::new() };
         let mut it = tell::tell(&gathered, &mut blobs)?;
         beyond::add(&gathered, &mut blobs, &mut it)?;
         it.absent = blobs.absent;
@@ -73,7 +77,7 @@ impl PostMortem {
 
 /// Blobs, and those that are not there.
 struct Blobs<'a> {
-    history: &'a History,
+    opener: Opener<'a>,
     absent: Vec<Absent>,
 }
 
@@ -85,7 +89,7 @@ impl Blobs<'_> {
         seq: Seq,
         what: &str,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let state = match self.history.blob(blob) {
+        let state = match self.opener.history.blob(blob) {
             Ok(Some(bytes)) => return Ok(Some(bytes)),
             Ok(None) => "missing",
             Err(journal::Error::BlobDamaged(_)) => "damaged",
@@ -102,7 +106,10 @@ impl Blobs<'_> {
         match text {
             OutsideText::Text(text) => Ok(shortened(text, None)),
             OutsideText::Blob(blob) => Ok(match self.read(blob, seq, what)? {
-                Some(bytes) => shortened(&String::from_utf8_lossy(&bytes), Some(*blob)),
+                Some(bytes) => {
+                    let text = self.opener.text(&String::from_utf8_lossy(&bytes));
+                    shortened(&text, Some(*blob))
+                }
                 None => Text { text: None, blob: Some(*blob), left_out: 0 },
             }),
         }

@@ -190,6 +190,7 @@ fn recorded(catalog: &Catalog) {
 
 fn seen(target: &str, value: &str) -> DegradationSeen {
     DegradationSeen {
+        subject: None,
         receipt: Receipt(uuid::Uuid::nil()),
         subsystem: "service".into(),
         code: "PROCESS_DEAD".into(),

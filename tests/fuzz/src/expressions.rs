@@ -16,6 +16,7 @@ const VALUE: &str = "qzjxkvw-77";
 
 static VARS: LazyLock<[Value; 2]> = LazyLock::new(|| {
     let seen = DegradationSeen {
+        subject: None,
         receipt: Receipt(uuid::Uuid::nil()),
         subsystem: "service".into(),
         code: "PROCESS_DEAD".into(),

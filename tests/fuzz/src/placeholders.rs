@@ -80,6 +80,7 @@ fn fits(filled: &str, text: &str, place: Place) {
 
 fn seen(target: &str, value: &str) -> DegradationSeen {
     DegradationSeen {
+        subject: None,
         receipt: Receipt(uuid::Uuid::nil()),
         subsystem: "service".into(),
         code: "PROCESS_DEAD".into(),

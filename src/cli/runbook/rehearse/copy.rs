@@ -105,6 +105,7 @@ impl Replica {
     /// The report that starts a service.
     pub fn start_of(&self, service: &str) -> DegradationReport {
         DegradationReport {
+            subject: None,
             subsystem: START.0.to_owned(),
             code: START.1.to_owned(),
             target: service.to_owned(),
@@ -169,6 +170,7 @@ fn made(draft: &Draft<'_>) -> anyhow::Result<Replica> {
         ("${other_port}".into(), other.to_string()),
     ];
     let report = DegradationReport {
+        subject: None,
         subsystem: draft.runbook.matcher.subsystem.clone(),
         code: draft.runbook.matcher.code.clone(),
         target: target.clone(),

@@ -1,0 +1,274 @@
+//! Text about a subject, from report to oblivion, with the real binary and a real daemon: it is nowhere in plain, read by
+//! people while its key is there, and gone in every copy once it is destroyed, whatever interrupts that.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::sandbox::{Sandbox, eventually};
+
+/// What must be nowhere but where people read it.
+const MARK: &str = "JaneRoeOwesMoney";
+/// Whose it is; as bad.
+const WHO: &str = "customer:4711";
+
+const PROPOSAL: &str = "v: 1\nid: tell\ntitle: Says what it finds\nfailure_class: Somebody asks for one\n\
+may: {steps: [run], targets: ['*'], blast_radius: machine}\nrisks: [none]\nundo: Delete it.\n";
+
+/// A runbook whose step prints the mark, and whose verification is a program that prints it, too.
+fn teach(sandbox: &Sandbox) {
+    let folder = sandbox.path().display();
+    let script = format!(
+        "printf '%s about the step\\n' {MARK} > step.txt\n\
+         printf '{{\"v\":1,\"verdict\":\"failed\",\"evidence\":\"%s seen\"}}' {MARK} > look.txt\n\
+         mkdir -p home/runbooks/tell home/proposals/tell"
+    );
+    sandbox.shell(&script).ends(0);
+    let runbook = format!(
+        "v: 1\nkind: runbook\nid: tell\ntitle: Tell\nproposal: tell\nmatcher: {{subsystem: tell, code: GO_ON}}\n\
+         blast_radius: machine\nlimits: {{attempts: 9, window: 1h, cooldown: 0s, runtime: 30s}}\nsteps:\n  - id: go\n    \
+         run: {{argv: [/bin/cat, {folder}/step.txt]}}\n    timeout: 5s\n    idempotent: true\n\
+         verification: {{probe: {{run: {{argv: [/bin/cat, {folder}/look.txt]}}}}, settle: 0s, successes: 1, \
+         every: 50ms, within: 100ms, watch: 0s}}\n"
+    );
+    std::fs::write(sandbox.home().join("runbooks/tell/tell.yaml"), runbook).expect("written");
+    std::fs::write(sandbox.home().join("proposals/tell/proposal.yaml"), PROPOSAL).expect("written");
+    let files = "home/runbooks/tell/tell.yaml home/proposals/tell/proposal.yaml";
+    sandbox.shell(&format!("remediator runbook sign {files}")).ends(0);
+    sandbox.run(&["runbook", "approve", "tell", "--reason", "a test", "--yes"]).ends(0);
+}
+
+fn report(sandbox: &Sandbox, target: &str, subject: &str) -> Value {
+    let detail = format!("{MARK} {}", "at length. ".repeat(400));
+    let args = ["emit", "--subsystem", "tell", "--code", "GO_ON", "--target", target, "--subject", subject];
+    let said = ["--summary", &format!("{MARK} called"), "--detail", &detail, "--output", "json"];
+    sandbox.run(&[&args[..], &said[..]].concat()).ends(0).json()
+}
+
+/// The one incident of a target, as people read it.
+fn incident(sandbox: &Sandbox, target: &str) -> Value {
+    let list = sandbox.run(&["incidents", "--target", target, "--output", "json"]).ends(0).json();
+    let id = list["incidents"][0]["id"].as_str().unwrap_or_else(|| panic!("no incident: {list}")).to_owned();
+    sandbox.run(&["incident", "show", &id, "--output", "json"]).ends(0).json()
+}
+
+/// Every file below a folder with these words in it: as it is, and what zstd makes of it.
+fn files_with(folder: &Path, words: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files_with(&path, words));
+            continue;
+        }
+        let Ok(mut bytes) = std::fs::read(&path) else { continue };
+        if path.extension().is_some_and(|end| end == "zst") {
+            bytes.extend(zstd::decode_all(&bytes[..]).expect("unpacked"));
+        }
+        let has = |word: &&str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
+        if words.iter().any(has) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn keys(sandbox: &Sandbox) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(sandbox.home().join("state/subjects")).expect("a folder").flatten();
+    files.map(|file| file.path()).filter(|path| path.extension().is_some_and(|end| end == "key")).collect()
+}
+
+#[test]
+fn what_is_said_about_a_subject_is_nowhere_in_plain_and_forgotten_with_its_key() {
+    let mut sandbox = Sandbox::with_home();
+    teach(&sandbox);
+    // While no daemon runs, too.
+    assert!(report(&sandbox, "spooled", WHO)["spooled"].is_string());
+    assert_eq!(files_with(&sandbox.home().join("state/spool"), &[MARK, WHO]), [PathBuf::new(); 0]);
+    sandbox.serve();
+    report(&sandbox, "shop", WHO);
+    report(&sandbox, "shop", WHO);
+    report(&sandbox, "other", "customer:17");
+    let told = || {
+        ["spooled", "shop", "other"].iter().all(|target| {
+            let incident = incident(&sandbox, target);
+            incident["escalation"]["rung"].is_u64()
+                && incident["verification_results"][0]["verdict"].is_string()
+        })
+    };
+    assert!(eventually(Duration::from_secs(60), told), "{}", incident(&sandbox, "shop"));
+
+    // People read it, with the daemon and without.
+    let shop = incident(&sandbox, "shop");
+    let id = shop["id"].as_str().expect("an id").to_owned();
+    assert_eq!(shop["originating_signal"]["summary"], format!("{MARK} called"));
+    assert!(
+        shop["originating_signal"]["detail"]["text"].as_str().is_some_and(|t| t.starts_with(MARK)),
+        "{shop}"
+    );
+    assert_eq!(shop["verification_results"][0]["last"]["evidence"], format!("{MARK} seen"), "{shop}");
+    let seq = shop["originating_signal"]["seq"].to_string();
+    let reads = |sandbox: &Sandbox, word: &str| {
+        for args in [
+            &["audit", "show", &seq][..],
+            &["audit", "query", "--incident", &id],
+            &["explain", &id],
+            &["incident", "show", &id],
+            &["postmortem", &id],
+            &["postmortem", &id, "--format", "html"],
+        ] {
+            let ran = sandbox.run(args).ends(0);
+            assert!(
+                ran.stdout.contains(word) && !ran.stdout.contains("sealed:1:"),
+                "{args:?}: {}",
+                ran.stdout
+            );
+            assert!(word == MARK || !ran.stdout.contains(MARK), "{args:?}: {}", ran.stdout);
+        }
+    };
+    reads(&sandbox, MARK);
+    // What is stored is what is given to programs.
+    let stored = sandbox.run(&["audit", "show", &seq, "--output", "json"]).ends(0);
+    assert!(stored.stdout.contains("\"summary\":\"sealed:1:") && !stored.stdout.contains(MARK));
+    let list = sandbox.run(&["erase", "--list", "--output", "json"]).ends(0).json();
+    assert_eq!(list["subjects"][1]["subject"], WHO, "{list}");
+    assert!(list["subjects"][1]["entries"].as_u64().is_some_and(|n| n > 6), "{list}");
+
+    // Everything that makes copies.
+    sandbox.stop("-TERM");
+    sandbox.serve();
+    sandbox.stop("-TERM");
+    sandbox.run(&["journal", "archive", "--into", "archive"]).ends(0);
+    sandbox.run(&["audit", "export", "export"]).ends(0);
+    let backup = sandbox.run(&["backup", "backup", "--with-keys", "--output", "json"]).ends(0).json();
+    assert_eq!(backup["subjects_not_included"], 2, "{backup}");
+    reads(&sandbox, MARK);
+    sandbox.shell("rm step.txt look.txt").ends(0);
+    let only_names = files_with(sandbox.path(), &[MARK, WHO]);
+    let ours: Vec<_> = keys(&sandbox).into_iter().filter(|key| only_names.contains(key)).collect();
+    assert_eq!(
+        (ours.len(), only_names),
+        (1, ours.clone()),
+        "its name stands with its key, and nothing else anywhere"
+    );
+
+    sandbox.serve();
+    let metrics = sandbox.shell(
+        "curl -s -H \"Authorization: Bearer $(cat home/state/token)\" \"http://$REMEDIATOR_LISTEN/metrics\"",
+    );
+    assert!(!metrics.ends(0).stdout.contains(MARK));
+    let erased =
+        sandbox.run(&["erase", "--subject", WHO, "--reason", "asked for", "--output", "json"]).ends(0).json();
+    let entry = erased["seq"].to_string();
+    assert!(sandbox.run(&["audit", "show", &entry]).ends(0).stdout.contains("subject.erased"));
+    assert_eq!(incident(&sandbox, "shop")["originating_signal"]["summary"], "(erased)");
+    assert_eq!(incident(&sandbox, "spooled")["originating_signal"]["summary"], "(erased)");
+    assert_eq!(incident(&sandbox, "other")["originating_signal"]["summary"], format!("{MARK} called"));
+    reads(&sandbox, "(erased)");
+    sandbox.run(&["erase", "--subject", WHO]).ends(1);
+    sandbox.stop("-TERM");
+    reads(&sandbox, "(erased)");
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+    assert_eq!(files_with(sandbox.path(), &[MARK, WHO]), [PathBuf::new(); 0]);
+    // Also where the backup is a home again: there no key is at all.
+    sandbox.run(&["restore", "backup", "--home", "again"]).ends(0);
+    let there =
+        sandbox.run(&["incidents", "--target", "shop", "--home", "again", "--output", "json"]).ends(0).json();
+    assert_eq!(there["incidents"][0]["summary"], "(sealed; no key here)", "{there}");
+    // Without a daemon it is the same.
+    sandbox.run(&["erase", "--subject", WHO]).ends(1);
+    sandbox.run(&["erase", "--subject", "customer:17"]).ends(0);
+    assert_eq!(incident(&sandbox, "other")["originating_signal"]["summary"], "(erased)");
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+}
+
+#[test]
+fn an_erasure_that_was_interrupted_is_finished_and_a_key_that_comes_back_is_destroyed() {
+    let mut sandbox = Sandbox::with_plain_home();
+    sandbox.serve();
+    report(&sandbox, "shop", WHO);
+    sandbox.stop("-KILL");
+    let key = keys(&sandbox).remove(0);
+    let copy = std::fs::read(&key).expect("a key");
+    // What a crash leaves right after the word that it is to be destroyed.
+    let id = key.file_stem().expect("a name").to_string_lossy().into_owned();
+    let word = format!("{{\"v\":1,\"id\":\"{id}\",\"by\":\"person:ada\",\"reason\":\"asked for\"}}");
+    std::fs::write(key.with_extension("erasing"), word).expect("written");
+    sandbox.serve();
+    let kinds = |sandbox: &Sandbox| {
+        let asked = ["audit", "query", "--kind", "subject.erased", "--output", "json"];
+        sandbox.run(&asked).ends(0).json()["entries"].as_array().map_or(0, Vec::len)
+    };
+    assert_eq!((kinds(&sandbox), key.exists(), key.with_extension("erasing").exists()), (1, false, false));
+    assert_eq!(incident(&sandbox, "shop")["originating_signal"]["summary"], "(erased)");
+    sandbox.stop("-TERM");
+    // Somebody puts an old copy of the folder back.
+    std::fs::write(&key, copy).expect("written");
+    assert_eq!(
+        incident(&sandbox, "shop")["originating_signal"]["summary"],
+        "(erased)",
+        "the journal says so"
+    );
+    sandbox.serve();
+    assert_eq!((kinds(&sandbox), key.exists()), (1, false));
+    // The same subject later is another key.
+    report(&sandbox, "shop", WHO);
+    assert_eq!(keys(&sandbox).len(), 1);
+    assert_ne!(keys(&sandbox)[0], key);
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+}
+
+#[test]
+fn who_may_not_forgets_nobody_and_what_cannot_be_sealed_is_not_taken() {
+    let mut sandbox = Sandbox::with_plain_home();
+    sandbox.serve();
+    report(&sandbox, "shop", WHO);
+    sandbox
+        .run(&[
+            "emit",
+            "--subsystem",
+            "x",
+            "--code",
+            "ABC",
+            "--target",
+            "t",
+            "--summary",
+            "s",
+            "--subject",
+            "a b",
+        ])
+        .ends(2);
+    let token = sandbox
+        .run(&["token", "new", "--name", "writer", "--role", "write", "--output", "json"])
+        .ends(0)
+        .json();
+    let token = token["token"].as_str().expect("a token").to_owned();
+    let post = |route: &str, body: &str| {
+        let script = format!(
+            "curl -s -o answer -w '%{{http_code}}' -H 'Authorization: Bearer {token}' \"http://$REMEDIATOR_LISTEN{route}\" -d '{body}'"
+        );
+        sandbox.shell(&script).ends(0).stdout
+    };
+    assert_eq!(post("/v1/subjects/erase", &format!("{{\"subject\":\"{WHO}\",\"reason\":\"x\"}}")), "403");
+    assert_eq!(keys(&sandbox).len(), 1);
+    // A file that nobody can read may be that subject's: nothing is guessed, nothing kept.
+    let before = sandbox.run(&["status", "--output", "json"]).ends(0).json()["head"]["seq"].clone();
+    std::fs::write(sandbox.home().join("state/subjects/00000000000000ff.key"), "{}").expect("written");
+    let body = format!(
+        "{{\"subsystem\":\"tell\",\"code\":\"GO_ON\",\"target\":\"t\",\"severity\":\"info\",\"summary\":\"{MARK}\",\"subject\":\"new\"}}"
+    );
+    assert_eq!(post("/v1/degradations", &body), "503");
+    assert!(
+        std::fs::read_to_string(sandbox.path().join("answer")).expect("an answer").contains("NOT_SEALED")
+    );
+    assert_eq!(sandbox.run(&["status", "--output", "json"]).ends(0).json()["head"]["seq"], before);
+    let log = std::fs::read_to_string(sandbox.path().join("daemon.log")).expect("a log");
+    assert!(!log.contains(MARK), "{log}");
+    let doctor = sandbox.shell("chmod 644 home/state/subjects/*.key; remediator doctor");
+    assert!(
+        doctor.stdout.contains("subjects/") && doctor.stdout.contains("open to others"),
+        "{}",
+        doctor.stdout
+    );
+}
