@@ -20,6 +20,7 @@ mod stream;
 pub mod tls;
 mod token_file;
 pub mod tokens;
+mod tokens_v1;
 
 use std::future::Future;
 use std::sync::Arc;
