@@ -23,10 +23,12 @@ pub mod tokens;
 mod tokens_v1;
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 pub use daemon::{Answer, Daemon};
 pub use document::document;
@@ -39,6 +41,7 @@ pub use token_file::TokenFile;
 pub use tokens::{Bearer, Tokens};
 
 use crate::audit::{self, Audit};
+use crate::base::limits::POSTMORTEMS_MAX;
 
 /// What every route has at hand.
 #[derive(Clone)]
@@ -50,6 +53,9 @@ struct Api {
     requests: Arc<metrics::Requests>,
     bounds: Bounds,
     place: Arc<Place>,
+    /// Where the journal's files are, and who may read all of it now.
+    journal: Option<Arc<Path>>,
+    telling: Arc<Semaphore>,
 }
 
 impl Api {
@@ -140,7 +146,7 @@ pub async fn serve_with(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let Settings { bounds, place, tls } = settings;
+    let Settings { bounds, place, tls, journal } = settings;
     let stream = Arc::new(stream::Hub::new(bounds));
     let api = Api {
         daemon: Arc::new(daemon),
@@ -150,6 +156,8 @@ pub async fn serve_with(
         requests: Arc::default(),
         bounds,
         place: Arc::new(place),
+        journal: journal.map(Arc::from),
+        telling: Arc::new(Semaphore::new(POSTMORTEMS_MAX)),
     };
     let shutdown = async move {
         shutdown.await;

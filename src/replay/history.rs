@@ -17,6 +17,8 @@ use crate::journal::{Base, Damage, Error, LineRef, Offline, read_offline};
 /// See the module.
 pub struct History {
     offline: Offline,
+    /// The last entry that is read, where not all are.
+    end: Option<Seq>,
 }
 
 /// How far a reading came.
@@ -31,7 +33,12 @@ pub struct Read {
 impl History {
     /// Of a home, a state folder, a journal folder or an export.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        Ok(Self { offline: read_offline(folder)? })
+        Ok(Self { offline: read_offline(folder)?, end: None })
+    }
+
+    /// As if it ended with this entry: while somebody writes, what is behind it may not be durable yet.
+    pub fn upto(self, end: Option<Seq>) -> Self {
+        Self { end, ..self }
     }
 
     /// The genesis entry.
@@ -88,6 +95,9 @@ impl History {
     ) -> Result<Read, Error> {
         let mut entries = 0;
         let read = self.offline.lines(after, &mut |line| {
+            if self.end.is_some_and(|end| line.seq > end) {
+                return ControlFlow::Break(());
+            }
             entries += 1;
             f(line)
         });
