@@ -20,14 +20,17 @@ mod stream;
 pub mod tls;
 mod token_file;
 pub mod tokens;
+mod tokens_v1;
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 pub use daemon::{Answer, Daemon};
 pub use document::document;
@@ -40,6 +43,7 @@ pub use token_file::TokenFile;
 pub use tokens::{Bearer, Tokens};
 
 use crate::audit::{self, Audit};
+use crate::base::limits::POSTMORTEMS_MAX;
 
 /// What every route has at hand.
 #[derive(Clone)]
@@ -51,6 +55,9 @@ struct Api {
     requests: Arc<metrics::Requests>,
     bounds: Bounds,
     place: Arc<Place>,
+    /// Where the journal's files are, and who may read all of it now.
+    journal: Option<Arc<Path>>,
+    telling: Arc<Semaphore>,
 }
 
 impl Api {
@@ -151,7 +158,7 @@ pub async fn serve_with(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let Settings { bounds, place, tls } = settings;
+    let Settings { bounds, place, tls, journal } = settings;
     let stream = Arc::new(stream::Hub::new(bounds));
     let api = Api {
         daemon: Arc::new(daemon),
@@ -161,6 +168,8 @@ pub async fn serve_with(
         requests: Arc::default(),
         bounds,
         place: Arc::new(place),
+        journal: journal.map(Arc::from),
+        telling: Arc::new(Semaphore::new(POSTMORTEMS_MAX)),
     };
     let shutdown = async move {
         shutdown.await;

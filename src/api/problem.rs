@@ -59,7 +59,8 @@ pub(super) const BAD_TOKEN: Kind = (
     StatusCode::UNAUTHORIZED,
     "BAD_TOKEN",
     "The token is not known",
-    "use the token of this home (state/token); one that is lost or garbled: remove state/token, restart the daemon",
+    "send the token of this home (state/token, where commands read it) as `Authorization: Bearer TOKEN`; one that is lost or \
+     garbled: remove state/token, restart the daemon",
 );
 /// A cookie that stands for no token any more.
 pub(super) const SESSION_ENDED: Kind = (
@@ -94,7 +95,8 @@ pub(super) const ROLE_NEEDED: Kind = (
     StatusCode::FORBIDDEN,
     "ROLE_NEEDED",
     "The token's role does not allow this",
-    "`remediator token new --role ROLE --name NAME` makes another",
+    "the owner of the home makes one with `remediator token new --role ROLE --name NAME`; send it as `Authorization: Bearer \
+     TOKEN`, commands take theirs from state/token",
 );
 /// Only people may.
 pub(super) const PERSONS_ONLY: Kind =

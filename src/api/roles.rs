@@ -42,10 +42,6 @@ impl Role {
             Self::Lead => "lead",
         }
     }
-    /// Whether a stored token need not say it.
-    pub(super) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 impl fmt::Display for Role {

@@ -1,6 +1,7 @@
 //! What the HTTP face is served with: its bounds and how it may be called. Not for what is bounded (`connections`,
 //! `server`, `guard`, `stream`).
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Tls;
@@ -60,4 +61,6 @@ pub struct Settings {
     pub place: Place,
     /// Encryption; none for plain HTTP.
     pub tls: Option<Tls>,
+    /// The folder of state whose journal post-mortems are told from.
+    pub journal: Option<PathBuf>,
 }

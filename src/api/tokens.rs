@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
 pub use super::Role;
+use super::tokens_v1::TokensV1;
 use crate::base::digest::Blake3;
 use crate::base::formats::{self, Version};
 use crate::base::time::rfc3339;
@@ -55,8 +56,7 @@ pub enum Bearer {
     Person {
         /// The principal.
         name: String,
-        /// What it may do.
-        #[serde(default, skip_serializing_if = "Role::is_default")]
+        /// What it may do. Always there: a program that knows no roles must not take the file for one without.
         role: Role,
     },
     /// A sentinel: may report its subsystems, nothing else.
@@ -123,7 +123,18 @@ impl Tokens {
             path: path.to_owned(),
             source,
         })?;
-        serde_json::from_slice(&bytes).map_err(|source| Error::Content { path: path.to_owned(), source })
+        Self::parse(&bytes).map_err(|source| Error::Content { path: path.to_owned(), source })
+    }
+    fn parse(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        #[derive(Deserialize)]
+        struct Only {
+            v: u32,
+        }
+        if !matches!(serde_json::from_slice(bytes), Ok(Only { v: 1 })) {
+            return serde_json::from_slice(bytes);
+        }
+        let TokensV1 { key, tokens, .. } = serde_json::from_slice(bytes)?;
+        Ok(Self { v: Version, key, tokens: tokens.into_iter().map(Stored::from).collect() })
     }
     /// Writes them, readable by the owner only, all or nothing.
     pub fn save(&self, path: &Path) -> Result<(), Error> {
@@ -227,14 +238,24 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_made_before_there_were_roles_is_leads() {
-        let old = r#"{"kind":"person","name":"ada"}"#;
-        let lead = Bearer::Person { name: "ada".into(), role: Role::Lead };
-        assert_eq!(serde_json::from_str::<Bearer>(old).expect("reads"), lead);
-        assert_eq!(serde_json::to_string(&lead).expect("writes"), old, "and an old program reads it");
-        let read = Bearer::Person { name: "ada".into(), role: Role::Read };
-        let text = serde_json::to_string(&read).expect("writes");
-        assert_eq!(serde_json::from_str::<Bearer>(&text).expect("reads"), read);
+    fn a_token_that_was_made_before_there_were_roles_is_leads_and_one_of_now_says_its_role() {
+        let file = |v: u32, bearer: &str| {
+            let (key, hash) = ("01".repeat(32), "22".repeat(32));
+            let text = format!(
+                r#"{{"v":{v},"key":"{key}","tokens":[{{"bearer":{bearer},"hash":"{hash}","created":"2026"}}]}}"#
+            );
+            Tokens::parse(text.as_bytes()).map(|tokens| tokens.tokens[0].bearer.clone())
+        };
+        let ada = |role| Bearer::Person { name: "ada".into(), role };
+        let (old, read) =
+            (r#"{"kind":"person","name":"ada"}"#, r#"{"kind":"person","name":"ada","role":"read"}"#);
+        assert_eq!(file(1, old).expect("reads"), ada(Role::Lead));
+        assert_eq!(file(1, read).expect("reads"), ada(Role::Read));
+        assert_eq!(file(2, read).expect("reads"), ada(Role::Read));
+        assert!(file(2, old).is_err(), "no role is not the highest one");
+        let lead = serde_json::to_string(&ada(Role::Lead)).expect("writes");
+        assert_eq!(lead, r#"{"kind":"person","name":"ada","role":"lead"}"#);
+        assert!(file(3, read).expect_err("newer").to_string().contains("newer"));
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub const ARCHIVE: u32 = 1;
 pub const EXPORT: u32 = 1;
 /// The world as a snapshot holds it. A snapshot of another version is left alone, and the fold begins at the start.
 pub const FOLD: u32 = 10;
-/// `state/tokens.json`.
-pub const TOKENS: u32 = 1;
+/// `state/tokens.json`. Version 1, from before every token said its role, is read.
+pub const TOKENS: u32 = 2;
 /// `state/sessions.json`.
 pub const SESSIONS: u32 = 1;
 /// A report in `state/spool`.

@@ -77,6 +77,9 @@ pub const HEAD_S_MAX: u64 = 30;
 pub const HEADERS_MAX: usize = 100;
 /// Bytes of a request's head; also what a connection holds of an answer that is being written.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Post-mortems that are told over HTTP at once: each reads the whole journal and checks its signatures, and must leave
+/// the processor to what acts.
+pub const POSTMORTEMS_MAX: usize = 1;
 /// A request is answered within so many seconds; reading its body counts.
 pub const REQUEST_S_MAX: u64 = 30;
 /// A stream's reader that takes nothing for so many seconds, though there is something for it, is dropped with a hint:

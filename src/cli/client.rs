@@ -36,6 +36,8 @@ pub enum NoAnswer {
     },
     /// It listens and says nothing: it hangs, or the disk under it.
     Silent {
+        /// Where it was asked, with the scheme.
+        base: String,
         /// Where.
         address: String,
         /// What the client says; none when it was silent before and was not asked again.
@@ -73,10 +75,9 @@ impl NoAnswer {
                     .hint("start it with `remediator serve`, or say where it listens with REMEDIATOR_LISTEN")
                     .because(source)
             }
-            Self::Silent { address, source } => {
+            Self::Silent { base, address, source } => {
                 let what = format!("the daemon at {address} does not answer in time");
-                let hint =
-                    format!("look at its log; `curl http://{address}/readyz?verbose` says what it does");
+                let hint = format!("look at its log; `curl {base}/readyz?verbose` says what it does");
                 let failure = Failure::new(Exit::Temporary, what).hint(hint);
                 match source {
                     Some(source) => failure.because(source),
@@ -220,7 +221,8 @@ impl Client {
 
     fn send(&self, request: reqwest::RequestBuilder) -> Result<String, NoAnswer> {
         if self.given_up.get() {
-            return Err(NoAnswer::Silent { address: self.address.clone(), source: None });
+            let (base, address) = (self.base.clone(), self.address.clone());
+            return Err(NoAnswer::Silent { base, address, source: None });
         }
         let request = self.authorized(request);
         self.runtime.block_on(async {
@@ -270,7 +272,7 @@ impl Client {
             ));
         }
         if source.is_timeout() && !source.is_connect() {
-            return NoAnswer::Silent { address, source: Some(source) };
+            return NoAnswer::Silent { base: self.base.clone(), address, source: Some(source) };
         }
         NoAnswer::NoDaemon { address, source }
     }
@@ -331,4 +333,17 @@ fn address(home: &Home) -> Result<String, Failure> {
         Failure::new(Exit::Usage, e.to_string()).hint("docs list every key of remediator.yaml")
     })?;
     Ok(config.listen.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_answer_is_looked_at_the_way_that_it_speaks() {
+        let (base, address) = ("https://ops.example:8855".to_owned(), "127.0.0.1:8855".to_owned());
+        let failure = NoAnswer::Silent { base, address, source: None }.into_failure();
+        let hint = failure.hint.expect("what to do");
+        assert!(hint.contains("curl https://ops.example:8855/readyz"), "{hint}");
+    }
 }

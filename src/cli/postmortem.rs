@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use super::exit::{Exit, Failure, NOT_THERE};
 use super::{Global, Home, Outcome, Output, out};
 use crate::base::ids::IncidentId;
-use crate::replay::postmortem::{Comparison, Error, PostMortem};
+use crate::replay::postmortem::{self, Comparison, Error, PostMortem};
 use crate::replay::{History, named};
 
 /// Tell one incident from the journal: course, evidence, decisions, authority, limits, what was not tried, proof.
@@ -114,6 +114,7 @@ pub fn incident(history: &History, text: &str) -> Result<IncidentId, Failure> {
 fn failure(error: Error) -> Failure {
     match error {
         Error::Journal(error) => error.into(),
+        Error::Unwritable { .. } => Failure::new(Exit::Unavailable, error.to_string()),
         Error::Unknown { ref nearest, ref damage, .. } => {
             let exit = if damage.is_some() { Exit::Damage } else { Exit::Findings };
             let nearest: Vec<String> = nearest.iter().map(ToString::to_string).collect();
@@ -127,11 +128,12 @@ fn failure(error: Error) -> Failure {
 }
 
 fn written(it: &PostMortem, format: Format) -> Result<String, Failure> {
-    Ok(match format {
-        Format::Md => it.to_markdown(),
-        Format::Html => it.to_html(),
-        Format::Json => out::json_text(it)? + "\n",
+    it.written(match format {
+        Format::Md => postmortem::Format::Md,
+        Format::Html => postmortem::Format::Html,
+        Format::Json => postmortem::Format::Json,
     })
+    .map_err(failure)
 }
 
 fn beside(a: &PostMortem, b: &PostMortem, format: Format) -> Result<String, Failure> {

@@ -47,14 +47,15 @@ pub fn run(args: Args, global: &Global) -> Outcome {
 /// How it is served. A configuration that cannot be used is said by the daemon itself, which reads it for everything
 /// else.
 fn settings(home: &Home, listen: Option<&str>) -> Result<Settings, Failure> {
-    let Ok(config) = remediator::config::read(home.root(), listen) else { return Ok(Settings::default()) };
+    let own = Settings { journal: Some(home.state()), ..Settings::default() };
+    let Ok(config) = remediator::config::read(home.root(), listen) else { return Ok(own) };
     let tls =
         config.tls.map(|tls| Tls::load(tls.cert, tls.key, tls.client_ca)).transpose().map_err(|error| {
             Failure::new(Exit::Usage, format!("`tls` in remediator.yaml: {error}"))
                 .hint("mend the file or its path; `remediator doctor` looks at it again")
         })?;
     let place = Place { hosts: config.hosts, https: tls.is_some() };
-    Ok(Settings { place, tls, ..Settings::default() })
+    Ok(Settings { place, tls, ..own })
 }
 
 /// What another user's daemon writes there could not be written by its owner's any more.

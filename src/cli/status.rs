@@ -84,11 +84,20 @@ fn incident(incident: &IncidentSummary) -> String {
     out::fit(format!("  {id}  {state}  {subsystem}/{code} on {target}: {why}"))
 }
 
+/// A journal that holds its genesis only: `init` made it, and nobody has served it yet.
+pub(super) fn was_never_served(status: &StatusView) -> bool {
+    status.head.as_ref().is_some_and(|head| head.seq == 0)
+}
+
 fn print(status: &StatusView, beside: &Beside, incidents: &[IncidentSummary]) -> Result<(), Failure> {
     let node = status.node.map(|n| n.to_string()).unwrap_or_default();
     out::say(format!("{} {}  node {node}", out::head("remediator"), out::line(&status.version)))?;
     if let Some(hung) = &beside.hung {
         out::say(format!("daemon       {}: {}; {}", out::state("failed"), hung.what, hung.fix))?;
+    }
+    if was_never_served(status) {
+        let word = "daemon       never started on this home: `remediator serve` loads its content and begins to watch";
+        out::say(word)?;
     }
     match &status.head {
         Some(head) => out::say(format!("journal      seq {}, {}", head.seq, out::when(&head.at)))?,

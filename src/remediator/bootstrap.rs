@@ -22,8 +22,7 @@ use super::readiness::{Progress, ReadyState};
 use super::snapshots;
 use super::systemd::Systemd;
 use super::turn::{End, Turn, TurnState};
-use super::witnesses::Witnesses;
-use super::{erasure, keys, recover, shutdown, spool, starts, transparency};
+use super::{erasure, keys, recover, shutdown, spool, starts, transparency, witnesses};
 use crate::audit::Audit;
 use crate::base::ids::{BootId, NodeId};
 use crate::base::limits::TURN_QUEUE_MAX;
@@ -67,6 +66,7 @@ pub(super) struct Parts {
     pub handle: Handle,
     pub stop: Arc<AtomicBool>,
     pub runtime: tokio::runtime::Handle,
+    pub log_policy: Arc<witnesses::Named>,
 }
 
 /// What a face is given: where it listens, the daemon behind it, and what resolves when it is to end.
@@ -120,6 +120,7 @@ where
         handle,
         stop: Arc::default(),
         runtime: runtime.handle().clone(),
+        log_policy: Arc::default(),
     };
     let ended = run(&parts);
     if let Err(error) = &ended {
@@ -418,18 +419,15 @@ fn keep_log(parts: &Parts, threads: &mut shutdown::Threads, keeper: Option<Keepe
     threads.spawn("log", move || keeper.run(&stop)).map_err(system("keep the transparency log up"))
 }
 
-/// The log's checkpoints are cosigned by the witnesses of a policy, where there is one.
+/// The log's checkpoints are cosigned by the witnesses of a policy, where there is one, now or after a reload.
 fn have_cosigned(parts: &Parts, threads: &mut shutdown::Threads, log: Option<Log>) -> Result<(), Error> {
-    let (Some(path), Some(log)) = (&parts.config.log_policy, log) else { return Ok(()) };
-    let witnesses = match Witnesses::open(path, log, parts.runtime.clone()) {
-        Ok(witnesses) => witnesses,
-        Err(error) => {
-            tracing::error!(%error, "no witness is asked to cosign the log");
-            return Ok(());
-        }
-    };
-    let stop = Arc::clone(&parts.stop);
-    threads.spawn("witnesses", move || witnesses.run(&stop)).map_err(system("have the log cosigned"))
+    let Some(log) = log else { return Ok(()) };
+    parts.log_policy.set(parts.config.log_policy.clone());
+    let (named, runtime, stop) =
+        (Arc::clone(&parts.log_policy), parts.runtime.clone(), Arc::clone(&parts.stop));
+    threads
+        .spawn("witnesses", move || witnesses::run(&named, &log, &runtime, &stop))
+        .map_err(system("have the log cosigned"))
 }
 
 /// Only behind the first taking in, so that nobody takes in the same file twice.

@@ -91,6 +91,7 @@ fn reload(
             }
             // Before a decision can queue anything for a channel that is new.
             parts.handle.reconfigure(config.channels, config.ingest, config.witnessed);
+            parts.log_policy.set(config.log_policy);
             if config.decisions != *decisions {
                 *decisions = config.decisions.clone();
                 let _ = inbox.send(Message::plain(Input::ConfigLoaded(config.decisions)));

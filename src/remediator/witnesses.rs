@@ -3,9 +3,9 @@
 //! asked again later and later; the log and everything else goes on without it.
 //! Not for what is said to a witness (`tlog::submit`).
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::base::limits::NOTE_BYTES_MAX;
@@ -31,7 +31,12 @@ const ANSWER: Duration = Duration::from_secs(15);
 pub(super) struct Witnesses {
     log: Log,
     policy: Policy,
+    /// As the policy was read.
+    read: String,
     asked: Vec<Asked>,
+    /// What was asked for last, and when.
+    text: String,
+    at: Option<Instant>,
     http: reqwest::Client,
     runtime: tokio::runtime::Handle,
 }
@@ -59,14 +64,64 @@ pub(super) enum WitnessesError {
     Client(#[from] reqwest::Error),
 }
 
+/// The policy that the configuration names. It is read again when the configuration is.
+#[derive(Default)]
+pub(super) struct Named(Mutex<(Option<PathBuf>, bool)>);
+
+impl Named {
+    /// This one, or none, from now on.
+    pub fn set(&self, path: Option<PathBuf>) {
+        *self.lock() = (path, true);
+    }
+    /// What it was set to, when that was not taken yet.
+    fn news(&self) -> Option<Option<PathBuf>> {
+        let mut named = self.lock();
+        std::mem::take(&mut named.1).then(|| named.0.clone())
+    }
+    fn lock(&self) -> MutexGuard<'_, (Option<PathBuf>, bool)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Has a log cosigned by the witnesses of whichever policy is named, until told to stop.
+pub(super) fn run(named: &Named, log: &Log, runtime: &tokio::runtime::Handle, stop: &AtomicBool) {
+    let mut asked = None::<Witnesses>;
+    while !stop.load(Ordering::Relaxed) {
+        match named.news() {
+            Some(Some(path)) => match Witnesses::open(&path, log, runtime) {
+                Ok(same) if asked.as_ref().is_some_and(|now| now.read == same.read) => {}
+                Ok(other) => {
+                    log.witnesses_are(other.asked.iter().map(|asked| asked.name.clone()));
+                    tracing::info!(policy = %path.display(), witnesses = other.asked.len(), "witnesses are asked");
+                    asked = Some(other);
+                }
+                Err(error) if asked.is_some() => {
+                    tracing::error!(%error, "the policy before stays in force");
+                }
+                Err(error) => tracing::error!(%error, "no witness is asked to cosign the log"),
+            },
+            Some(None) if asked.is_some() => {
+                log.witnesses_are(std::iter::empty());
+                tracing::info!("no policy is named any more: no witness is asked");
+                asked = None;
+            }
+            Some(None) | None => {}
+        }
+        std::thread::park_timeout(LOOK);
+        if let Some(asked) = &mut asked {
+            asked.look(stop);
+        }
+    }
+}
+
 impl Witnesses {
     /// Those of a policy file that have a URL in it.
-    pub fn open(path: &Path, log: Log, runtime: tokio::runtime::Handle) -> Result<Self, WitnessesError> {
+    fn open(path: &Path, log: &Log, runtime: &tokio::runtime::Handle) -> Result<Self, WitnessesError> {
         let said = || path.display().to_string();
-        let text =
+        let read =
             std::fs::read_to_string(path).map_err(|source| WitnessesError::Read { path: said(), source })?;
         let policy =
-            Policy::parse(&text).map_err(|source| WitnessesError::Policy { path: said(), source })?;
+            Policy::parse(&read).map_err(|source| WitnessesError::Policy { path: said(), source })?;
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
@@ -82,24 +137,20 @@ impl Witnesses {
                 Some(Asked { name, witness, url, known: 0, failed: 0, again: None })
             })
             .collect();
-        log.witnesses_are(asked.iter().map(|asked| asked.name.clone()));
-        Ok(Self { log, policy, asked, http, runtime })
+        let (log, runtime) = (log.clone(), runtime.clone());
+        Ok(Self { log, policy, read, asked, text: String::new(), at: None, http, runtime })
     }
 
-    /// Runs until told to stop.
-    pub fn run(mut self, stop: &Arc<AtomicBool>) {
-        let (mut text, mut at) = (String::new(), None::<Instant>);
-        while !stop.load(Ordering::Relaxed) {
-            std::thread::park_timeout(LOOK);
-            let Ok((head, note)) = self.log.newest() else { continue };
-            let since = at.map(|at| at.elapsed());
-            let news = note.text != text || self.asked.iter().any(Asked::is_waited_for);
-            let longest = if news { EVERY } else { HEARTBEAT };
-            if since.is_none_or(|since| since >= longest) {
-                at = Some(Instant::now());
-                self.round(&head, &note, stop);
-                text = note.text;
-            }
+    /// Asks when it is time.
+    fn look(&mut self, stop: &AtomicBool) {
+        let Ok((head, note)) = self.log.newest() else { return };
+        let since = self.at.map(|at| at.elapsed());
+        let news = note.text != self.text || self.asked.iter().any(Asked::is_waited_for);
+        let longest = if news { EVERY } else { HEARTBEAT };
+        if since.is_none_or(|since| since >= longest) {
+            self.at = Some(Instant::now());
+            self.round(&head, &note, stop);
+            self.text = note.text;
         }
     }
 

@@ -19,6 +19,8 @@ use crate::subject::Subjects;
 pub struct History {
     offline: Offline,
     subjects: Subjects,
+    /// The last entry that is read, where not all are.
+    end: Option<Seq>,
 }
 
 /// How far a reading came.
@@ -33,12 +35,17 @@ pub struct Read {
 impl History {
     /// Of a home, a state folder, a journal folder or an export.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        Ok(Self { offline: read_offline(folder)?, subjects: Subjects::beside(folder) })
+        Ok(Self { offline: read_offline(folder)?, subjects: Subjects::beside(folder), end: None })
     }
 
     /// The keys that are beside it: what they open is told, and never folded.
     pub fn subjects(&self) -> &Subjects {
         &self.subjects
+    }
+
+    /// As if it ended with this entry: while somebody writes, what is behind it may not be durable yet.
+    pub fn upto(self, end: Option<Seq>) -> Self {
+        Self { end, ..self }
     }
 
     /// The genesis entry.
@@ -95,6 +102,9 @@ impl History {
     ) -> Result<Read, Error> {
         let mut entries = 0;
         let read = self.offline.lines(after, &mut |line| {
+            if self.end.is_some_and(|end| line.seq > end) {
+                return ControlFlow::Break(());
+            }
             entries += 1;
             f(line)
         });

@@ -44,6 +44,7 @@ const ROUTES: &[(&str, May)] = &[
     ("get /v1/locks", READ),
     ("get /v1/incidents", READ),
     ("get /v1/incidents/{id}", READ),
+    ("get /v1/incidents/{id}/postmortem", READ),
     ("get /v1/explain/{what}", READ),
     ("get /v1/runbooks", READ),
     ("get /v1/runbooks/{id}", READ),

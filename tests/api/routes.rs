@@ -161,6 +161,11 @@ async fn readers_get_lists_entries_and_reasons() {
     let explained = server.get(&format!("/v1/explain/{}", server.fake.story.held)).await.json();
     assert_eq!(explained["holds"][0]["reason"], "limits");
     server.get("/v1/explain/%2E%2E%2Fetc").await.problem(400, "BAD_PARAMETER");
+    let told = format!("/v1/incidents/{}/postmortem", server.fake.story.held);
+    server.get(&format!("{told}?format=pdf")).await.problem(400, "BAD_PARAMETER");
+    server.get("/v1/incidents/nobody/postmortem").await.problem(400, "BAD_PARAMETER");
+    // This one has no files to tell it from.
+    server.get(&told).await.problem(503, "NOT_READY");
     assert_eq!(server.get("/v1/status").await.json()["catalog"]["live"], 1);
     let node = server.get("/v1/status").await.json()["node"].as_str().expect("a node").to_owned();
     assert_eq!(server.get(&format!("/v1/status?node={node}")).await.status, 200);

@@ -145,7 +145,7 @@ fn files_of_another_version_are_refused_and_left_as_they_are() {
     };
     // The tokens: the daemon does not start, and does not make them anew.
     let tokens = home.join("state/tokens.json");
-    let (old, text) = newer(&tokens, "\"v\": 1", "\"v\": 2");
+    let (old, text) = newer(&tokens, "\"v\": 2", "\"v\": 3");
     let ran = sandbox.run(&["serve"]).ends(69);
     assert!(ran.stderr.contains("newer"), "{}", ran.stderr);
     assert_eq!(fs::read_to_string(&tokens).expect("there"), text);

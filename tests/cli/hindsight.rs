@@ -436,3 +436,25 @@ fn the_independent_check_agrees_with_a_good_journal_and_finds_what_is_wrong_with
     let running = sandbox.run(&["journal", "fsck"]).ends(0).stdout;
     assert!(running.contains("a daemon has it open"), "{running}");
 }
+
+#[test]
+fn the_daemon_tells_a_post_mortem_byte_for_byte_as_the_command_does() {
+    let mut sandbox = healed(1);
+    let id = corrupted(&sandbox)[0].clone();
+    sandbox.serve();
+    let ask = |rest: &str| {
+        let url = format!("http://{}/v1/incidents/{rest}", sandbox.address());
+        let curl = format!("curl -sS -D head -H \"Authorization: Bearer $(cat home/state/token)\" '{url}'");
+        let body = sandbox.shell(&curl).ends(0).stdout;
+        (std::fs::read_to_string(sandbox.path().join("head")).expect("headers").to_lowercase(), body)
+    };
+    for (format, media) in [("md", "text/markdown"), ("html", "text/html"), ("json", "application/json")] {
+        let (head, body) = ask(&format!("{id}/postmortem?format={format}"));
+        assert!(head.contains(&format!("content-type: {media}")), "{head}");
+        assert!(head.contains("content-security-policy: default-src 'none'"), "{head}");
+        assert_eq!(body, sandbox.run(&["postmortem", &id, "--format", format]).ends(0).stdout, "{format}");
+    }
+    assert_eq!(ask(&format!("{id}/postmortem")).1, sandbox.run(&["postmortem", &id]).ends(0).stdout);
+    let (head, body) = ask("6f1c0e8a-0000-8000-8000-000000000000/postmortem");
+    assert!(head.contains(" 404 ") && body.contains("NOT_FOUND"), "{head}{body}");
+}

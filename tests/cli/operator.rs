@@ -310,3 +310,20 @@ fn what_no_runbook_is_for_names_the_nearest_and_the_command_that_writes_one() {
     sandbox.run(&["runbook", "new", "Bad Id", "--code", "X_Y_Z"]).ends(2);
     sandbox.run(&["runbook", "new", "good-id", "--code", "bad"]).ends(2);
 }
+
+#[test]
+fn before_the_first_daemon_status_and_doctor_say_so_and_a_key_of_nobodys_is_named() {
+    let sandbox = Sandbox::with_plain_home();
+    let status = sandbox.run(&["status"]).ends(0).stdout;
+    assert!(status.contains("never started on this home: `remediator serve`"), "{status}");
+    let doctor = sandbox.run(&["doctor"]).stdout;
+    assert!(doctor.contains("no daemon was started on this home yet"), "{doctor}");
+    assert!(!doctor.contains("no sentinel watches anything"), "{doctor}");
+    assert!(doctor.contains("a key of ada"), "{doctor}");
+    // Another key lies where keys usually are.
+    let another = "rm -rf ~/.config/remediator && mkdir -p ~/.ssh && rm -f ~/.ssh/id_ed25519* && \
+                   ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519";
+    sandbox.shell(another).ends(0);
+    let doctor = sandbox.run(&["doctor"]).stdout;
+    assert!(doctor.contains("which is nobody's key") && doctor.contains("--key PATH"), "{doctor}");
+}

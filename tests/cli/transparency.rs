@@ -394,7 +394,7 @@ fn the_daemon_has_its_checkpoints_cosigned_and_goes_on_without_a_witness_that_is
     let keys: serde_json::Value = serde_json::from_str(&read(&other, "keys.json")).expect("JSON");
     let witness = keys["witness"]["vkey"].as_str().expect("a vkey").to_owned();
     let policy = format!("log {log}\nwitness w {witness} http://{}\nquorum w\n", other.address());
-    write(&sandbox, "home/policy", policy);
+    write(&sandbox, "home/policy", policy.clone());
     sandbox.shell("printf 'log:\\n  policy: policy\\n' >> home/remediator.yaml").ends(0);
     sandbox.serve();
     // Cosigned without anybody's doing: what is kept has the quorum, and so has what is served while it is the same head.
@@ -445,4 +445,18 @@ fn the_daemon_has_its_checkpoints_cosigned_and_goes_on_without_a_witness_that_is
     assert!(said.contains("no witness is asked"), "{said}");
     sandbox.serve();
     caught_up(&sandbox);
+    // With the configuration the policy is read again: the witness is named, then one that cannot be used changes
+    // nothing, then none is named.
+    let size = |sandbox: &Sandbox| Checkpoint::parse(&caught_up(sandbox).text).expect("a checkpoint").size;
+    for (target, text) in [("named-again", policy), ("not-right", "nonsense\n".to_owned())] {
+        write(&sandbox, "home/policy", text);
+        sandbox.signal("-HUP");
+        report(&sandbox, target);
+        let head = size(&sandbox);
+        let in_force = || cosigned(&sandbox) >= head;
+        assert!(eventually(Duration::from_secs(120), in_force), "{target}: {}", read(&sandbox, "daemon.log"));
+    }
+    sandbox.shell("sed -i '/^log:/,$d' home/remediator.yaml").ends(0);
+    sandbox.signal("-HUP");
+    assert!(eventually(Duration::from_secs(30), || figure(&sandbox, up).is_none()), "nobody is asked");
 }

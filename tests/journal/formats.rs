@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use remediator::api::{Sessions, Tokens};
+use remediator::api::{Bearer, Sessions, Tokens};
 use remediator::base::digest::FileDigest;
 use remediator::base::formats;
 use remediator::base::sign::{JournalKey, signature_text};
@@ -252,13 +252,29 @@ fn small_files_of_the_state_folder_are_read_in_their_version_and_refused_in_anot
     let place = |name: &str, newer: bool| {
         let text = fs::read_to_string(formats.join(name)).expect("a golden file");
         let to = home.state.join(name);
+        let text = if newer { text.replacen("\"v\": 2", "\"v\": 3", 1) } else { text };
         let text = if newer { text.replacen("\"v\": 1", "\"v\": 2", 1) } else { text };
         fs::write(&to, text).expect("written");
         to
     };
     let tokens = Tokens::load(&place("tokens-1.json", false)).expect("the tokens of version 1");
     assert_eq!(tokens.bearers().count(), 2);
-    let refused = Tokens::load(&place("tokens-1.json", true)).expect_err("another version").to_string();
+    let person = |name: &str| {
+        let tokens = Tokens::load(&place(name, false)).expect("tokens");
+        let roles = tokens.bearers().filter_map(|stored| match &stored.bearer {
+            Bearer::Person { name, role } => Some((name.clone(), role.word())),
+            Bearer::Sentinel { .. } => None,
+        });
+        roles.collect::<Vec<_>>()
+    };
+    assert_eq!(person("tokens-1.json"), [("ada".into(), "lead")], "from before there were roles");
+    assert_eq!(person("tokens-2.json"), [("ada".into(), "lead"), ("bob".into(), "audit")]);
+    // What is written is the newest form, which a program that knows no roles refuses.
+    let again = home.state.join("tokens-again.json");
+    tokens.save(&again).expect("saved");
+    let text = fs::read_to_string(&again).expect("written");
+    assert!(text.contains("\"v\": 2") && text.contains("\"role\": \"lead\""), "{text}");
+    let refused = Tokens::load(&place("tokens-2.json", true)).expect_err("another version").to_string();
     assert!(refused.contains("newer"), "{refused}");
     // Sessions: worth a login, no more. In another version there are none.
     let person =
@@ -343,6 +359,7 @@ fn the_table_of_formats_is_the_code() {
     // Every form that is a file has a golden one.
     for golden in [
         "tokens-1.json",
+        "tokens-2.json",
         "sessions-1.json",
         "witness-1.json",
         "last-seen-1.json",

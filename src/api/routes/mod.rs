@@ -16,6 +16,7 @@ mod locks;
 mod log;
 mod metrics;
 mod page;
+mod postmortem;
 mod receipts;
 mod sentinels;
 mod session;
@@ -40,6 +41,7 @@ pub(super) fn guarded() -> Routes {
         .merge(degradations::routes())
         .merge(receipts::routes())
         .merge(incidents::routes())
+        .merge(postmortem::routes())
         .merge(explain::routes())
         .merge(status::routes())
         .merge(locks::routes())

@@ -35,7 +35,8 @@ pub(super) fn routes() -> Routes {
              themselves, an empty line when nothing happened for 15 s; a place that is not there is a problem. A reader \
              that takes nothing for 30 s, or had caught up and is 100,000 entries behind, is dropped: the last event is \
              `dropped` (`{\"v\":1,\"last\":SEQ,\"why\":\"stalled\"}`, or `behind`), the last line as NDJSON \
-             `{\"dropped\":…}` with the same; `last` is the place to go on from.",
+             `{\"dropped\":…}` with the same; `last` is the place to go on from. One that takes nothing for a minute is cut off with its \
+             connection, where no word gets through any more: it goes on from the last whole event or line.",
         )
         .query::<After>("after", "Entries behind this seq; absent or -1: from the start")
         .header::<After>("Last-Event-ID", "The same, and wins over `after`")

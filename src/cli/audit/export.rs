@@ -35,8 +35,14 @@ pub fn run(args: Args, global: &Global) -> Outcome {
                 .map_err(|e| Failure::new(Exit::Unavailable, "cannot write JSON").because(e))?,
         )?,
         Output::Human => {
-            let (entries, blobs) = (manifest.head.seq + 1, manifest.blobs.len());
+            let minimum = crate::journal::read_offline(&args.to)?.minimum();
+            let (entries, blobs) = ((manifest.head.seq + 1).saturating_sub(minimum), manifest.blobs.len());
             out::say(format!("{entries} entries and {blobs} blob(s) in {}", args.to.display()))?;
+            if minimum > 0 {
+                out::say(format!(
+                    "it begins with entry {minimum}: what is older was pruned, and is in its archives"
+                ))?;
+            }
             for (blob, seq) in &manifest.absent {
                 out::say(format!("blob {blob}, which entry {seq} names, is not there any more"))?;
             }

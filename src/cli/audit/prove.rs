@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::exit::Failure;
+use super::super::exit::{Failure, PRUNED};
 use super::super::reader::Reader;
 use super::super::{Exit, Global, Outcome, Output, out};
 use super::verify::beside;
@@ -83,5 +83,9 @@ fn offline(args: &Args, reader: &Reader) -> Result<Proof, Failure> {
         .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}", path.display())).because(e))?;
     let note = Note::parse(&text)
         .map_err(|e| Failure::new(Exit::Damage, format!("{} is no signed note: {e}", path.display())))?;
-    prove(&state, args.seq, note, args.with_entry).map_err(|e| Failure::new(Exit::Findings, e.to_string()))
+    prove(&state, args.seq, note, args.with_entry).map_err(|e| match e {
+        // The same end as through the daemon.
+        crate::tlog::Error::Pruned(_) => Failure::new(Exit::Unavailable, e.to_string()).hint(PRUNED),
+        other => Failure::new(Exit::Findings, other.to_string()),
+    })
 }

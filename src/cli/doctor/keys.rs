@@ -1,6 +1,9 @@
 //! The journal's key, and people's: is there somebody who may give power back?
 
+use std::path::Path;
+
 use super::{Patient, Sheet};
+use crate::base::sshsig::{SshPrivateKey, SshPublicKey};
 use crate::cli::signing;
 use crate::remediator::{read_journal_key, read_trust_folder};
 use crate::runbook::Role;
@@ -10,9 +13,34 @@ pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
     log(patient, sheet);
     people(patient, sheet);
     match signing::key(&patient.home, None) {
-        Ok(path) => sheet.ok(format!("statements are signed with {}", path.display())),
+        Ok(path) => signer(patient, &path, sheet),
         Err(_) => sheet.unknown("no SSH key of yours is in the usual places: say which with --key PATH"),
     }
+}
+
+/// The key that commands sign with unless another is said: is it somebody's here?
+fn signer(patient: &Patient, path: &Path, sheet: &mut Sheet) {
+    let shown = path.display();
+    let (Some(key), Ok(trust)) = (public_half(path), read_trust_folder(patient.home.root())) else {
+        return sheet.unknown(format!("statements are signed with {shown}; whose key it is cannot be told"));
+    };
+    match trust.signers().grants().iter().find(|grant| grant.key == key) {
+        Some(grant) => sheet.ok(format!("statements are signed with {shown}, a key of {}", grant.principal)),
+        None => sheet.unknown(format!(
+            "statements would be signed with {shown}, which is nobody's key in proposals/trust/allowed_signers and would \
+             be refused: say which is yours with --key PATH"
+        )),
+    }
+}
+
+fn public_half(path: &Path) -> Option<SshPublicKey> {
+    let text = std::fs::read_to_string(path).ok()?;
+    if let Ok(private) = SshPrivateKey::parse(&text) {
+        return private.public().ok();
+    }
+    // One with a passphrase has its public half beside it.
+    let beside = || std::fs::read_to_string(format!("{}.pub", path.display())).ok();
+    SshPublicKey::parse(&text).ok().or_else(|| SshPublicKey::parse(&beside()?).ok())
 }
 
 fn journal(patient: &Patient, sheet: &mut Sheet) {

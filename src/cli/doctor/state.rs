@@ -88,6 +88,9 @@ pub(super) fn sentinels(patient: &Patient, sheet: &mut Sheet) {
         Ok(status) => status,
         Err(error) => return sheet.unknown(error),
     };
+    if super::super::status::was_never_served(status) {
+        return sheet.unknown("no daemon was started on this home yet: `remediator serve` begins to watch");
+    }
     let troubled: Vec<_> =
         status.sentinels.iter().filter_map(|(name, s)| Some((name, s.trouble.as_ref()?))).collect();
     for (name, trouble) in &troubled {

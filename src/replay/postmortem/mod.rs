@@ -34,6 +34,30 @@ const HEAD_BYTES: usize = 8 * 1024;
 /// … and its last ones: why something failed stands at the end.
 const TAIL_BYTES: usize = 24 * 1024;
 
+/// How it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, schemars::JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+pub enum Format {
+    /// Markdown, for tickets and mails.
+    Md,
+    /// One file for a browser or paper; it loads nothing and runs nothing.
+    Html,
+    /// For programs.
+    Json,
+}
+
+impl Format {
+    /// By its word.
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "md" => Some(Self::Md),
+            "html" => Some(Self::Html),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
 /// Why there is no post-mortem.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -50,6 +74,12 @@ pub enum Error {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] journal::Error),
+    /// It cannot be written as JSON.
+    #[error("the post-mortem cannot be written: {source}")]
+    Unwritable {
+        /// Why.
+        source: serde_json::Error,
+    },
 }
 
 impl PostMortem {
@@ -65,6 +95,17 @@ impl PostMortem {
         Ok(it)
     }
 
+    /// As it is printed and answered, to its last byte.
+    pub fn written(&self, format: Format) -> Result<String, Error> {
+        match format {
+            Format::Md => Ok(self.to_markdown()),
+            Format::Html => Ok(self.to_html()),
+            Format::Json => {
+                let text = serde_json::to_string(self).map_err(|source| Error::Unwritable { source })?;
+                Ok(text + "\n")
+            }
+        }
+    }
     /// As a page of Markdown.
     pub fn to_markdown(&self) -> String {
         markdown::page(self)
