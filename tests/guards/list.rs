@@ -1210,6 +1210,22 @@ pub const GUARDS: &[Guard] = &[
         &["--test", "gate", "reach::a_file_that_lay_there_without_an_approval_is_adopted_when_it_comes"],
     ),
     guard(
+        "approval",
+        "what was live before the trust became another was adopted",
+        ("src/gate/past.rs", "live.extend(catalog.live_digests());", ""),
+        &["--test", "gate", "past::who_began_alone_and_is_joined_need_not_begin_anew"],
+    ),
+    guard(
+        "provenance",
+        "who loses its id to a change is told by the gate",
+        ("src/gate/checks/text.rs", "Level::Note if !was_live(case, &problem.file) =>", "Level::Note =>"),
+        &[
+            "--test",
+            "gate",
+            "past::a_file_that_takes_the_id_of_another_one_that_was_live_is_told_at_that_one",
+        ],
+    ),
+    guard(
         "provenance",
         "attributes that check out other bytes are told, also by themselves",
         ("src/gate/change.rs", "if touched.is_empty() && !attributes_touched {", "if touched.is_empty() {"),
