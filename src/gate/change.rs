@@ -32,8 +32,8 @@ pub struct Change<'a> {
     ends: Ends,
     /// `.gitattributes` that the change touches may say something else of every file.
     attributes_touched: bool,
-    /// There are any.
-    attributes_exist: bool,
+    /// Those that there are, from the top of the repository.
+    attributes_files: BTreeSet<String>,
     /// Path of the content folder from the top of the repository, with its slash; empty for the top itself.
     root: String,
     /// What the base holds.
@@ -61,6 +61,9 @@ pub struct Ends {
     /// The commit that is judged; none where the index is.
     pub head: Option<String>,
 }
+
+/// Changes of trust that are looked behind for what was live before them: who comes back after more is asked for evidence.
+const TRUST_CHANGES_MAX: usize = 16;
 
 /// The mode of a plain file.
 pub const PLAIN: &str = "100644";
@@ -107,7 +110,7 @@ impl<'a> Change<'a> {
             git,
             ends: ends.clone(),
             attributes_touched,
-            attributes_exist: of_attributes(after).next().is_some(),
+            attributes_files: of_attributes(after).map(|(path, _)| path.clone()).collect(),
             root: root.to_owned(),
             modes: odd.map(|(path, held)| (path.clone(), held.mode.clone())).collect(),
             before: folder(&old, &bytes),
@@ -157,7 +160,7 @@ impl<'a> Change<'a> {
 
     /// What `.gitattributes` says of the touched files, or of all where it is touched itself.
     pub fn attributes(&self) -> Result<BTreeMap<String, Attributes>, GitError> {
-        if !self.attributes_exist {
+        if self.attributes_files.is_empty() {
             return Ok(BTreeMap::new());
         }
         let files = self.after.files.keys();
@@ -165,19 +168,54 @@ impl<'a> Change<'a> {
         self.git.attributes(&asked.map(|path| self.path(path)).collect::<Vec<_>>(), self.ends.head.as_deref())
     }
 
+    /// The `.gitattributes` within `runbooks/` or `proposals/` that has the last word on a file; both paths are from the top of
+    /// the repository.
+    pub fn attributes_within(&self, path: &str) -> Option<&str> {
+        let folder =
+            |file: &&String| file.strip_suffix(".gitattributes").is_some_and(|f| path.starts_with(f));
+        let within =
+            |file: &&String| file.len() > self.root.len() && !file[self.root.len()..].starts_with(".");
+        let above = self.attributes_files.iter().filter(folder);
+        above
+            .filter(|file| file.starts_with(&self.root))
+            .filter(within)
+            .max_by_key(|file| file.len())
+            .map(String::as_str)
+    }
+
+    /// The commits before the newest changes of the trust files.
+    pub fn before_trust_changed(&self) -> Result<Vec<String>, GitError> {
+        let Some(base) = &self.ends.base else { return Ok(Vec::new()) };
+        self.git.before_changes_of(&self.path(TRUST_DIR), base, TRUST_CHANGES_MAX)
+    }
+
+    /// The folder as another commit holds it.
+    pub fn folder_at(&self, commit: &str) -> Result<ContentFolder, GitError> {
+        let held = below(&self.git.tree(commit)?, &self.root);
+        let files = held.values().filter(|held| is_file(held));
+        let objects: BTreeSet<&str> = files.map(|held| held.object.as_str()).collect();
+        Ok(folder(&held, &self.git.blobs(&objects, CONTENT_BYTES_MAX)?))
+    }
+
     /// Content files whose bytes stood at their path before, at the base or ever.
     pub fn stood(&self) -> Result<BTreeMap<FileDigest, u64>, GitError> {
+        let at_base = self.before.content_files().map(|(_, bytes)| (FileDigest::of(bytes), 0));
+        Ok(at_base.chain(self.returned()?).collect())
+    }
+
+    /// Those that are other bytes at the base, and come back.
+    pub fn returned(&self) -> Result<BTreeMap<FileDigest, u64>, GitError> {
         if let Some(known) = self.earlier.get() {
             return Ok(known.clone());
         }
-        let mut stood: BTreeMap<FileDigest, u64> =
-            self.before.content_files().map(|(_, bytes)| (FileDigest::of(bytes), 0)).collect();
-        for (path, bytes) in self.after.content_files().filter(|(path, _)| self.touched.contains(*path)) {
+        let mut earlier = BTreeMap::new();
+        let others = |(path, bytes): &(&str, &[u8])| self.before.get(path) != Some(bytes);
+        for (path, bytes) in self.after.content_files().filter(others) {
             if self.stood_before(path)? {
-                stood.insert(FileDigest::of(bytes), 0);
+                earlier.insert(FileDigest::of(bytes), 0);
             }
         }
-        Ok(self.earlier.get_or_init(|| stood).clone())
+        Ok(self.earlier.get_or_init(|| earlier).clone())
     }
 }
 

@@ -74,6 +74,10 @@ pub type Attributes = BTreeMap<String, String>;
 /// Those that have to do with its bytes.
 const ATTRIBUTES: [&str; 5] = ["text", "eol", "ident", "filter", "working-tree-encoding"];
 
+/// What would let git answer otherwise.
+const ENVIRONMENT_UNSET: [&str; 5] =
+    ["GIT_TRACE", "GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_LITERAL_PATHSPECS", "GIT_ATTR_SOURCE"];
+
 /// The repository around the current folder.
 #[derive(Debug)]
 pub struct Git {
@@ -279,6 +283,18 @@ impl Git {
         Ok(ever)
     }
 
+    /// What stood before each of the newest changes of a folder, at most so many of them, newest first.
+    pub fn before_changes_of(
+        &self,
+        folder: &str,
+        commit: &str,
+        most: usize,
+    ) -> Result<Vec<String>, GitError> {
+        let (most, path) = (format!("--max-count={most}"), format!(":(top,literal){folder}"));
+        let out = self.text(&["rev-list", "--first-parent", &most, commit, "--", &path])?;
+        Ok(out.lines().filter_map(|change| self.commit(&format!("{change}^1")).ok()).collect())
+    }
+
     /// What the `.gitattributes` of a commit say of files, or those of the index.
     pub fn attributes(
         &self,
@@ -290,6 +306,8 @@ impl Git {
         let index = absolute(self.path_of(&format!("runbook-gate.{}", std::process::id()))?)?;
         let aside =
             Aside { env: vec![("GIT_INDEX_FILE", index.join("index").into_os_string())], folder: index };
+        // What a killed one of that name left may hold a lock.
+        let _ = fs::remove_dir_all(&aside.folder);
         fs::create_dir_all(&aside.folder).map_err(GitError::Aside)?;
         let other = Self { aside: Some(aside) };
         other.output(&["read-tree", commit])?;
@@ -297,10 +315,12 @@ impl Git {
     }
 
     fn attributes_staged(&self, paths: &[String]) -> Result<BTreeMap<String, Attributes>, GitError> {
-        let top = self.text(&["rev-parse", "--show-toplevel"])?;
+        // Paths are from where git is asked; where there is no working tree, that is the top.
+        let top = self.text(&["rev-parse", "--show-toplevel"]).unwrap_or_else(|_| ".".to_owned());
         let mut all: BTreeMap<String, Attributes> = BTreeMap::new();
         for some in paths.chunks(ASKED_AT_ONCE) {
-            let mut asked: Vec<&str> = vec!["-C", &top, "check-attr", "-z", "--cached"];
+            let own = ["-c", "core.attributesFile=/dev/null", "-C", &top];
+            let mut asked: Vec<&str> = [&own[..], &["check-attr", "-z", "--cached"]].concat();
             asked.extend(ATTRIBUTES);
             asked.push("--");
             asked.extend(some.iter().map(String::as_str));
@@ -338,7 +358,7 @@ impl Git {
             "core.quotePath=false",
         ]);
         command.args(args).env("LC_ALL", "C").env("GIT_OPTIONAL_LOCKS", "0").env("GIT_NO_LAZY_FETCH", "1");
-        for name in ["GIT_TRACE", "GIT_GRAFT_FILE", "GIT_REPLACE_REF_BASE", "GIT_LITERAL_PATHSPECS"] {
+        for name in ENVIRONMENT_UNSET {
             command.env_remove(name);
         }
         command.envs(self.aside.iter().flat_map(|aside| aside.env.iter().map(|(name, value)| (name, value))));

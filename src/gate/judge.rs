@@ -111,7 +111,17 @@ impl Judge {
             return Ok((catalog, quick));
         }
         let unrevoked = self.as_it_was(scope.part_of(&change.before), &trust.unrevoked());
-        let past = Past::of(change, &unrevoked)?;
+        let earlier = || {
+            let mut judged = Vec::new();
+            for commit in change.before_trust_changed()? {
+                let folder = change.folder_at(&commit)?;
+                if let Ok(then) = Trust::load(&folder.trust_files()) {
+                    judged.push(self.as_it_was(scope.part_of(&folder), &self.samples(then).unrevoked()));
+                }
+            }
+            Ok(judged)
+        };
+        let past = Past::of(change, &unrevoked, &catalog, earlier)?;
         Ok((self.catalog(scope.part_of(&change.after), trust, &past), past))
     }
 

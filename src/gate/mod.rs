@@ -201,7 +201,7 @@ fn judged(git: &Git, args: &Check) -> Result<Report, Error> {
         report.files += judgement.files;
     }
     if ends.head.is_none() && args.paths.is_empty() && !report.passes() {
-        unstaged(git, &mut report)?;
+        unstaged(git, &mut report);
     }
     Ok(report)
 }
@@ -209,16 +209,16 @@ fn judged(git: &Git, args: &Check) -> Result<Report, Error> {
 /// Unstaged files that are told when something blocks.
 const UNSTAGED_MAX: usize = 24;
 
-/// A change that is blocked may be half of one: a signature or an approval that lies here and was forgotten is told.
-fn unstaged(git: &Git, report: &mut Report) -> Result<(), GitError> {
+/// A change that is blocked may be half of one: a signature or an approval that lies here and was forgotten is told. It is
+/// blocked all the same where the working tree cannot be looked at.
+fn unstaged(git: &Git, report: &mut Report) {
     let of_content =
         |path: &&String| path.split('/').any(|folder| matches!(folder, "runbooks" | "proposals"));
-    for path in git.unstaged()?.iter().filter(of_content).take(UNSTAGED_MAX) {
+    for path in git.unstaged().unwrap_or_default().iter().filter(of_content).take(UNSTAGED_MAX) {
         let message = "it lies here otherwise than it is staged: what is judged is what is staged";
         let mend = format!("git add {path}, if it belongs to this change");
         report.findings.push(Finding::of("unstaged", path.clone(), message, mend).note());
     }
-    Ok(())
 }
 
 /// Both commits of a range. The second must contain the first: else what happened at the base since would look as if it

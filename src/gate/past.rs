@@ -1,7 +1,7 @@
 //! What a loader knows from its journal, told from the base as far as that can tell: which files were adopted before this
 //! change, and whose place is taken. Not for judging by it (`judge`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::base::digest::FileDigest;
 use crate::event::content::Standing;
@@ -27,23 +27,46 @@ impl Past {
     }
 
     /// By the base as it would be had nothing been revoked: what was live there has been adopted and keeps its place. What
-    /// only lay there, past the gate or without its approval, has not.
-    pub fn of(change: &Change<'_>, unrevoked: &Catalog) -> Result<Self, GitError> {
+    /// only lay there, past the gate or without its approval, has not, wherever the change moves it; unless it was live
+    /// `earlier`, before the trust became another. That is asked for only where it matters.
+    pub fn of(
+        change: &Change<'_>,
+        unrevoked: &Catalog,
+        after: &Catalog,
+        earlier: impl FnOnce() -> Result<Vec<Catalog>, GitError>,
+    ) -> Result<Self, GitError> {
+        let (mut live, mut names) = (unrevoked.live_digests(), BTreeSet::from_iter(unrevoked.live_names()));
+        let (contested, after) = (after.is_contested(), after.live_digests());
+        let lay = || unrevoked.entries().filter(|entry| entry.standing != Standing::Live);
+        if lay().any(|entry| contested || after.contains(&entry.digest)) {
+            for catalog in earlier()? {
+                live.extend(catalog.live_digests());
+                names.extend(catalog.live_names());
+            }
+            // Who goes loses the place.
+            let there: BTreeSet<String> = unrevoked.entries().map(Entry::name).collect();
+            names.retain(|name| there.contains(name));
+        }
         let mut past = Self::quick(change)?;
-        for entry in unrevoked.entries() {
-            if entry.standing == Standing::Live {
-                past.first_live.insert(entry.name(), 0);
-            } else if !change.touched.contains(&entry.path) {
-                past.adopted.remove(&entry.digest);
+        let with_id = unrevoked.entries().map(|entry| entry.path.as_str());
+        let all = with_id.chain(unrevoked.unreadable().keys().map(String::as_str));
+        for digest in all.filter_map(|path| change.before.get(path)).map(FileDigest::of) {
+            if !live.contains(&digest) {
+                past.adopted.remove(&digest);
             }
         }
+        past.adopted.extend(change.returned()?);
+        past.first_live.extend(names.into_iter().map(|name| (name, 0)));
         Ok(past)
     }
 }
 
-/// Whether the quick answer does not do: two runbooks want one place, or a file that lay there gets its approval only now.
+/// Whether the quick answer does not do: two runbooks want one place, or a file that lay there gets what it lacked only now.
 pub fn asks_more(change: &Change<'_>, after: &Catalog) -> bool {
-    let argued = change.touched.iter().any(|path| path.starts_with("proposals/"));
-    let as_it_was = |entry: &Entry| entry.standing == Standing::Live && !change.touched.contains(&entry.path);
-    after.is_contested() || (argued && after.entries().any(as_it_was))
+    let lay: BTreeSet<FileDigest> =
+        change.before.content_files().map(|(_, bytes)| FileDigest::of(bytes)).collect();
+    let lay_there = |entry: &Entry| entry.standing == Standing::Live && lay.contains(&entry.digest);
+    let argues = |path: &String| path.starts_with("proposals/") || path.ends_with(".sig");
+    let argued = change.touched.iter().any(argues);
+    after.is_contested() || (argued && after.entries().any(lay_there))
 }

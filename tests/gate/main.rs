@@ -2,9 +2,11 @@
 //! mend, what is honest never is, and every way to call it says the same.
 
 mod adversarial;
+mod attributes;
 mod honest;
 mod hook;
 mod many;
+mod past;
 mod reach;
 mod repo;
 mod reports;

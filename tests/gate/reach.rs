@@ -5,12 +5,12 @@ use remediator::runbook::Role;
 
 use super::repo::{PROPOSAL_TEXT, RUNBOOK, RUNBOOK_TEXT, Repo, SERVICE};
 
-const FAR: &str = "runbooks/far/remedy.yaml";
+pub const FAR: &str = "runbooks/far/remedy.yaml";
 const FAR_PROPOSAL: &str = "proposals/far/proposal.yaml";
-const NEW: &str = "runbooks/new/it.yaml";
+pub const NEW: &str = "runbooks/new/it.yaml";
 
 /// Beside the family `web` another one that has nothing in common with it.
-fn with_far(runbook: &str) -> Repo {
+pub fn with_far(runbook: &str) -> Repo {
     let repo = Repo::new();
     repo.write(FAR_PROPOSAL, PROPOSAL_TEXT.replace("web*", "*").replace("web", "far"));
     repo.write(FAR, runbook);
@@ -22,7 +22,7 @@ fn with_far(runbook: &str) -> Repo {
     repo
 }
 
-fn far() -> String {
+pub fn far() -> String {
     RUNBOOK_TEXT
         .replace("id: fix", "id: remedy")
         .replace("target: web", "target: '*'")
@@ -31,13 +31,13 @@ fn far() -> String {
 }
 
 /// Another runbook below `web`, honest but for what it has in common with `far`.
-fn add(repo: &Repo, text: &str) {
+pub fn add(repo: &Repo, text: &str) {
     repo.write(NEW, text);
     repo.sign("ann", Role::Runbook, NEW);
     repo.approve("bob", "web", &[RUNBOOK, SERVICE, NEW]);
 }
 
-fn files(said: &super::repo::Said) -> Vec<&str> {
+pub fn files(said: &super::repo::Said) -> Vec<&str> {
     said.errors().into_iter().map(|finding| finding["file"].as_str().unwrap()).collect()
 }
 

@@ -1201,14 +1201,30 @@ pub const GUARDS: &[Guard] = &[
     guard(
         "approval",
         "what was revoked keeps its place for the gate, too",
-        ("src/gate/past.rs", "past.first_live.insert(entry.name(), 0);", ""),
+        ("src/gate/past.rs", "past.first_live.extend(names.into_iter().map(|name| (name, 0)));", ""),
         &["--test", "gate", "reach::what_is_revoked_keeps_its_place_while_it_lies_there"],
     ),
     guard(
         "approval",
         "what only lay at the base has not been adopted",
-        ("src/gate/past.rs", "past.adopted.remove(&entry.digest);", ""),
+        ("src/gate/past.rs", "past.adopted.remove(&digest);", ""),
         &["--test", "gate", "reach::a_file_that_lay_there_without_an_approval_is_adopted_when_it_comes"],
+    ),
+    guard(
+        "approval",
+        "what was live before the trust became another was adopted",
+        ("src/gate/past.rs", "live.extend(catalog.live_digests());", ""),
+        &["--test", "gate", "past::who_began_alone_and_is_joined_need_not_begin_anew"],
+    ),
+    guard(
+        "provenance",
+        "who loses its id to a change is told by the gate",
+        ("src/gate/checks/text.rs", "Level::Note if !was_live(case, &problem.file) =>", "Level::Note =>"),
+        &[
+            "--test",
+            "gate",
+            "past::a_file_that_takes_the_id_of_another_one_that_was_live_is_told_at_that_one",
+        ],
     ),
     guard(
         "provenance",

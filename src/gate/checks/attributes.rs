@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use super::super::finding::Finding;
 use super::super::judge::Case;
 
-const MEND: &str = "printf '/runbooks/** -text -ident -filter !working-tree-encoding\\n/proposals/** -text -ident -filter \
-                    !working-tree-encoding\\n' >> .gitattributes && git add .gitattributes";
+/// Attributes that leave the bytes as they are.
+const PLAIN: &str = "-text -ident -filter !working-tree-encoding";
+
+fn mend() -> String {
+    let lines = ["runbooks", "proposals"].map(|top| format!("/{top}/** {PLAIN}\\n")).concat();
+    format!("printf '{lines}' >> .gitattributes && git add .gitattributes")
+}
 
 /// See the module.
 pub fn check(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -24,9 +29,11 @@ pub fn check(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let message = format!(
             "git would give it other bytes at check-out (.gitattributes: {said}){others}: what is signed is what is staged"
         );
-        let mend = match case.change.path("") {
-            top if top.is_empty() => MEND.to_owned(),
-            root => format!("cd {root} && {MEND}"),
+        let mend = match (case.change.attributes_within(&paths[0]), case.change.path("")) {
+            // It has the last word on what lies beside and below it.
+            (Some(within), _) => format!("printf '* {PLAIN}\\n' >> {within} && git add {within}"),
+            (None, top) if top.is_empty() => mend(),
+            (None, root) => format!("cd {root} && {}", mend()),
         };
         findings.push(Finding::of("attributes", paths[0].clone(), message, mend));
     }
@@ -45,7 +52,9 @@ fn conversions(attributes: &BTreeMap<String, String>) -> Vec<String> {
         said.push("ident".to_owned());
     }
     for name in ["filter", "working-tree-encoding"] {
-        if is_set(name) {
+        // That is how git holds text anyway.
+        let as_held = name == "working-tree-encoding" && of(name).eq_ignore_ascii_case("utf-8");
+        if is_set(name) && !as_held {
             said.push(format!("{name}={}", of(name)));
         }
     }
@@ -67,6 +76,7 @@ mod tests {
         assert_eq!(said(&[("text", "unset"), ("eol", "crlf")]), Vec::<String>::new());
         assert_eq!(said(&[("eol", "crlf")]), ["eol=crlf"]);
         assert_eq!(said(&[("ident", "set"), ("filter", "lfs")]), ["ident", "filter=lfs"]);
+        assert_eq!(said(&[("working-tree-encoding", "utf-8")]), Vec::<String>::new());
         assert_eq!(said(&[("working-tree-encoding", "UTF-16")]), ["working-tree-encoding=UTF-16"]);
     }
 }

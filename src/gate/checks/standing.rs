@@ -39,13 +39,13 @@ fn tell(case: &Case<'_>, catalog: &Catalog, touched_only: bool, findings: &mut V
     }
 }
 
-/// The change argues for a file that lay there before, and nothing comes of it: too late, or its place is taken.
+/// The change argues for a file that lay there before, or signs it, and nothing comes of it: too late, or its place is taken.
 fn argued_in_vain(case: &Case<'_>, entry: &Entry, wrong: &Wrong) -> bool {
     let Some(content) = entry.content().filter(|_| matches!(wrong.check, "adopt_before" | "overlap")) else {
         return false;
     };
-    let own = format!("proposals/{}/", content.proposal());
-    case.change.touched.iter().any(|path| path.starts_with(&own))
+    let (own, signature) = (format!("proposals/{}/", content.proposal()), format!("{}.sig", entry.path));
+    case.change.touched.iter().any(|path| path.starts_with(&own) || *path == signature)
 }
 
 fn finding(case: &Case<'_>, catalog: &Catalog, entry: &Entry, wrong: &Wrong) -> Finding {
