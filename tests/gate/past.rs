@@ -78,7 +78,7 @@ fn where_more_approvals_are_needed_the_first_ones_stay_in_time() {
     repo.approve_with("bob", "bob", "web", &[RUNBOOK, SERVICE], LATE);
     repo.git(&["add", "."]);
     repo.commit("adopted long ago");
-    change_policy(&repo, "v: 1\nlive_evidence: none\n");
+    change_policy(&repo, "v: 1\nlive_evidence: none # again two\n");
     repo.approve("cyd", "web", &[RUNBOOK, SERVICE]);
     repo.judge_all().passes();
 }
