@@ -32,9 +32,9 @@ pub fn first_world(journal: &journal::Offline) -> Result<World, journal::Error> 
     let Some(bytes) = journal.first_state(FOLD_VERSION)? else {
         return Ok(World::new(journal.genesis_hash()));
     };
-    World::from_snapshot(&bytes).map_err(|e| journal::Error::NoState {
-        minimum: journal.minimum(),
-        why: format!("cannot be read ({e})"),
+    World::from_snapshot(&bytes).map_err(|e| match journal.base() {
+        Some(base) => base.no_state(format!("cannot be read ({e})")),
+        None => journal::Error::Illegal(format!("a state cannot be read: {e}")),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::event::log::LogNamed;
 use crate::event::{Event, Kind as _};
 
 use super::durable::Head;
-use super::error::Damage;
+use super::error::{Damage, Error};
 use super::export::ExportedKey;
 use super::line::LineRef;
 use super::store::{Store, read_all};
@@ -144,6 +144,14 @@ impl Base {
             && pruned.state == self.state
             && pruned.fold_version == self.fold_version
             && pruned.kept == digest_of(&self.lines)
+    }
+
+    /// Said when the state cannot be used, with what makes it anew.
+    pub fn no_state(&self, why: impl Into<String>) -> Error {
+        let (last, place) = (self.minimum - 1, &self.place);
+        let archive =
+            format!("what ends with entry {last} was pruned to {place} (manifest {})", self.archive);
+        Error::NoState { minimum: self.minimum, why: why.into(), archive }
     }
 
     /// What is wrong with this file, as a place in the journal.

@@ -135,14 +135,16 @@ pub enum Error {
     },
     /// The state that folding has to begin with cannot be used.
     #[error(
-        "what is folded from entry {minimum} on begins with a state that {why}: bring the older entries back with \
-         `remediator journal restore --from-archive DIR`"
+        "what is folded from entry {minimum} on begins with a state that {why}: `remediator journal refold --archive DIR` \
+         makes it anew from what was pruned; {archive}"
     )]
     NoState {
         /// The first entry that is there.
         minimum: Seq,
         /// What is wrong with the state.
         why: String,
+        /// Which archive holds what was pruned last, and where it was.
+        archive: String,
     },
     /// An archive is not what it says, or does not fit this journal.
     #[error("the archive {} cannot be used: {what}", path.display())]
@@ -151,6 +153,20 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong.
         what: String,
+    },
+    /// An archive is whole, or there is none, and it is not the one that this is to be done with.
+    #[error("the archive {} is not the one for this: {what}", path.display())]
+    UnfitArchive {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        what: String,
+    },
+    /// An archive is another journal's.
+    #[error("the archive {} is of another journal: name one of this home; nothing was changed", path.display())]
+    ForeignArchive {
+        /// The folder.
+        path: PathBuf,
     },
     /// A blob's bytes are not those its name promises.
     #[error("blob {0} is damaged: restore it from an export")]
@@ -175,12 +191,13 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Damaged(_) | Self::ReadOnly(_) | Self::BlobDamaged(_) | Self::Archive { .. } => 5,
-            Self::WrongKey { .. } => 4,
+            Self::WrongKey { .. } | Self::ForeignArchive { .. } => 4,
             Self::Missing { .. }
             | Self::Exists { .. }
             | Self::Illegal(_)
             | Self::NotAJournal { .. }
             | Self::NothingOld
+            | Self::UnfitArchive { .. }
             | Self::NotEmpty { .. } => 2,
             Self::Unreadable { .. }
             | Self::OtherFormat { .. }

@@ -43,8 +43,8 @@ mod writer;
 
 pub use appender::Appended;
 pub use archive::{
-    Archive, ArchiveManifest, ArchivedSegment, Below, PrunePlan, PruneStep, Pruning, Restoring, archive,
-    verify_archive,
+    Archive, ArchiveManifest, ArchivedSegment, Below, PrunePlan, PruneStep, PrunedHistory, Pruning,
+    RefoldStep, Refolding, Restoring, archive, must_be_of, verify_archive,
 };
 pub use base::{Base, KeptTree};
 pub use clock::{Clock, FixedClock, SystemClock};

@@ -171,9 +171,11 @@ impl Offline {
 
 /// The bytes of a base's state, when this program can fold on from them.
 pub(super) fn state_of(base: &Base, fold_version: u32, bytes: Option<Vec<u8>>) -> Result<Vec<u8>, Error> {
-    let cannot = |why: &str| Error::NoState { minimum: base.minimum, why: why.to_owned() };
-    if base.fold_version != fold_version {
-        return Err(cannot("another version of this program wrote"));
+    let written = base.fold_version;
+    if written != fold_version {
+        let why =
+            format!("another version of this program wrote (fold {written}, this one has {fold_version})");
+        return Err(base.no_state(why));
     }
-    bytes.ok_or_else(|| cannot("is missing from the blobs"))
+    bytes.ok_or_else(|| base.no_state("is missing from the blobs"))
 }

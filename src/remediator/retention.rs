@@ -9,7 +9,9 @@ use std::path::Path;
 use crate::audit::first_world;
 use crate::base::ids::{IncidentId, Seq};
 use crate::context::{FOLD_VERSION, World};
-use crate::journal::{self, IntentJournal, KeptTree, Options, PrunePlan, PruneStep, Pruning, read_offline};
+use crate::journal::{
+    self, Archive, IntentJournal, KeptTree, Offline, Options, PrunePlan, PruneStep, Pruning, read_offline,
+};
 use crate::tlog::checkpoint::{Checkpoint, LogKey};
 use crate::tlog::note::{Note, Verdict};
 use crate::tlog::pruned::{Keeping, make_durable};
@@ -43,11 +45,16 @@ pub enum RetentionError {
 /// Prunes to an archive.
 pub fn prune(options: Options, archive: &Path) -> Result<Pruning, RetentionError> {
     let state = options.state.clone();
-    let minimum = journal::verify_archive(archive)?.manifest.last + 1;
-    let plan = match read_offline(&state)?.minimum() == minimum {
+    let (offline, verified) = (read_offline(&state)?, journal::verify_archive(archive)?);
+    let minimum = verified.manifest.last + 1;
+    let done = |base: &journal::Base| (base.minimum, base.hash) == (minimum, verified.manifest.hash);
+    let plan = match offline.base().is_some_and(done) {
         // Ended behind the decisive step: only the rest is to be done.
         true => Found { plan: nothing_to_keep(), keeping: None },
-        false => look(&state, minimum)?,
+        false => {
+            journal::must_be_of(&verified, offline.genesis_hash(), offline.minimum())?;
+            look(&state, &offline, &verified)?
+        }
     };
     let mut failed = None;
     let pruned = IntentJournal::prune(options, archive, &plan.plan, &mut |step| {
@@ -76,11 +83,11 @@ struct Found {
 }
 
 /// Folds all of it once.
-fn look(state: &Path, minimum: Seq) -> Result<Found, RetentionError> {
-    let offline = read_offline(state)?;
+fn look(state: &Path, offline: &Offline, archive: &Archive) -> Result<Found, RetentionError> {
+    let minimum = archive.manifest.last + 1;
     let checkpoint = newest(state);
     let size = checkpoint.as_ref().map(|(_, head)| head.size);
-    let mut world = first_world(&offline)?;
+    let mut world = first_world(offline)?;
     let mut tree = offline.base().map(Keeping::above).transpose()?.unwrap_or_default();
     let (mut kept, mut signed, mut below) = (None, None, None);
     let mut unreadable = None;
@@ -107,7 +114,7 @@ fn look(state: &Path, minimum: Seq) -> Result<Found, RetentionError> {
     }
     let (Some(kept), Some(below)) = (kept, below) else {
         let what = format!("it ends with entry {}, which this journal does not have", minimum - 1);
-        return Err(journal::Error::Archive { path: state.to_owned(), what }.into());
+        return Err(journal::Error::UnfitArchive { path: archive.folder.clone(), what }.into());
     };
     nothing_open(&world, minimum)?;
     let is_log = is_signed(&world, minimum, checkpoint.as_ref(), signed)?;

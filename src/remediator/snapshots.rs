@@ -51,10 +51,11 @@ pub(super) fn fold(journal: &IntentJournal, opened: &journal::Opened) -> Result<
         (Some((seq, world)), _) => (Some(seq), world),
         (None, None) => (None, World::new(opened.genesis)),
         (None, Some((seq, Ok(bytes)))) => (Some(*seq), first_world(journal, bytes)?),
-        (None, Some((seq, Err(why)))) => {
-            let (minimum, why) = (seq + 1, why.to_string());
-            return Err(journal::Error::NoState { minimum, why: format!("cannot be used ({why})") }.into());
+        (None, Some((_, Err(journal::Error::NoState { minimum, why, archive })))) => {
+            let (minimum, why, archive) = (*minimum, why.clone(), archive.clone());
+            return Err(journal::Error::NoState { minimum, why, archive }.into());
         }
+        (None, Some((_, Err(other)))) => return Err(unusable(journal, &other).into()),
     };
     journal.replay(after, &mut |record| {
         world.apply(&record);
@@ -65,8 +66,13 @@ pub(super) fn fold(journal: &IntentJournal, opened: &journal::Opened) -> Result<
 
 /// The state that a pruned journal begins with.
 fn first_world(journal: &IntentJournal, bytes: &[u8]) -> Result<World, Error> {
-    let minimum = journal.minimum();
-    let unreadable =
-        |e: serde_json::Error| journal::Error::NoState { minimum, why: format!("cannot be read ({e})") };
-    Ok(World::from_snapshot(bytes).map_err(unreadable)?)
+    Ok(World::from_snapshot(bytes).map_err(|e| unusable(journal, &e))?)
+}
+
+fn unusable(journal: &IntentJournal, why: &dyn std::fmt::Display) -> journal::Error {
+    let why = format!("cannot be read ({why})");
+    match journal.base() {
+        Some(base) => base.no_state(why),
+        None => journal::Error::Illegal(format!("the state that it begins with {why}")),
+    }
 }

@@ -48,7 +48,8 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     sandbox.serve();
     sandbox.stop("-TERM");
     sandbox.serve();
-    sandbox.run(&["journal", "archive", "verify", "nowhere"]).ends(5);
+    let nowhere = sandbox.run(&["journal", "archive", "verify", "nowhere"]).ends(2);
+    assert!(nowhere.stderr.contains("there is no such folder"), "{}", nowhere.stderr);
     let made = sandbox.run(&["journal", "archive", "--into", "archive", "--output", "json"]).ends(0).json();
     let minimum = made["last"].as_u64().expect("a seq") + 1;
     let full = sandbox.run(&["journal", "archive", "--into", "archive"]).ends(2);
@@ -81,11 +82,17 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     sandbox.run(&["journal", "fsck"]).ends(0);
     let gone = sandbox.run(&["audit", "show", "0"]).ends(69);
     assert!(gone.stderr.contains("restore --from-archive"), "{}", gone.stderr);
+    let unproved = sandbox.run(&["audit", "prove", "0"]).ends(69);
+    assert!(unproved.stderr.contains("restore --from-archive"), "{}", unproved.stderr);
     let stepped = sandbox.run(&["replay", "--output", "json"]).ends(0).stdout;
     let step: serde_json::Value =
         serde_json::from_str(stepped.lines().next().expect("a step")).expect("JSON");
     assert_eq!(step["entry"]["seq"].as_u64(), Some(minimum), "it begins with what there is");
-    sandbox.run(&["audit", "export", "evidence"]).ends(0);
+    let head = sandbox.run(&["status", "--output", "json"]).ends(0).json()["head"]["seq"].as_u64();
+    let exported = sandbox.run(&["audit", "export", "evidence"]).ends(0).stdout;
+    let there = head.expect("a head") + 1 - minimum;
+    assert!(exported.starts_with(&format!("{there} entries and ")), "only what it holds: {exported}");
+    assert!(exported.contains(&format!("begins with entry {minimum}")), "{exported}");
     sandbox.run(&["audit", "import", "evidence", "--home", "investigation"]).ends(0);
     sandbox.run(&["status", "--home", "investigation"]).ends(0);
 
@@ -98,6 +105,7 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     assert!(problem["detail"].as_str().expect("text").contains(&minimum.to_string()), "{body}");
     assert_eq!(ask(&sandbox, "/v1/audit/0").0, "410");
     assert_eq!(ask(&sandbox, "/v1/audit/0/proof").0, "410");
+    sandbox.run(&["audit", "prove", "0"]).ends(69);
     assert_eq!(ask(&sandbox, "/tile/entries/000.p/1").0, "410");
     let stream =
         "timeout 60 curl -s -N -w '\n%{http_code}' -H \"Authorization: Bearer $(cat home/state/token)\" ";
@@ -139,7 +147,8 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     assert_eq!((restored["minimum"].as_u64(), restored["whole"].as_bool()), (Some(0), Some(true)));
     let after = segments(&sandbox);
     assert!(before.iter().take(2).all(|(name, bytes)| after[name] == *bytes), "byte for byte");
-    sandbox.run(&restore).ends(5);
+    let again = sandbox.run(&restore).ends(2);
+    assert!(again.stderr.contains("nothing is pruned from this journal"), "{}", again.stderr);
     sandbox.run(&["audit", "show", "0"]).ends(0);
     sandbox.serve();
     assert_eq!(ask(&sandbox, "/v1/audit/0").0, "200");

@@ -115,6 +115,13 @@ impl Home {
         }
     }
 
+    /// Starts a command and leaves it running.
+    pub fn spawn(&self, args: &[&str]) -> Result<Child, String> {
+        let mut command = self.base(&[]);
+        command.args(args).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().map_err(|e| e.to_string())
+    }
+
     /// Starts the daemon.
     pub fn start(&self) -> Result<Daemon, String> {
         self.start_with(self.address, &[])

@@ -11,6 +11,7 @@ mod fsync;
 mod home;
 mod http;
 mod journal;
+mod keeping;
 mod kill9;
 mod leftovers;
 mod roles;
@@ -39,7 +40,7 @@ struct Harness {
     run: fn(&mut Run) -> Tally,
 }
 
-const HARNESSES: [Harness; 12] = [
+const HARNESSES: [Harness; 13] = [
     Harness {
         name: "kill9",
         what: "SIGKILL under load, open, snapshot, rotation",
@@ -96,6 +97,13 @@ const HARNESSES: [Harness; 12] = [
         short: 40,
         long: 1_000,
         run: sled::run,
+    },
+    Harness {
+        name: "keeping",
+        what: "SIGKILL of archive, prune, restore, refold and backup",
+        short: 8,
+        long: 300,
+        run: keeping::run,
     },
     Harness { name: "two", what: "two daemons on one home", short: 2, long: 30, run: two::run },
     Harness { name: "wall", what: "the wall clock set back and forward", short: 1, long: 10, run: wall::run },

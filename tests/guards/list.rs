@@ -78,6 +78,30 @@ pub const GUARDS: &[Guard] = &[
         ],
     ),
     guard(
+        "one history",
+        "a pruned journal is folded anew from its own archives only",
+        (
+            "src/journal/archive/refold.rs",
+            "given.iter().find(|archive| archive.manifest.genesis != offline.genesis_hash())",
+            "given.iter().find(|_| false)",
+        ),
+        &[
+            "--test",
+            "journal",
+            "retention::what_was_pruned_is_folded_anew_from_its_archives_and_a_crash_anywhere_leaves_a_whole_journal",
+        ],
+    ),
+    guard(
+        "approval",
+        "a stored token that says no role is not the highest one",
+        (
+            "src/api/tokens.rs",
+            "        role: Role,\n    },",
+            "        #[serde(default)]\n        role: Role,\n    },",
+        ),
+        &["--lib", "a_token_that_was_made_before_there_were_roles_is_leads_and_one_of_now_says_its_role"],
+    ),
+    guard(
         "limit",
         "nothing is pruned below an open incident",
         (

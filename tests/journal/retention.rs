@@ -13,8 +13,8 @@ use remediator::base::text::OutsideText;
 use remediator::event::Draft;
 use remediator::event::step::{StepFinished, StepOutcome};
 use remediator::journal::{
-    Below, Depth, Error, IntentJournal, KeptTree, Options, PrunePlan, PruneStep, Pruning, Report, archive,
-    read_offline, verify, verify_archive,
+    Below, Depth, Error, IntentJournal, KeptTree, Options, PrunePlan, PruneStep, PrunedHistory, Pruning,
+    RefoldStep, Report, archive, read_offline, verify, verify_archive,
 };
 use uuid::Uuid;
 
@@ -52,6 +52,16 @@ fn made() -> (Home, [Blake3; 2]) {
     journal.append(vec![output(new)]).expect("appended");
     journal.clean_stop().expect("stopped");
     (home, [old, new])
+}
+
+/// Another journal of several segments.
+fn made_anew() -> (Home, [Blake3; 2]) {
+    let home = Home::new();
+    let journal = IntentJournal::create(small(&home), node(), BTreeMap::new()).expect("made");
+    let blobs = [journal.put_blob(b"one").expect("kept"), journal.put_blob(b"two").expect("kept")];
+    (0..30).for_each(|n| drop(journal.append(vec![draft(n)]).expect("appended")));
+    journal.clean_stop().expect("stopped");
+    (home, blobs)
 }
 
 fn segments(home: &Home) -> BTreeMap<Seq, Vec<u8>> {
@@ -147,7 +157,13 @@ fn a_journal_is_pruned_again_and_its_archives_come_back_the_newest_first() {
     assert_eq!(verify_archive(&two).expect("good").manifest.first, firsts[2]);
     prune(&home, &two).expect("pruned again");
     assert_eq!(is_good(&home.state).minimum, firsts[4]);
-    assert!(matches!(IntentJournal::restore_archive(small(&home), &one), Err(Error::Archive { .. })));
+    let early = IntentJournal::restore_archive(small(&home), &one);
+    let Err(error @ Error::UnfitArchive { .. }) = early else { panic!("{early:?}") };
+    assert_eq!(error.exit_code(), 2);
+    assert!(error.to_string().contains(&two.display().to_string()), "it says which comes first: {error}");
+    let again = prune(&home, &one);
+    let Err(error @ Error::UnfitArchive { .. }) = again else { panic!("{again:?}") };
+    assert!(error.to_string().contains("was pruned already"), "{error}");
     IntentJournal::restore_archive(small(&home), &two).expect("the newest first");
     assert_eq!(is_good(&home.state).minimum, firsts[2]);
     IntentJournal::restore_archive(small(&home), &one).expect("then the one before");
@@ -195,7 +211,9 @@ fn nothing_is_removed_unless_the_archive_is_whole_and_of_this_journal() {
     let journal = IntentJournal::create(small(&other), node(), BTreeMap::new()).expect("made");
     assert!(matches!(prune(&other, &to), Err(Error::Locked { .. })), "somebody has it open");
     drop(journal);
-    assert!(matches!(prune(&other, &to), Err(Error::Archive { .. })), "another journal's");
+    assert!(matches!(prune(&other, &to), Err(Error::ForeignArchive { .. })), "another journal's");
+    let restored = IntentJournal::restore_archive(small(&other), &to);
+    assert!(matches!(restored, Err(Error::ForeignArchive { .. })), "that is said first: {restored:?}");
 }
 
 #[test]
@@ -287,4 +305,65 @@ fn a_crash_anywhere_in_a_prune_leaves_a_journal_that_opens_and_verifies_and_is_p
         }
     }
     assert_eq!(steps.len(), 6 + 3 + 1 - 1, "every step was the last one once: {steps:?}");
+}
+
+/// What a later version would fold, and its number.
+const ANEW: (&[u8], u32) = (b"the world, folded otherwise", 4);
+
+#[test]
+fn what_was_pruned_is_folded_anew_from_its_archives_and_a_crash_anywhere_leaves_a_whole_journal() {
+    let (home, _) = made();
+    let before = segments(&home);
+    let firsts: Vec<Seq> = before.keys().copied().collect();
+    let one = archived(&home, "one", Below::Seq(firsts[2]));
+    prune(&home, &one).expect("pruned");
+    let two = archived(&home, "two", Below::Seq(firsts[4]));
+    prune(&home, &two).expect("pruned again");
+    let offline = read_offline(&home.state).expect("readable");
+    let old = offline.first_state(ANEW.1).expect_err("of another fold").to_string();
+    assert!(old.contains("journal refold") && old.contains(&two.display().to_string()), "{old}");
+    let gather = |folders: &[&PathBuf]| {
+        let folders: Vec<PathBuf> = folders.iter().map(|folder| (*folder).clone()).collect();
+        PrunedHistory::gather(&offline, &folders)
+    };
+    // The newest names the one before it, and where it was.
+    let Err(missing @ Error::UnfitArchive { .. }) = gather(&[&two]) else { panic!("one is missing") };
+    assert!(missing.to_string().contains(&one.display().to_string()), "{missing}");
+    let (other, _) = made_anew();
+    let foreign = archived(&other, "foreign", Below::Head);
+    assert!(matches!(gather(&[&one, &foreign, &two]), Err(Error::ForeignArchive { .. })));
+    let history = gather(&[&two, &one]).expect("all of it");
+    let mut seqs = Vec::new();
+    history.records(&mut |record| seqs.push(record.seq)).expect("readable");
+    assert_eq!(seqs, (0..firsts[4]).collect::<Vec<_>>());
+
+    for last in [Some(RefoldStep::StateKept), Some(RefoldStep::Said), Some(RefoldStep::Based), None] {
+        let crashed = Home::new();
+        copy(&home.state, &crashed.state);
+        let refold = |last: Option<RefoldStep>| {
+            let (state, fold_version) = ANEW;
+            IntentJournal::refold(small(&crashed), &history, state, fold_version, &mut |step| {
+                if Some(step) == last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+        };
+        assert_eq!(refold(last).is_ok(), last.is_none());
+        assert_eq!(is_good(&crashed.state).minimum, firsts[4], "{last:?}");
+        let based = !matches!(last, Some(RefoldStep::StateKept | RefoldStep::Said));
+        let now = read_offline(&crashed.state).expect("readable");
+        assert_eq!(now.first_state(3).is_ok(), !based, "{last:?}");
+        assert_eq!(now.first_state(ANEW.1).is_ok(), based, "{last:?}");
+        assert_eq!(refold(None).expect("the next one goes on").changed, !based);
+        if let Some((code, text)) = stranger(&crashed.state.join("journal")) {
+            assert_eq!(code, 0, "{text}");
+        }
+        let (journal, opened) =
+            IntentJournal::open(Options { fold_version: ANEW.1, ..small(&crashed) }).expect("opened");
+        let begins = opened.first_state.map(|(seq, bytes)| (seq, bytes.ok()));
+        assert_eq!(begins, Some((firsts[4] - 1, Some(ANEW.0.to_vec()))));
+        drop(journal);
+        IntentJournal::restore_archive(small(&crashed), &two).expect("the archives fit as before");
+        IntentJournal::restore_archive(small(&crashed), &one).expect("the archives fit as before");
+        let after = segments(&crashed);
+        assert!(before.iter().all(|(first, bytes)| after[first] == *bytes), "byte for byte");
+    }
 }

@@ -1,10 +1,12 @@
 //! The page in a real browser before a real daemon: login, live entries, a restart without a gap, hostile text, controls.
 
-use serde_json::Value;
+use std::time::Duration;
+
+use serde_json::{Value, json};
 
 use crate::channels::entries;
 use crate::chromium::Chromium;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, eventually};
 
 const HOSTILE: &str =
     "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script> \u{202e}txt";
@@ -105,6 +107,62 @@ fn a_restart_of_the_daemon_leaves_no_gap_and_the_page_checks_chain_and_signature
         .eval("[...document.querySelectorAll('#entries [data-seq]')].map((row) => Number(row.dataset.seq))");
     let seqs: Vec<u64> = seqs.as_array().expect("rows").iter().filter_map(Value::as_u64).collect();
     assert!(seqs.windows(2).all(|pair| pair[0] == pair[1] + 1), "{seqs:?}");
+    quiet(&mut browser);
+}
+
+/// Everything that is sealed is taken out of the journal; where it begins then. The daemon runs before and afterwards.
+fn pruned(sandbox: &mut Sandbox) -> u64 {
+    for _ in 0..2 {
+        sandbox.stop("-TERM");
+        sandbox.serve();
+    }
+    let made = ["journal", "archive", "--into", "archive", "--output", "json"];
+    let minimum = sandbox.run(&made).ends(0).json()["last"].as_u64().expect("a seq") + 1;
+    let checkpoint = sandbox.home().join("state/tlog/checkpoint");
+    let signed = || {
+        let text = std::fs::read_to_string(&checkpoint).unwrap_or_default();
+        text.lines().nth(1).and_then(|size| size.parse::<u64>().ok()).is_some_and(|size| size >= minimum)
+    };
+    assert!(eventually(Duration::from_secs(60), signed), "the log signs for it");
+    sandbox.stop("-TERM");
+    sandbox.run(&["journal", "prune", "--archive", "archive"]).ends(0);
+    sandbox.serve();
+    minimum
+}
+
+#[test]
+fn a_page_whose_place_was_pruned_goes_on_from_what_there_is_and_says_what_is_gone() {
+    let Some((mut sandbox, mut browser)) = logged_in() else { return };
+    browser.eval("location.hash = '#/audit'");
+    browser.wait("Number(document.getElementById('linked')?.dataset.linked) > 10");
+    assert_eq!(browser.eval("document.getElementById('gone')"), Value::Null, "nothing is gone");
+    browser.eval("window.still = true");
+    // It hears nothing of all that comes while its machine has no network.
+    let network = |browser: &mut Chromium, offline: bool| {
+        browser.ask("Network.enable", json!({}));
+        let flows =
+            json!({"offline": offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        browser.ask("Network.emulateNetworkConditions", flows);
+    };
+    network(&mut browser, true);
+    sandbox.stop("-TERM");
+    browser.wait("document.body.dataset.live === 'reconnecting'");
+    sandbox.serve();
+    let minimum = pruned(&mut sandbox);
+    network(&mut browser, false);
+    // It was loaded anew, with its session and at its place, and is told of what comes.
+    browser.wait("window.still !== true && document.body.dataset.live === 'live'");
+    assert_eq!(browser.eval("location.hash"), "#/audit");
+    report(&sandbox, "web-11", "after it was pruned");
+    browser.wait("document.querySelector('#entries')?.textContent.includes('after it was pruned')");
+    browser.wait(&format!(
+        "document.getElementById('gone')?.textContent.includes('begins with entry {minimum}')"
+    ));
+    let linked = "document.getElementById('linked').dataset";
+    browser.wait(&format!("Number({linked}.last) >= {}", entries_written(&sandbox)));
+    assert_eq!(browser.eval(&format!("{linked}.wrong")), "0");
+    browser.eval("location.hash = '#/audit/3'");
+    browser.wait("document.querySelector('#body .notice.bad')?.textContent.includes('pruned')");
     quiet(&mut browser);
 }
 

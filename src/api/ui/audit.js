@@ -28,6 +28,12 @@ const checked = (chain) => {
   ];
 };
 
+// What is not there any more, and what brings it back.
+const gone = (status) => status?.minimum > 0
+  ? make("p", { class: "faint", id: "gone" }, `The journal begins with entry ${status.minimum}: what is older was pruned, and is in its archives. `,
+    command("remediator journal restore --from-archive DIR"))
+  : null;
+
 export const audit = ({ query, known, again }) => {
   let [kind, text, last] = [query.get("kind") ?? "", "", PAGE];
   const incident = query.get("incident") ?? "";
@@ -59,7 +65,7 @@ export const audit = ({ query, known, again }) => {
       const older = last < 1000 && entries.length >= last
         ? make("button", { type: "button", class: "plain more", onclick: () => { last = Math.min(last + PAGE, 1000); anew(); } }, "Older") : null;
       return [incident ? make("p", { class: "faint" }, "of incident ", make("a", { href: `#/incidents/${incident}` }, short(incident))) : null,
-        make("ul", { class: "list entries", id: "entries" }, rows), older];
+        make("ul", { class: "list entries", id: "entries" }, rows), older, gone(known.status)];
     },
   };
 };

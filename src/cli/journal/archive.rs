@@ -46,7 +46,7 @@ enum Command {
 /// Verify an archive by itself: its signature, every file, every entry, every blob.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 good, 5 not.\n\nExample:\n  remediator journal archive verify ./archive-1"
+    after_help = "Exit codes: 0 good, 2 there is no such folder, 5 not good.\n\nExample:\n  remediator journal archive verify ./archive-1"
 )]
 pub struct VerifyArgs {
     /// The folder that `journal archive` wrote.

@@ -4,6 +4,7 @@ mod archive;
 mod fork;
 mod fsck;
 mod prune;
+mod refold;
 mod restore;
 
 use clap::Subcommand;
@@ -23,6 +24,7 @@ enum Command {
     Fsck(fsck::Args),
     Archive(archive::Args),
     Prune(prune::Args),
+    Refold(refold::Args),
     Restore(restore::Args),
     Fork(fork::Args),
 }
@@ -33,6 +35,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         Command::Fsck(args) => fsck::run(args, global),
         Command::Archive(args) => archive::run(args, global),
         Command::Prune(args) => prune::run(args, global),
+        Command::Refold(args) => refold::run(args, global),
         Command::Restore(args) => restore::run(args, global),
         Command::Fork(args) => fork::run(args, global),
     }

@@ -12,7 +12,8 @@ use crate::remediator::{RetentionError, prune, read_journal_key};
 /// below an open incident or above the log's checkpoint goes. `journal restore --from-archive` brings it back.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Exit codes: 0 pruned, 4 it may not be pruned yet, 5 the archive is not whole or not of this journal, 75 a daemon runs.\n\n\
+    after_help = "Exit codes: 0 pruned; 2 there is no such archive, or it does not begin where the journal does; \
+4 it may not be pruned yet, or the archive is of another journal; 5 the archive is not whole; 75 a daemon runs.\n\n\
 Example:\n  remediator journal prune --archive ./archive-1"
 )]
 pub struct Args {
@@ -46,7 +47,8 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     Ok(Exit::Ok)
 }
 
-fn refused(error: RetentionError) -> Failure {
+/// As the end of a command.
+pub(super) fn refused(error: RetentionError) -> Failure {
     let what = error.to_string();
     match error {
         RetentionError::Journal(error) => error.into(),

@@ -13,7 +13,8 @@ use crate::remediator::read_journal_key;
 /// Mend a damaged journal from an export of it, or bring pruned entries back from an archive. The daemon must be stopped.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 it is whole, 4 the export is of another journal, 5 it is still damaged or the archive is not whole, 75 a daemon runs.
+Exit codes: 0 it is whole, 2 the archive does not end where the journal begins, \
+4 the export or archive is of another journal, 5 it is still damaged or the archive is not whole, 75 a daemon runs.
 
 Example:
   remediator journal restore --from ./evidence

@@ -23,7 +23,7 @@ use super::super::segment::{content, name_of};
 use super::super::store::read_all;
 use super::super::writer::AppendClass;
 use super::blobs::{digests_in, reachable};
-use super::read::{Archive, verify_archive};
+use super::read::{Archive, must_be_of, verify_archive};
 
 /// What pruning needs and the journal does not know.
 pub struct PrunePlan {
@@ -171,7 +171,7 @@ impl IntentJournal {
 /// Of the archive's path, in the entry.
 const PLACE_BYTES_MAX: usize = 1_024;
 
-fn place_of(folder: &Path) -> String {
+pub(super) fn place_of(folder: &Path) -> String {
     let text = crate::base::text::clean(&folder.display().to_string());
     crate::base::text::clip(&text, PLACE_BYTES_MAX).to_owned()
 }
@@ -180,16 +180,7 @@ fn place_of(folder: &Path) -> String {
 fn compare(journal: &IntentJournal, archive: &Archive) -> Result<(), Error> {
     let manifest = &archive.manifest;
     let wrong = |what: &str| Error::Archive { path: archive.folder.clone(), what: what.to_owned() };
-    if manifest.genesis != journal.genesis() || manifest.node != journal.node() {
-        return Err(wrong("it is of another journal"));
-    }
-    if manifest.first != journal.minimum() {
-        return Err(wrong(&format!(
-            "it begins with entry {}, this journal with entry {}",
-            manifest.first,
-            journal.minimum()
-        )));
-    }
+    must_be_of(archive, journal.genesis(), journal.minimum())?;
     let store = &journal.inner.store;
     for segment in &manifest.segments {
         let name = name_of(segment.first);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use crate::base::digest::{Blake3, FileDigest};
+use crate::base::ids::Seq;
 use crate::base::limits::ARCHIVED_SEGMENT_BYTES_MAX;
 use crate::base::sign::KeyId;
 
@@ -36,6 +37,10 @@ pub struct Archive {
 /// Verifies an archive by itself, with every signature and every blob.
 pub fn verify_archive(folder: &Path) -> Result<Archive, Error> {
     let wrong = |what: String| Error::Archive { path: folder.to_owned(), what };
+    if !folder.is_dir() {
+        let what = "there is no such folder".into();
+        return Err(Error::UnfitArchive { path: folder.to_owned(), what });
+    }
     let read = |name: &str| std::fs::read(folder.join(name)).map_err(|e| wrong(format!("{name}: {e}")));
     let (text, signature) = (read(MANIFEST)?, read(SIGNATURE)?);
     let manifest: ArchiveManifest = serde_json::from_slice(&text)
@@ -63,6 +68,25 @@ pub fn verify_archive(folder: &Path) -> Result<Archive, Error> {
     check(&manifest, &report, folder).map_err(wrong)?;
     let digest = FileDigest::of(&text);
     Ok(Archive { folder: folder.to_owned(), manifest, digest, signed_by: signature.key, report })
+}
+
+/// Whether an archive is of this journal, and begins where the journal does: that is what can be pruned to it.
+pub fn must_be_of(archive: &Archive, genesis: Blake3, minimum: Seq) -> Result<(), Error> {
+    let manifest = &archive.manifest;
+    let unfit = |what: String| Error::UnfitArchive { path: archive.folder.clone(), what };
+    if manifest.genesis != genesis {
+        return Err(Error::ForeignArchive { path: archive.folder.clone() });
+    }
+    let (first, last) = (manifest.first, manifest.last);
+    if last < minimum {
+        return Err(unfit(format!(
+            "it ends with entry {last}, and all of that was pruned already: this journal begins with entry {minimum}"
+        )));
+    }
+    if first == minimum {
+        return Ok(());
+    }
+    Err(unfit(format!("it begins with entry {first}, this journal with entry {minimum}")))
 }
 
 fn verified(unpacked: &Unpacked) -> Result<Report, Error> {

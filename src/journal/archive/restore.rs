@@ -16,7 +16,7 @@ use super::super::handle::{IndexMode, IntentJournal, Options};
 use super::super::index::remove_indexes;
 use super::super::seals::write_segment;
 use super::super::writer::AppendClass;
-use super::read::{Unpacked, verify_archive};
+use super::read::{Archive, Unpacked, verify_archive};
 
 /// What came of it.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -44,18 +44,7 @@ impl IntentJournal {
         if let Some(damage) = opened.damage {
             return Err(Error::ReadOnly(damage));
         }
-        let Some(below) = journal.base() else {
-            return Err(wrong("nothing was pruned from this journal".into()));
-        };
-        if manifest.genesis != journal.genesis() {
-            return Err(wrong("it is of another journal".into()));
-        }
-        if (manifest.last + 1, manifest.hash) != (below.minimum, below.hash) {
-            let (last, minimum) = (manifest.last, below.minimum);
-            return Err(wrong(format!(
-                "it ends with entry {last}, and this journal begins with entry {minimum}"
-            )));
-        }
+        must_end_below(&journal, &archive)?;
         let from = archive.folder.join("blobs");
         for digest in &manifest.blobs {
             let bytes = blobs::read(&from, digest)?.ok_or_else(|| wrong(format!("blob {digest} is gone")))?;
@@ -91,4 +80,24 @@ impl IntentJournal {
         store.remove(base::NAME).map_err(Error::io("remove the base in", &place))?;
         store.sync_folder().map_err(Error::io("sync", place))
     }
+}
+
+/// Whether an archive ends where this journal begins.
+fn must_end_below(journal: &IntentJournal, archive: &Archive) -> Result<(), Error> {
+    let (path, manifest) = (archive.folder.clone(), &archive.manifest);
+    if manifest.genesis != journal.genesis() {
+        return Err(Error::ForeignArchive { path });
+    }
+    let Some(below) = journal.base() else {
+        return Err(Error::UnfitArchive { path, what: "nothing is pruned from this journal".into() });
+    };
+    if (manifest.last + 1, manifest.hash) == (below.minimum, below.hash) {
+        return Ok(());
+    }
+    let (last, minimum) = (manifest.last, below.minimum);
+    let mut what = format!("it ends with entry {last}, and this journal begins with entry {minimum}");
+    if last + 1 < minimum {
+        what.push_str(&format!(": what was pruned to {} comes first", below.place));
+    }
+    Err(Error::UnfitArchive { path, what })
 }
