@@ -402,7 +402,7 @@ fn event_vars(seen: &crate::event::degradation::DegradationSeen) -> serde_json::
 /// Sealed text is not there: whatever an expression says of it, also that it does not hold a word, counts as not fulfilled.
 fn without_sealed(vars: &mut serde_json::Value) {
     if let Some(members) = vars.as_object_mut() {
-        members.retain(|_, value| !value.as_str().is_some_and(|text| sealed::masked(text) != text));
+        members.retain(|_, value| value.as_str().is_none_or(|text| sealed::masked(text) == text));
     }
 }
 
