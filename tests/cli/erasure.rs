@@ -85,7 +85,7 @@ fn what_is_said_about_a_subject_is_nowhere_in_plain_and_forgotten_with_its_key()
     teach(&sandbox);
     // While no daemon runs, too.
     assert!(report(&sandbox, "spooled", WHO)["spooled"].is_string());
-    assert_eq!(files_with(&sandbox.home().join("state/spool"), &[MARK, WHO]), [PathBuf::new(); 0]);
+    assert_eq!(files_with(&sandbox.home().join("state/spool"), &[MARK, WHO]), Vec::<PathBuf>::new());
     sandbox.serve();
     report(&sandbox, "shop", WHO);
     report(&sandbox, "shop", WHO);
@@ -170,7 +170,7 @@ fn what_is_said_about_a_subject_is_nowhere_in_plain_and_forgotten_with_its_key()
     sandbox.stop("-TERM");
     reads(&sandbox, "(erased)");
     sandbox.run(&["audit", "verify", "--full"]).ends(0);
-    assert_eq!(files_with(sandbox.path(), &[MARK, WHO]), [PathBuf::new(); 0]);
+    assert_eq!(files_with(sandbox.path(), &[MARK, WHO]), Vec::<PathBuf>::new());
     // Also where the backup is a home again: there no key is at all.
     sandbox.run(&["restore", "backup", "--home", "again"]).ends(0);
     let there =

@@ -2,7 +2,12 @@
 //! as gone, the log goes on, and everything still serves.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Duration;
+
+use remediator::base::ids::BootId;
+use remediator::context::FOLD_VERSION;
+use remediator::journal::{IntentJournal, Options, PrunedHistory, read_offline};
 
 use crate::sandbox::{Ran, Sandbox, eventually};
 
@@ -200,5 +205,63 @@ fn nothing_goes_below_an_open_incident_or_above_the_checkpoint() {
     assert!(before.keys().all(|name| segments(&sandbox).contains_key(name)), "nothing was removed");
     std::fs::write(&checkpoint, kept).expect("put back");
     sandbox.run(&prune).ends(0);
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+}
+
+/// The pruned home as a version of this program would have left it that folds otherwise.
+fn as_an_older_version_left_it(sandbox: &Sandbox) {
+    let state = sandbox.home().join("state");
+    let offline = read_offline(&state).expect("readable");
+    let history = PrunedHistory::gather(&offline, &[sandbox.path().join("archive")]).expect("one archive");
+    let key = remediator::remediator::read_journal_key(&state).expect("a key");
+    let options = Options::new(&state, BootId::fresh(), key);
+    // Its snapshots are none of this version either.
+    std::fs::remove_dir_all(state.join("snapshots")).expect("there are some");
+    let old = br#"{"a":"world of long ago"}"#;
+    IntentJournal::refold(options, &history, old, FOLD_VERSION - 1, &mut |_| ControlFlow::Continue(()))
+        .expect("written");
+}
+
+#[test]
+fn a_pruned_home_that_another_version_wrote_is_refused_with_what_mends_it_and_folded_anew_from_its_archive() {
+    let mut sandbox = Sandbox::with_plain_home();
+    sandbox.serve();
+    report(&sandbox, "sda");
+    let list = || sandbox.run(&["incidents", "--output", "json"]).ends(0).json()["incidents"].clone();
+    assert!(eventually(Duration::from_secs(30), || list()[0]["id"].is_string()));
+    let id = list()[0]["id"].as_str().expect("an id").to_owned();
+    sandbox.run(&["incident", "close", &id, "--reason", "seen to"]).ends(0);
+    sandbox.stop("-TERM");
+    let made = ["journal", "archive", "--into", "archive", "--output", "json"];
+    sandbox.serve();
+    let minimum = sandbox.run(&made).ends(0).json()["last"].as_u64().expect("a seq") + 1;
+    checkpoint(&sandbox, minimum);
+    sandbox.stop("-TERM");
+    let incidents = ["incidents", "--output", "json"];
+    let before = sandbox.run(&incidents).ends(0).stdout;
+    sandbox.run(&["journal", "prune", "--archive", "archive"]).ends(0);
+    let refold = ["journal", "refold", "--archive", "archive", "--output", "json"];
+    assert_eq!(sandbox.run(&refold).ends(0).json()["refolded"].as_bool(), Some(false), "nothing to do");
+    as_an_older_version_left_it(&sandbox);
+    let archive = sandbox.path().join("archive").display().to_string();
+    for command in ["serve", "status"] {
+        let refused = sandbox.run(&[command]).ends(69);
+        assert!(refused.stderr.contains("journal refold --archive"), "{}", refused.stderr);
+        assert!(refused.stderr.contains(&archive), "it names the archive: {}", refused.stderr);
+    }
+    // Nothing is lost meanwhile, and what needs no fold works.
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+    let nothing = sandbox.run(&["journal", "refold", "--archive", "nowhere"]).ends(2);
+    assert!(nothing.stderr.contains("there is no such folder"), "{}", nothing.stderr);
+    let done = sandbox.run(&refold).ends(0).json();
+    let told = (done["minimum"].as_u64(), done["refolded"].as_bool(), done["fold_version"].as_u64());
+    assert_eq!(told, (Some(minimum), Some(true), Some(u64::from(FOLD_VERSION))));
+    assert_eq!(sandbox.run(&incidents).ends(0).stdout, before, "the same world as before it was pruned");
+    sandbox.run(&["audit", "verify", "--full"]).ends(0);
+    sandbox.run(&["journal", "fsck"]).ends(0);
+    sandbox.serve();
+    sandbox.run(&refold).ends(0);
+    sandbox.stop("-TERM");
+    sandbox.run(&["journal", "restore", "--from-archive", "archive"]).ends(0);
     sandbox.run(&["audit", "verify", "--full"]).ends(0);
 }
