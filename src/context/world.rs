@@ -16,6 +16,7 @@ use crate::base::time::Stamp;
 use crate::event::attempt::Outcome;
 use crate::event::content::{CatalogLoaded, ConfigLoaded};
 use crate::event::degradation::DegradationSeen;
+use crate::event::incident::Closure;
 use crate::event::{Cause, Event, Record};
 
 /// Version of this fold: a snapshot of another version is not used.
@@ -280,6 +281,11 @@ impl World {
     fn apply_history(&mut self, record: &Record, now: u64) {
         let Some(incident) = record.incident.and_then(|id| self.incidents.get(&id)) else { return };
         self.records.apply(incident, &record.event, now);
+        // The sentinel is told to forget what it reported, and will not say that it is good again.
+        if matches!(&record.event, Event::IncidentClosed(closed) if closed.closure == Closure::RecoveredUnaided)
+        {
+            self.machine.forget_edge(incident.fingerprint);
+        }
         let attempt = attempt_of(&record.event).and_then(|id| incident.attempt_by_id(id));
         let Some(attempt) = attempt else { return };
         let planned = &attempt.planned;
@@ -290,7 +296,7 @@ impl World {
             Event::AttemptEnded(ended) if !planned.dry_run => {
                 let verified = ended.outcome == Outcome::Healthy;
                 self.history.end(&planned.runbook, &planned.target, verified, now);
-                if verified {
+                if matches!(ended.outcome, Outcome::Healthy | Outcome::HealedOutcomeUnknown) {
                     self.machine.forget_edge(incident.fingerprint);
                 }
                 self.machine.frozen.remove(&planned.attempt);

@@ -121,7 +121,9 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
     }
     let followed = sandbox.shell("timeout 60 remediator audit tail --follow --after 0").ends(69);
     assert!(followed.stderr.contains("restore --from-archive"), "{}", followed.stderr);
-    sandbox.shell("head -n 1 < <(timeout 60 remediator audit tail --follow)").ends(0);
+    let first = "timeout 60 remediator audit tail --follow > first & \
+                 while kill -0 $! && [ ! -s first ]; do sleep 0.1; done; kill $! && [ -s first ]";
+    sandbox.shell(first).ends(0);
     sandbox.run(&["audit", "tail", "-n", "1000"]).ends(0);
     let first: serde_json::Value = serde_json::from_str(&ask(&sandbox, "/v1/audit?limit=1").1).expect("JSON");
     assert_eq!(first["entries"][0]["seq"].as_u64(), Some(minimum));

@@ -306,7 +306,12 @@ impl Play {
             Effect::StopWatch { incident } => {
                 self.effects.retain(|e| !matches!(e, Effect::Watch { incident: i, .. } if *i == incident));
             }
-            Effect::ForgetEdge { .. } => self.forgotten += 1,
+            Effect::ForgetEdge { subsystem, code, target } => {
+                self.forgotten += 1;
+                // What a sentinel is told to forget nobody else remembers: it would be shown as degraded for ever.
+                let forgotten = Some(Fingerprint::of(&subsystem, &code, &target));
+                assert!(self.world.machine.sentinels.values().all(|sentinel| sentinel.degraded != forgotten));
+            }
             Effect::ReleaseLocks { .. } => {}
             Effect::BreakLock { .. } | Effect::RotateKey | Effect::AskDecider { .. } => {}
         }
