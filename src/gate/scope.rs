@@ -108,8 +108,8 @@ fn reached(mut left: Vec<Known<'_>>, touched: &BTreeSet<Unit>, trust: &Trust) ->
         if reached.len() + next.len() > REACHED_MAX {
             return None;
         }
-        let names = known.all_names(trust);
-        let tied = cores::map(&left, |other| other.holds(&names) || known.holds(&other.names));
+        let names = finders(&known.all_names(trust));
+        let tied = cores::map(&left, |other| other.holds(&names) || known.holds(&other.finders));
         let (more, rest): (Vec<_>, Vec<_>) = left.into_iter().zip(tied).partition(|(_, tied)| *tied);
         next.extend(more.into_iter().map(|(known, _)| known));
         left = rest.into_iter().map(|(known, _)| known).collect();
@@ -125,6 +125,8 @@ struct Known<'a> {
     texts: Vec<Cow<'a, [u8]>>,
     /// What others may call it.
     names: BTreeSet<String>,
+    /// What searches for them; made once, as it is used on every unit that is reached.
+    finders: Vec<memmem::Finder<'static>>,
     /// Its text cannot be searched for names.
     hides: bool,
 }
@@ -135,6 +137,7 @@ impl<'a> Known<'a> {
             texts: files.iter().map(|(path, bytes)| searched(path, bytes)).collect(),
             files: files.clone(),
             names: BTreeSet::new(),
+            finders: Vec::new(),
             hides: false,
             unit,
         };
@@ -150,15 +153,12 @@ impl<'a> Known<'a> {
                 }
             }
         }
+        known.finders = finders(&known.names);
         known
     }
 
-    fn holds(&self, names: &BTreeSet<String>) -> bool {
-        let holds = |name: &String| {
-            let finder = memmem::Finder::new(name.as_bytes());
-            self.texts.iter().any(|text| finder.find(text).is_some())
-        };
-        names.iter().any(holds)
+    fn holds(&self, names: &[memmem::Finder<'_>]) -> bool {
+        names.iter().any(|name| self.texts.iter().any(|text| name.find(text).is_some()))
     }
 
     /// All names that tie it to others: also whose it is, what it answers, and the nonces of its approvals.
@@ -184,6 +184,10 @@ impl<'a> Known<'a> {
         names.retain(|name| !name.is_empty());
         names
     }
+}
+
+fn finders(names: &BTreeSet<String>) -> Vec<memmem::Finder<'static>> {
+    names.iter().map(|name| memmem::Finder::new(name.as_bytes()).into_owned()).collect()
 }
 
 /// A file as it is searched: JSON without the escapes that it need not have.

@@ -1173,7 +1173,7 @@ pub const GUARDS: &[Guard] = &[
     guard(
         "approval",
         "the gate looks at services that a change rests on",
-        ("src/gate/scope.rs", " || known.holds(&other.names)", ""),
+        ("src/gate/scope.rs", " || known.holds(&other.finders)", ""),
         &["--test", "gate", "reach::what_rests_on_a_service_finds_it"],
     ),
     guard(
