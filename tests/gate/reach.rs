@@ -120,6 +120,12 @@ fn family(repo: &Repo, id: &str, text: &str) -> String {
 
 #[test]
 fn what_rests_on_a_service_by_way_of_another_is_reached() {
+    for spelled in ["upper", r#""up\x70er""#] {
+        by_way_of_another(spelled);
+    }
+}
+
+fn by_way_of_another(spelled: &str) {
     let repo = Repo::with_trust();
     let service = |id: &str, probe: &str| {
         format!(
@@ -131,8 +137,10 @@ fn what_rests_on_a_service_by_way_of_another_is_reached() {
     let watch = family(
         &repo,
         "p-watch",
-        "v: 1\nkind: sentinel\nid: watch\ntitle: Is it there\nproposal: p-watch\nprobe: {service: upper}\n\
-         every: 5s\nreport: {subsystem: service, code: PROCESS_DEAD, target: upper, summary: it is gone}\n",
+        &format!(
+            "v: 1\nkind: sentinel\nid: watch\ntitle: Is it there\nproposal: p-watch\nprobe: {{service: {spelled}}}\n\
+             every: 5s\nreport: {{subsystem: service, code: PROCESS_DEAD, target: web, summary: it is gone}}\n"
+        ),
     );
     repo.git(&["add", "."]);
     repo.judge(&[]).passes();
