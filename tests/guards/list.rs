@@ -1238,7 +1238,7 @@ pub const GUARDS: &[Guard] = &[
         "approval",
         "what was live before the trust became another was adopted",
         ("src/gate/past.rs", "live.extend(catalog.live_digests());", ""),
-        &["--test", "gate", "past::who_began_alone_and_is_joined_need_not_begin_anew"],
+        &["--test", "gate", "past::where_more_approvals_are_needed_the_first_ones_stay_in_time"],
     ),
     guard(
         "provenance",
