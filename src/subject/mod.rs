@@ -80,9 +80,7 @@ impl Subjects {
         }
         let key = self.inner.folder.key_of(name)?;
         let id = key.id;
-        let mut held = self.held();
-        held.names.insert(digest, id);
-        held.keys.insert(id, Arc::new(key));
+        self.hold(Arc::new(key), Some(digest));
         Ok(id)
     }
 
@@ -146,9 +144,10 @@ impl Subjects {
 
     /// Destroys a key by its id, if it is there; whether it was.
     pub fn destroy(&self, id: SubjectId) -> Result<bool, SubjectError> {
-        // The last holder of the key in memory wipes it.
+        let destroyed = self.inner.folder.destroy(id);
+        // The last holder of the key in memory wipes it. After its file is gone nobody holds it anew.
         self.held().forget(id);
-        self.inner.folder.destroy(id)
+        destroyed
     }
 
     /// The ids of all keys, also of those that cannot be read.
@@ -175,8 +174,17 @@ impl Subjects {
             return Ok(Some(Arc::clone(key)));
         }
         let Some(key) = self.inner.folder.read(id)?.map(Arc::new) else { return Ok(None) };
-        self.held().keys.insert(id, Arc::clone(&key));
+        self.hold(Arc::clone(&key), None);
         Ok(Some(key))
+    }
+
+    /// Remembers a key, unless it was destroyed since it was read: then nothing would wipe this copy.
+    fn hold(&self, key: Arc<Key>, name: Option<Blake3>) {
+        let mut held = self.held();
+        if self.inner.folder.has(key.id) {
+            held.names.extend(name.map(|name| (name, key.id)));
+            held.keys.insert(key.id, key);
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {

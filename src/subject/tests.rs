@@ -81,3 +81,14 @@ fn files_are_the_owners_and_a_key_that_was_cut_off_while_it_was_destroyed_is_non
     std::fs::write(&file, "{}").expect("written");
     assert!(matches!(after.id_of("bob"), Err(SubjectError::Unreadable { .. })), "nothing is guessed");
 }
+
+#[test]
+fn a_key_that_was_read_before_it_was_destroyed_is_not_remembered_after() {
+    let state = tempfile::tempdir().expect("a folder");
+    let subjects = Subjects::of_state(state.path());
+    let ann = subjects.id_of("ann").expect("a key");
+    let read = subjects.key(ann).expect("read").expect("there");
+    assert!(subjects.destroy(ann).expect("destroyed"));
+    subjects.hold(read, Some(Blake3::of(b"ann")));
+    assert!(subjects.held().keys.is_empty() && subjects.held().names.is_empty());
+}
