@@ -51,8 +51,10 @@ fn states(journal: &IntentJournal) -> BTreeMap<Seq, Vec<u8>> {
     states
 }
 
-fn last_state(journal: &IntentJournal) -> Option<Vec<u8>> {
-    states(journal).pop_last().map(|(_, state)| state)
+/// The state at a world's last entry, folded from the start. The journal may have grown since: an index that was stopped
+/// before it had anything is built anew by the next start, which says so in an entry when it is done.
+fn state_at_end_of(world: &World, journal: &IntentJournal) -> Option<Vec<u8>> {
+    states(journal).remove(&(world.next_seq - 1))
 }
 
 fn fold(
@@ -120,7 +122,7 @@ proptest! {
 
         let (journal, used, world) = started(&home);
         prop_assert_eq!(used, snapshots.last().copied());
-        prop_assert_eq!(Some(world.snapshot().expect("written down")), last_state(&journal));
+        prop_assert_eq!(Some(world.snapshot().expect("written down")), state_at_end_of(&world, &journal));
         drop(journal);
         if let Some(newest) = snapshots.pop() {
             let path = newest_file(&home);
@@ -130,7 +132,7 @@ proptest! {
             std::fs::write(&path, bytes).expect("changed");
             let (journal, used, world) = started(&home);
             prop_assert_ne!(used, Some(newest), "its bytes are not those that the entry names");
-            prop_assert_eq!(Some(world.snapshot().expect("written down")), last_state(&journal));
+            prop_assert_eq!(Some(world.snapshot().expect("written down")), state_at_end_of(&world, &journal));
         }
     }
 }

@@ -123,18 +123,30 @@ impl Chromium {
     /// What an expression gives in the page.
     #[track_caller]
     pub fn eval(&mut self, expression: &str) -> Value {
-        let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
-        let result = self.ask("Runtime.evaluate", params);
-        assert!(result["exceptionDetails"].is_null(), "{expression}: {}", result["exceptionDetails"]);
-        result["result"]["value"].clone()
+        self.tried(expression).unwrap_or_else(|thrown| panic!("{expression}: {thrown}"))
     }
 
-    /// Waits until an expression holds in the page.
+    /// What an expression gives in the page, or what it throws.
+    fn tried(&mut self, expression: &str) -> Result<Value, Value> {
+        let params = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
+        let result = self.ask("Runtime.evaluate", params);
+        match &result["exceptionDetails"] {
+            Value::Null => Ok(result["result"]["value"].clone()),
+            thrown => Err(thrown.clone()),
+        }
+    }
+
+    /// Waits until an expression holds in the page. What it throws meanwhile is no fault: a page that is just being
+    /// loaded has no body yet.
     #[track_caller]
     pub fn wait(&mut self, expression: &str) {
         let whether = format!("Boolean({expression})");
-        let holds = eventually(PATIENCE, || self.eval(&whether) == true);
-        assert!(holds, "never: {expression}\nthe page: {}", self.eval("document.body.innerText"));
+        let mut last = Ok(Value::Null);
+        let holds = eventually(PATIENCE, || {
+            last = self.tried(&whether);
+            last.as_ref().is_ok_and(|value| value == true)
+        });
+        assert!(holds, "never: {expression}: {last:?}\nthe page: {:?}", self.tried("document.body.innerText"));
     }
 
     pub fn open(&mut self, url: &str) {
