@@ -14,6 +14,7 @@ use super::config::{self, Config};
 use super::content::{self, ContentWatch, TrustNews};
 use super::dispatch::Dispatcher;
 use super::error::Error;
+use super::face::{Face, Served};
 use super::handle::{Handle, Running, Transparency};
 use super::inbox::Message;
 use super::looks::Looks;
@@ -69,16 +70,6 @@ pub(super) struct Parts {
     pub log_policy: Arc<witnesses::Named>,
 }
 
-/// What a face is given: where it listens, the daemon behind it, and what resolves when it is to end.
-pub struct Face {
-    /// Bound already, so that a busy port is told before anything is opened.
-    pub listener: tokio::net::TcpListener,
-    /// The daemon.
-    pub handle: Handle,
-    /// Resolves when nobody is to be served any more.
-    pub stopped: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
 /// Runs the daemon until a signal stops it. `face` serves it over HTTP; this module knows of no face.
 pub fn serve<F>(options: Options, face: impl FnOnce(Face) -> F) -> Result<(), Error>
 where
@@ -96,19 +87,10 @@ where
         .thread_name("io")
         .build()
         .map_err(system("start the I/O runtime"))?;
-    let address = config.listen;
-    let listener = runtime
-        .block_on(tokio::net::TcpListener::bind(address))
-        .map_err(|source| Error::Listen { address, source })?;
-    let address = listener.local_addr().map_err(system("read the address that is listened on"))?;
     let progress = Progress::new();
     let handle = Handle::new(progress.clone(), super::place::folder_id(&state));
-    let (http_stop, mut http_stopped) = tokio::sync::watch::channel(false);
-    let stopped = async move {
-        // Whether told or dropped: either way nobody serves any more.
-        let _ = http_stopped.wait_for(|stop| *stop).await;
-    };
-    let http = runtime.spawn(face(Face { listener, handle: handle.clone(), stopped: Box::pin(stopped) }));
+    let served = Served::start(config.listen, handle.clone(), face)?;
+    let address = served.address();
     let parts = Parts {
         options,
         config,
@@ -126,11 +108,7 @@ where
     if let Err(error) = &ended {
         tracing::error!(%error, "the daemon ends");
     }
-    let _ = http_stop.send(true);
-    let drained = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(3), http).await });
-    if drained.is_err() {
-        tracing::warn!("requests were still open after three seconds; they were cut");
-    }
+    served.end();
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
@@ -232,6 +210,7 @@ fn run(parts: &Parts) -> Result<(), Error> {
         turn: turn_in.clone(),
         state: turn_state,
         channels,
+        runtime: parts.runtime.clone(),
         ingest: RwLock::new(Arc::new(parts.config.ingest.clone())),
         watch: Arc::clone(&watch),
         beats,

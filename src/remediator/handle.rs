@@ -112,6 +112,8 @@ pub(super) struct Running {
     pub turn: crossbeam_channel::Sender<inbox::Message>,
     pub state: Arc<TurnState>,
     pub channels: Channels,
+    /// Where what acts runs: not what serves, which gives way.
+    pub runtime: tokio::runtime::Handle,
     pub ingest: RwLock<Arc<Mappings>>,
     pub watch: Arc<Watch>,
     pub beats: Beats,
@@ -344,7 +346,7 @@ impl Handle {
         let message = Message { node: running.node, notice: seq, incident: None, queued };
         let handle = self.clone();
         // Whoever asked may go: what came of it is recorded all the same.
-        let delivering = tokio::spawn(async move {
+        let delivering = running.runtime.spawn(async move {
             let running = handle.running()?;
             let delivered = tokio::time::timeout(TEST_MAX, running.channels.deliver(&message)).await;
             let answer = delivered.unwrap_or_else(|_| Delivery::Failed {

@@ -13,6 +13,7 @@ mod journal;
 mod keeping;
 mod operator;
 mod packaging;
+mod priorities;
 mod proposals;
 mod reading;
 mod rehearsal;

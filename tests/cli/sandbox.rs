@@ -107,9 +107,9 @@ impl Sandbox {
         Ran::of(&self.command(PROGRAM).args(args).output().expect("the program starts"))
     }
 
-    /// Runs a shell script to its end; one that waits for what does not come ends with 124 after five minutes.
+    /// Runs a shell script to its end; one that waits for what does not come ends with 124 after ten minutes.
     pub fn shell(&self, script: &str) -> Ran {
-        Ran::of(&self.command("timeout").args(["300", "bash", "-c", script]).output().expect("bash starts"))
+        Ran::of(&self.command("timeout").args(["600", "bash", "-c", script]).output().expect("bash starts"))
     }
 
     /// Starts the daemon and waits until it is ready.
@@ -123,6 +123,11 @@ impl Sandbox {
         let log = std::fs::File::create(self.path().join("daemon.log")).expect("a log");
         let child = self.command(PROGRAM).arg("serve").stderr(log).spawn().expect("the daemon starts");
         self.daemon = Some(child);
+    }
+
+    /// The daemon's process.
+    pub fn daemon(&self) -> u32 {
+        self.daemon.as_ref().expect("a daemon was started").id()
     }
 
     /// Sends the daemon a signal that it outlives.

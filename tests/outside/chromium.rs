@@ -146,7 +146,11 @@ impl Chromium {
             last = self.tried(&whether);
             last.as_ref().is_ok_and(|value| value == true)
         });
-        assert!(holds, "never: {expression}: {last:?}\nthe page: {:?}", self.tried("document.body.innerText"));
+        assert!(
+            holds,
+            "never: {expression}: {last:?}\nthe page: {:?}",
+            self.tried("document.body.innerText")
+        );
     }
 
     pub fn open(&mut self, url: &str) {
