@@ -88,7 +88,7 @@ fn offer(considered: Considered<'_>) -> Offer {
         cooldown_ms: declared.cooldown.ms(),
     };
     let mismatch = match verdict {
-        Verdict::Matched(_) => None,
+        Verdict::Matched => None,
         Verdict::NotMatched { why, detail } => Some((why.to_owned(), detail)),
     };
     Offer {

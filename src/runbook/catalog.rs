@@ -344,7 +344,11 @@ impl Catalog {
 
     /// One content file.
     pub fn get(&self, kind: Kind, id: &str) -> Option<&Entry> {
-        self.entries.get(&(kind, id.to_owned()))
+        self.entry(&(kind, id.to_owned()))
+    }
+    /// The same by its whole key.
+    pub(super) fn entry(&self, key: &(Kind, String)) -> Option<&Entry> {
+        self.entries.get(key)
     }
     /// Every content file that has an id.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {

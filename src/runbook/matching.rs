@@ -12,10 +12,10 @@ use super::catalog::{Catalog, Entry, LoadContext};
 use super::expr::{self, ExprError};
 use super::model::{Kind, Runbook};
 
-/// Ids by subsystem and code, best first: highest priority, then id.
+/// Keys of runbooks by subsystem and code, best first: highest priority, then id.
 #[derive(Debug, Default)]
 pub struct Index {
-    ids: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    keys: BTreeMap<String, BTreeMap<String, Vec<(Kind, String)>>>,
     runbooks: usize,
 }
 
@@ -28,10 +28,10 @@ impl Index {
             .filter_map(|e| e.runbook().map(|runbook| (e, runbook)))
             .collect();
         sorted.sort_by_key(|(entry, runbook)| (std::cmp::Reverse(runbook.priority), &entry.id));
-        let mut index = Self { ids: BTreeMap::new(), runbooks: sorted.len() };
+        let mut index = Self { keys: BTreeMap::new(), runbooks: sorted.len() };
         for (entry, runbook) in sorted {
-            let codes = index.ids.entry(runbook.matcher.subsystem.clone()).or_default();
-            codes.entry(runbook.matcher.code.clone()).or_default().push(entry.id.clone());
+            let codes = index.keys.entry(runbook.matcher.subsystem.clone()).or_default();
+            codes.entry(runbook.matcher.code.clone()).or_default().push((Kind::Runbook, entry.id.clone()));
         }
         index
     }
@@ -40,8 +40,8 @@ impl Index {
 /// Whether a runbook is for a degradation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is, with the values that were compared.
-    Matched(String),
+    /// It is.
+    Matched,
     /// It is not.
     NotMatched {
         /// Stable word, as in `event::incident::Candidate::why`.
@@ -74,10 +74,11 @@ pub struct Matches<'a> {
 impl Catalog {
     /// Looks for runbooks for a degradation that was reported `count` times in its incident.
     pub fn candidates(&self, seen: &DegradationSeen, count: u64) -> Matches<'_> {
-        let ids = self.index.ids.get(&seen.subsystem).and_then(|codes| codes.get(&seen.code));
-        let mut considered = Vec::new();
-        for id in ids.into_iter().flatten() {
-            if let Some(entry) = self.get(Kind::Runbook, id)
+        let keys = self.index.keys.get(&seen.subsystem).and_then(|codes| codes.get(&seen.code));
+        let keys = keys.map_or(&[][..], Vec::as_slice);
+        let mut considered = Vec::with_capacity(keys.len());
+        for key in keys {
+            if let Some(entry) = self.entry(key)
                 && let Some(runbook) = entry.runbook()
             {
                 let verdict = literal_verdict(runbook, seen, &self.context);
@@ -114,15 +115,14 @@ fn literal_verdict(runbook: &Runbook, seen: &DegradationSeen, context: &LoadCont
     if !missing.is_empty() {
         return not("credentials", format!("credentials are missing: {missing:?}"));
     }
-    let target = matcher.target.as_deref().unwrap_or("*");
-    Verdict::Matched(format!("{}/{} on `{target}`", matcher.subsystem, matcher.code))
+    Verdict::Matched
 }
 
 fn evaluate_whens(considered: &mut [Considered], seen: &DegradationSeen, count: u64) {
     let open: Vec<(usize, &str)> = considered
         .iter()
         .enumerate()
-        .filter(|(_, c)| matches!(c.verdict, Verdict::Matched(_)))
+        .filter(|(_, c)| c.verdict == Verdict::Matched)
         .filter_map(|(at, c)| c.runbook.matcher.when.as_deref().map(|when| (at, when)))
         .collect();
     if open.is_empty() {

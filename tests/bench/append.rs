@@ -13,11 +13,10 @@ use remediator::base::text::OutsideText;
 use remediator::event::degradation::{DegradationSeen, Source};
 use remediator::event::{Draft, Event};
 use remediator::journal::{Clock as _, IndexMode, IntentJournal, Options, SystemClock};
-use remediator::tlog::Log;
 
 use crate::sample::{Sample, eventually, number, pass, timed};
 use crate::table::{Holds, Table};
-use crate::{Done, Run, cpu, http};
+use crate::{Done, Run, cpu, http, log};
 
 pub const PRODUCERS: u64 = 256;
 
@@ -169,7 +168,7 @@ pub fn rows(run: &Run, table: &mut Table) -> Done {
         &compare(run, &with_sled, PRODUCERS, burst)?,
     );
     add("append, 256 producers, without sled", &compare(run, &alone, PRODUCERS, burst)?);
-    with_log(run, table, &alone, burst)?;
+    log::rows(run, table, &alone, burst)?;
     sustained(run, table, &with_sled)?;
     cpu::rows(run, table, &alone, &with_sled)?;
     let (seconds, stopped) = timed(|| with_sled.clean_stop());
@@ -179,83 +178,6 @@ pub fn rows(run: &Run, table: &mut Table) -> Done {
     }
     alone.clean_stop()?;
     Ok(())
-}
-
-/// The same bursts with the transparency log kept up and without it, in turn on one journal.
-fn with_log(run: &Run, table: &mut Table, journal: &IntentJournal, burst: u64) -> Done {
-    let bound = Duration::from_secs(60);
-    produce(journal, PRODUCERS, burst, bound)?;
-    let (mut with, mut without, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut behind, folder) = (Vec::new(), run.folder("tlog")?);
-    for _ in 0..run.rounds() * 3 {
-        let kept = Kept::up(journal, &folder)?;
-        let on = produce(journal, PRODUCERS, burst, bound)?;
-        behind.push(kept.caught_up(journal)?);
-        kept.down()?;
-        let off = produce(journal, PRODUCERS, burst, bound)?;
-        with.push(on);
-        without.push(off);
-        ratio.push(on / off * 100.0);
-    }
-    let sample = |values: Vec<f64>| values.into_iter().collect::<Sample>();
-    let (with, without, ratio, behind) = (sample(with), sample(without), sample(ratio), sample(behind));
-    table.row(
-        "append, 256 producers, transparency log kept up",
-        "≥ 97 % of without",
-        format!("{}: {}", ratio.says("%"), with.says("entries/s")),
-        format!(
-            "without: {}; signed head of all of it after the burst: {}",
-            without.says("entries/s"),
-            behind.says("s")
-        ),
-        Holds::when(ratio.median() >= 97.0),
-    );
-    Ok(())
-}
-
-/// A log that is being kept up.
-struct Kept {
-    log: Log,
-    stop: Arc<AtomicBool>,
-    thread: std::thread::JoinHandle<()>,
-}
-
-impl Kept {
-    fn up(journal: &IntentJournal, folder: &std::path::Path) -> Done<Self> {
-        let options = remediator::tlog::Options {
-            folder: folder.to_owned(),
-            journal: journal.clone(),
-            origin: "bench.example/log".into(),
-            key: JournalKey::from_seed(&[8; 32]),
-            clock: Arc::new(SystemClock),
-            heartbeat: remediator::tlog::HEARTBEAT,
-        };
-        let (log, keeper) = Log::open(options)?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let thread = std::thread::spawn({
-            let stop = Arc::clone(&stop);
-            move || keeper.run(&stop)
-        });
-        let kept = Self { log, stop, thread };
-        kept.caught_up(journal)?;
-        Ok(kept)
-    }
-
-    /// Seconds until the signed head is that of everything durable.
-    fn caught_up(&self, journal: &IntentJournal) -> Done<f64> {
-        let (began, wanted) = (Instant::now(), journal.head().seq + 1);
-        let line = format!("\n{wanted}\n");
-        let there = || self.log.checkpoint().ok().filter(|note| note.contains(&line)).map(drop);
-        eventually(Duration::from_secs(120), Duration::from_millis(5), there)
-            .ok_or("the log does not catch up")?;
-        Ok(began.elapsed().as_secs_f64())
-    }
-
-    fn down(self) -> Done {
-        self.stop.store(true, Ordering::Relaxed);
-        self.thread.thread().unpark();
-        self.thread.join().map_err(|_| "the log's thread panicked".into())
-    }
 }
 
 /// As long as it takes for the lag bound to be what limits.

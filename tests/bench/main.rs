@@ -15,6 +15,7 @@ mod hindsight;
 mod home;
 mod http;
 mod intake;
+mod log;
 mod machine;
 mod matching;
 mod memory;

@@ -170,9 +170,12 @@ pub(super) fn seen_of(report: &DegradationReport) -> DegradationSeen {
 fn attempt(catalog: &Catalog, entry: &Entry, seen: &DegradationSeen) -> Report {
     let matches = catalog.candidates(seen, 1);
     let considered = matches.considered.iter().find(|c| c.entry.id == entry.id);
-    let (matched, why) = match considered.map(|c| &c.verdict) {
-        Some(Verdict::Matched(why)) => (true, why.clone()),
-        Some(Verdict::NotMatched { why, detail }) => (false, format!("{why}: {detail}")),
+    let (matched, why) = match considered.map(|c| (&c.verdict, &c.runbook.matcher)) {
+        Some((Verdict::Matched, matcher)) => {
+            let target = matcher.target.as_deref().unwrap_or("*");
+            (true, format!("{}/{} on `{target}`", matcher.subsystem, matcher.code))
+        }
+        Some((Verdict::NotMatched { why, detail }, _)) => (false, format!("{why}: {detail}")),
         None => (false, "it is not considered at all".to_owned()),
     };
     let (plan, relies_on, trouble) = match catalog.plan(entry, seen, PlanFor::DryRun) {

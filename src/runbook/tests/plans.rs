@@ -25,7 +25,7 @@ fn matching_says_why_and_why_not() {
         .considered
         .iter()
         .map(|c| match &c.verdict {
-            Verdict::Matched(_) => (c.entry.id.as_str(), "matched"),
+            Verdict::Matched => (c.entry.id.as_str(), "matched"),
             Verdict::NotMatched { why, .. } => (c.entry.id.as_str(), *why),
         })
         .collect();
@@ -41,12 +41,7 @@ fn matching_says_why_and_why_not() {
     );
     assert_eq!(matches.not_candidates, 1);
     let again = catalog.candidates(&seen("web", &[]), 2);
-    assert!(
-        again
-            .considered
-            .iter()
-            .any(|c| c.entry.id == "aaaa-when" && matches!(c.verdict, Verdict::Matched(_)))
-    );
+    assert!(again.considered.iter().any(|c| c.entry.id == "aaaa-when" && c.verdict == Verdict::Matched));
     let mut free = seen("web", &[]);
     free.actionable = false;
     let none = catalog.candidates(&free, 9).considered;
@@ -122,7 +117,7 @@ fn of_a_thousand_runbooks_for_one_code_each_is_considered() {
     let matched: Vec<&str> = matches
         .considered
         .iter()
-        .filter(|c| matches!(c.verdict, Verdict::Matched(_)))
+        .filter(|c| c.verdict == Verdict::Matched)
         .map(|c| c.entry.id.as_str())
         .collect();
     assert_eq!((matches.considered.len(), matched), (1_001, vec!["fix-500", "fix"]));
