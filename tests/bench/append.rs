@@ -1,4 +1,4 @@
-//! `IntentJournal::append`: one producer, 256 in bursts, 256 sustained, CPU per entry; each beside the bare loop with
+//! `IntentJournal::append`: one producer, 256 in bursts, 256 sustained; each beside the bare loop with
 //! the same group sizes, measured between the rounds.
 
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use remediator::journal::{Clock as _, IndexMode, IntentJournal, Options, SystemC
 
 use crate::sample::{Sample, eventually, number, pass, timed};
 use crate::table::{Holds, Table};
-use crate::{Done, Run, cpu, http, log};
+use crate::{Done, Run, http};
 
 pub const PRODUCERS: u64 = 256;
 
@@ -55,7 +55,8 @@ impl Template {
     }
 }
 
-fn journal(run: &Run, index: IndexMode) -> Done<IntentJournal> {
+/// A new one.
+pub fn journal(run: &Run, index: IndexMode) -> Done<IntentJournal> {
     let key = JournalKey::from_seed(&[9; 32]);
     let options = Options { index, ..Options::new(run.folder("journal")?, BootId::fresh(), key) };
     Ok(IntentJournal::create(options, NodeId::fresh().map_err(|e| e.to_string())?, Default::default())?)
@@ -168,9 +169,7 @@ pub fn rows(run: &Run, table: &mut Table) -> Done {
         &compare(run, &with_sled, PRODUCERS, burst)?,
     );
     add("append, 256 producers, without sled", &compare(run, &alone, PRODUCERS, burst)?);
-    log::rows(run, table, &alone, burst)?;
     sustained(run, table, &with_sled)?;
-    cpu::rows(run, table, &alone, &with_sled)?;
     let (seconds, stopped) = timed(|| with_sled.clean_stop());
     stopped?;
     if seconds > 5.0 {

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use remediator::event::Draft;
-use remediator::journal::IntentJournal;
+use remediator::journal::{IndexMode, IntentJournal};
 use tokio::sync::oneshot;
 
-use crate::append::{PRODUCERS, Template, index_caught_up, produce};
+use crate::append::{PRODUCERS, Template, index_caught_up, journal, produce};
 use crate::sample::{Sample, cpu_seconds, number};
 use crate::table::{Holds, Table};
 use crate::{Done, Run};
@@ -17,13 +17,15 @@ use crate::{Done, Run};
 /// What one signature took on the machine that the goals are from: they hold for that, and move with it.
 const SIGNATURE_US: f64 = 16.0;
 
-pub fn rows(run: &Run, table: &mut Table, alone: &IntentJournal, with_sled: &IntentJournal) -> Done {
-    for (journal, what, goal) in
-        [(alone, "journal alone", 22.0), (with_sled, "lines and indexes in sled", 48.0)]
+pub fn rows(run: &Run, table: &mut Table) -> Done {
+    for (index, what, goal) in
+        [(IndexMode::Off, "journal alone", 22.0), (IndexMode::On, "lines and indexes in sled", 48.0)]
     {
+        let journal = &journal(run, index)?;
         row(run, table, journal, &format!("CPU per entry, 256 producers, {what}"), goal, &behind_one)?;
         let threads = format!("the same with 256 threads, {what}");
         row(run, table, journal, &threads, goal, &a_thread_each)?;
+        journal.clean_stop()?;
     }
     Ok(())
 }

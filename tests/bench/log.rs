@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use remediator::base::sign::JournalKey;
-use remediator::journal::{IntentJournal, SystemClock};
+use remediator::journal::{IndexMode, IntentJournal, SystemClock};
 use remediator::tlog::Log;
 use rustix::thread::gettid;
 
-use crate::append::{PRODUCERS, produce};
+use crate::append::{PRODUCERS, journal, produce};
 use crate::sample::{Sample, cpu_seconds, eventually, number};
 use crate::table::{Holds, Table};
 use crate::{Done, Run};
@@ -19,9 +19,12 @@ use crate::{Done, Run};
 /// A burst is never given up before this.
 const BOUND: Duration = Duration::from_secs(60);
 
-pub fn rows(run: &Run, table: &mut Table, journal: &IntentJournal, burst: u64) -> Done {
-    row(run, table, journal, "append, 1 producer, transparency log kept up", (1, run.pick(2_000, 50)))?;
-    row(run, table, journal, "append, 256 producers, transparency log kept up", (PRODUCERS, burst))
+pub fn rows(run: &Run, table: &mut Table) -> Done {
+    let journal = journal(run, IndexMode::Off)?;
+    let (one, many) = (run.pick(2_000, 50), run.pick(20_000, 2_000));
+    row(run, table, &journal, "append, 1 producer, transparency log kept up", (1, one))?;
+    row(run, table, &journal, "append, 256 producers, transparency log kept up", (PRODUCERS, many))?;
+    Ok(journal.clean_stop()?)
 }
 
 fn row(

@@ -47,6 +47,8 @@ type Group = (&'static str, fn(&Run, &mut Table) -> Done);
 /// The registry: one line a group, in the order of the table.
 const GROUPS: &[Group] = &[
     ("append", append::rows),
+    ("cpu", cpu::rows),
+    ("log", log::rows),
     ("intake", intake::rows),
     ("stream", stream::rows),
     ("action", action::rows),
