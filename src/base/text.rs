@@ -45,6 +45,26 @@ pub fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
+/// A path or a name as a shell takes it: what somebody pastes is one word, whatever is in it.
+pub fn for_shell(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+:@%=,".contains(&b);
+    if !text.is_empty() && text.bytes().all(plain) && !text.starts_with('-') {
+        return text.to_owned();
+    }
+    // What does not show, or breaks the line, is written out as bash and zsh read it.
+    if text.contains(|c: char| c.is_control() || is_invisible(c)) {
+        let written = |c: char| match c {
+            '\'' | '\\' => format!("\\{c}"),
+            c if c.is_control() || is_invisible(c) => {
+                c.to_string().bytes().map(|byte| format!("\\x{byte:02x}")).collect()
+            }
+            c => c.to_string(),
+        };
+        return format!("$'{}'", text.chars().map(written).collect::<String>());
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// The longest prefix of `text` that is at most `bytes_max` bytes and ends on a character boundary.
 pub fn clip(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
@@ -107,5 +127,20 @@ mod tests {
         let (a, b) = ("x".repeat(300) + "a", "x".repeat(300) + "b");
         assert_ne!(file_name(&a), file_name(&b));
         assert!(file_name(&"ü".repeat(4096)).len() < 255);
+    }
+
+    #[test]
+    fn one_word_for_a_shell_whatever_is_in_it() {
+        for (text, word) in [
+            ("/srv/home-1", "/srv/home-1"),
+            ("/srv/my home", "'/srv/my home'"),
+            ("it's; rm", r"'it'\''s; rm'"),
+            ("", "''"),
+            ("-rf", "'-rf'"),
+            ("a\nb'c\\d", r"$'a\x0ab\'c\\d'"),
+            ("a\u{202E}b", r"$'a\xe2\x80\xaeb'"),
+        ] {
+            assert_eq!(for_shell(text), word);
+        }
     }
 }

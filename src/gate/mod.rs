@@ -21,6 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Parser;
 
 use crate::base::redact;
+use crate::base::text::for_shell;
 use change::{Change, ChangeError, Ends};
 use finding::Finding;
 use git::{Git, GitError};
@@ -216,7 +217,7 @@ fn unstaged(git: &Git, report: &mut Report) {
         |path: &&String| path.split('/').any(|folder| matches!(folder, "runbooks" | "proposals"));
     for path in git.unstaged().unwrap_or_default().iter().filter(of_content).take(UNSTAGED_MAX) {
         let message = "it lies here otherwise than it is staged: what is judged is what is staged";
-        let mend = format!("git add {path}, if it belongs to this change");
+        let mend = format!("git add {}, if it belongs to this change", for_shell(path));
         report.findings.push(Finding::of("unstaged", path.clone(), message, mend).note());
     }
 }

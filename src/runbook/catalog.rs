@@ -11,6 +11,7 @@ use crate::base::cores;
 use crate::base::digest::FileDigest;
 use crate::base::glob;
 use crate::base::limits::SUMMARY_BYTES_MAX;
+use crate::base::text::for_shell;
 use crate::event::content::{ContentStanding, Standing};
 
 use super::checks::Rejected;
@@ -118,7 +119,7 @@ impl Entry {
     pub fn reason(&self) -> Option<String> {
         let problem = self.problems.first().map(|p| {
             let place = if p.line > 0 { format!(":{}:{}", p.line, p.column) } else { String::new() };
-            let mend = format!("remediator runbook lint {}", self.path);
+            let mend = format!("remediator runbook lint {}", for_shell(&self.path));
             Wrong::new("text", format!("{}{place}: {}", p.file, p.message), mend).to_string()
         });
         problem.or_else(|| self.reasons.first().map(Wrong::to_string))

@@ -8,6 +8,7 @@ use super::counted::{self, Quorum};
 use super::problem::Problem;
 use super::{Catalog, Entry};
 use crate::base::digest::FileDigest;
+use crate::base::text::for_shell;
 use crate::event::content::Standing;
 
 /// Every content file.
@@ -113,7 +114,7 @@ pub fn proposals(catalog: &Catalog) -> ProposalList {
 pub fn line(entry: &Entry) -> Line {
     let problems = entry.problems.iter().map(|p| Reason {
         problem: format!("{}:{}:{}: {}", p.file, p.line, p.column, p.message),
-        mend: format!("remediator runbook lint {}", p.file),
+        mend: format!("remediator runbook lint {}", for_shell(&p.file)),
     });
     let wrongs = entry.reasons.iter().map(|w| Reason { problem: w.problem.clone(), mend: w.mend.clone() });
     Line {

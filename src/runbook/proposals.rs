@@ -9,7 +9,7 @@ use crate::base::cores;
 use crate::base::digest::FileDigest;
 use crate::base::limits::MESSAGE_BYTES_MAX;
 use crate::base::signers::is_principal;
-use crate::base::text::shown;
+use crate::base::text::{for_shell, shown};
 
 use super::checks::signed_text;
 use super::content::ContentFolder;
@@ -150,7 +150,7 @@ fn read_argument(
     bytes: &[u8],
     now_us: i64,
 ) -> Result<(Proposal, Signed), Wrong> {
-    let lint = format!("remediator runbook lint {path}");
+    let lint = format!("remediator runbook lint {}", for_shell(path));
     let proposal =
         trust.memo().proposal(path, bytes).map_err(|e| Wrong::new("proposal", e.to_string(), &lint))?;
     if proposal.id != id {
@@ -165,7 +165,7 @@ fn read_argument(
     if trust.shipped().contains(&digest) {
         return Ok((proposal, Signed { principal: SHIPPED.into(), untimely: None }));
     }
-    let sign = format!("remediator runbook sign {path}");
+    let sign = format!("remediator runbook sign {}", for_shell(path));
     let armored = folder
         .signature_of(path)
         .ok_or_else(|| Wrong::new("signature", format!("the proposal {path} is not signed"), &sign))?;

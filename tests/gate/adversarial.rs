@@ -199,6 +199,29 @@ fn links_submodules_and_programs() {
 }
 
 #[test]
+fn a_mend_that_is_pasted_runs_nothing_that_a_path_says() {
+    for name in
+        ["it's $(touch stolen) `touch stolen`; touch stolen.yaml", "two\nlines; touch stolen \u{202E}.yaml"]
+    {
+        let repo = Repo::new();
+        let path = format!("runbooks/web/{name}");
+        repo.write(&path, RUNBOOK_TEXT);
+        fs::set_permissions(repo.path(&path), fs::Permissions::from_mode(0o755)).unwrap();
+        let said = repo.judge_all();
+        said.blocks("mode");
+        let mends = said.errors().into_iter().filter(|error| error["file"] == path.as_str());
+        for mend in mends.filter_map(|error| error["mend"].as_str()) {
+            assert!(!mend.contains('\n'), "{mend:?}");
+            let ran = std::process::Command::new("bash").args(["-c", mend]).current_dir(repo.root()).output();
+            ran.expect("bash starts");
+        }
+        assert!(!repo.path("stolen").exists(), "{name:?}");
+        let judged = repo.judge(&[]);
+        assert!(!judged.blocking().contains(&"mode"), "mended: {judged:?}");
+    }
+}
+
+#[test]
 fn bytes_that_editors_hide() {
     for (what, text) in [
         ("CRLF", RUNBOOK_TEXT.replace('\n', "\r\n")),

@@ -1570,4 +1570,14 @@ pub const GUARDS: &[Guard] = &[
         ),
         &["--lib", "runbook::expr::tests::sealed_text_fulfils_nothing_whatever_is_said_of_it"],
     ),
+    guard(
+        "provenance",
+        "a path in a mend that is pasted",
+        (
+            "src/gate/checks/modes.rs",
+            "let quoted = for_shell(&path);",
+            "let quoted = (path.clone(), for_shell(&path)).0;",
+        ),
+        &["--test", "gate", "adversarial::a_mend_that_is_pasted_runs_nothing_that_a_path_says"],
+    ),
 ];

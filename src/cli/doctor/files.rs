@@ -4,6 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{Patient, Sheet};
+use crate::base::text::for_shell;
 
 /// Private places under the home: none of the bits of group and others.
 const PRIVATE: [&str; 5] =
@@ -88,9 +89,7 @@ fn look(path: &Path) -> Option<(u32, u32)> {
 
 /// A path as a shell takes it.
 fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+:@%=,".contains(&b);
-    if text.bytes().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+    for_shell(&path.display().to_string())
 }
 
 #[cfg(test)]

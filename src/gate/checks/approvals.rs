@@ -2,6 +2,7 @@
 //! somebody who may.
 
 use crate::base::digest::FileDigest;
+use crate::base::text::for_shell;
 use crate::runbook::proposals::Approved;
 
 use super::super::finding::Finding;
@@ -24,7 +25,7 @@ pub fn check(case: &Case<'_>, findings: &mut Vec<Finding>) {
                 let mend = format!(
                     "git restore --staged --worktree {path}; or take it back for good: remediator proposal revoke {}",
                     approved.approval.proposal.id,
-                    path = case.change.path(path)
+                    path = for_shell(&case.change.path(path))
                 );
                 findings.push(Finding::of("approvals", case.change.path(path), message, mend));
             }

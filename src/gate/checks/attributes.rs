@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::finding::Finding;
 use super::super::judge::Case;
+use crate::base::text::for_shell;
 
 /// Attributes that leave the bytes as they are.
 const PLAIN: &str = "-text -ident -filter !working-tree-encoding";
@@ -31,9 +32,12 @@ pub fn check(case: &Case<'_>, findings: &mut Vec<Finding>) {
         );
         let mend = match (case.change.attributes_within(&paths[0]), case.change.path("")) {
             // It has the last word on what lies beside and below it.
-            (Some(within), _) => format!("printf '* {PLAIN}\\n' >> {within} && git add {within}"),
+            (Some(within), _) => {
+                let within = for_shell(&within);
+                format!("printf '* {PLAIN}\\n' >> {within} && git add {within}")
+            }
             (None, top) if top.is_empty() => mend(),
-            (None, root) => format!("cd {root} && {}", mend()),
+            (None, root) => format!("cd {} && {}", for_shell(&root), mend()),
         };
         findings.push(Finding::of("attributes", paths[0].clone(), message, mend));
     }

@@ -2,6 +2,7 @@
 
 use super::super::finding::Finding;
 use super::super::judge::Case;
+use crate::base::text::for_shell;
 
 /// See the module. Links and submodules are told by `text`, which knows what cannot be read.
 pub fn check(case: &Case<'_>, findings: &mut Vec<Finding>) {
@@ -10,7 +11,8 @@ pub fn check(case: &Case<'_>, findings: &mut Vec<Finding>) {
             let path = case.change.path(path);
             let message =
                 "it is marked as a program; programs do not lie beside runbooks, where nobody signs them";
-            let mend = format!("chmod a-x {path} && git update-index --chmod=-x {path}");
+            let quoted = for_shell(&path);
+            let mend = format!("chmod a-x {quoted} && git update-index --chmod=-x {quoted}");
             findings.push(Finding::of("mode", path, message, mend));
         }
     }

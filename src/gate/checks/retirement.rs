@@ -1,5 +1,6 @@
 //! A runbook that goes leaves a note behind: which it was, why it went, and what does its work now.
 
+use crate::base::text::for_shell;
 use crate::runbook::{Entry, Kind, retired};
 
 use super::super::finding::Finding;
@@ -19,7 +20,11 @@ pub fn check(case: &Case<'_>, findings: &mut Vec<Finding>) {
         }
         let proposal = old.content().map_or(old.id.as_str(), |content| content.proposal());
         let path = retired::path(proposal, &old.id);
-        let mend = format!("remediator runbook retire {} --reason WHY, then git add {path}", old.id);
+        let mend = format!(
+            "remediator runbook retire {} --reason WHY, then git add {}",
+            old.id,
+            for_shell(&case.change.path(&path))
+        );
         let problem = match case.change.after.get(&path) {
             None => format!("the runbook `{}` is gone, and {path} does not say why", old.id),
             Some(bytes) => match retired::parse(&path, bytes) {

@@ -4,6 +4,7 @@ use super::super::backtested;
 use super::super::model::Content;
 use super::super::proposals::{SHIPPED, Wrong};
 use super::{Adoption, Case, Court};
+use crate::base::text::for_shell;
 
 impl Court<'_> {
     /// What is missing, if something is. Asked of runbooks, at their first adoption, when the policy says so.
@@ -13,7 +14,7 @@ impl Court<'_> {
         if !wanted || case.adoption == Adoption::Before || signer == Some(SHIPPED) {
             return None;
         }
-        let mend = format!("remediator backtest --runbook {} --keep", case.path);
+        let mend = format!("remediator backtest --runbook {} --keep", for_shell(case.path));
         let path = backtested::path(&runbook.proposal, &runbook.id);
         let missing = match backtested::read(self.folder, self.trust, &path, self.now_us) {
             Err(why) => why,

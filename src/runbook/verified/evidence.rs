@@ -7,6 +7,7 @@ use super::super::proposals::{SHIPPED, Wrong};
 use super::super::reach::{self, Reach};
 use super::{Adoption, Case, Court};
 use crate::base::digest::FileDigest;
+use crate::base::text::for_shell;
 
 impl Court<'_> {
     /// What is missing, if something is. Asked of runbooks, at their first adoption; what came with remediator was
@@ -17,7 +18,7 @@ impl Court<'_> {
         if wanted == LiveEvidence::None || case.adoption == Adoption::Before || signer == Some(SHIPPED) {
             return None;
         }
-        let mend = format!("remediator runbook test {} --rehearse", case.path);
+        let mend = format!("remediator runbook test {} --rehearse", for_shell(case.path));
         let path = evidence::path(&runbook.proposal, &runbook.id);
         let missing = match evidence::read(self.folder, self.trust, &path, self.now_us) {
             Err(why) => why,

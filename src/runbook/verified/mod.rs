@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::digest::FileDigest;
+use crate::base::text::for_shell;
 
 use super::content::ContentFolder;
 use super::model::Content;
@@ -180,7 +181,11 @@ impl Court<'_> {
         if !self.trust.revoked().has_file(&case.digest) {
             return Ok(());
         }
-        Err(Wrong::new("revoked", "this file is revoked", format!("remove or change {}", case.path)))
+        Err(Wrong::new(
+            "revoked",
+            "this file is revoked",
+            format!("remove or change {}", for_shell(case.path)),
+        ))
     }
 
     /// The argument for a file, and who makes it.
@@ -188,10 +193,14 @@ impl Court<'_> {
         let id = case.content.proposal();
         let Some(proposed) = self.proposals.get(id) else {
             let problem = format!("its proposal `{id}` does not exist");
-            return Err(Wrong::new("proposal", problem, format!("remediator propose {}", case.path)));
+            return Err(Wrong::new(
+                "proposal",
+                problem,
+                format!("remediator propose {}", for_shell(case.path)),
+            ));
         };
         let (proposal, by) = proposed.argument.as_ref().map_err(Wrong::clone)?;
-        let sign = format!("remediator runbook sign {}", proposed.path);
+        let sign = format!("remediator runbook sign {}", for_shell(&proposed.path));
         let proposer = timely(by.clone(), case.adoption, &sign)?;
         Ok((proposed, proposal, proposer))
     }

@@ -3,6 +3,7 @@
 use super::super::proposals::{SHIPPED, Wrong};
 use super::super::trust::Role;
 use super::{Case, Court, timely};
+use crate::base::text::for_shell;
 
 impl Court<'_> {
     /// Whose signature of the file counts.
@@ -10,7 +11,7 @@ impl Court<'_> {
         if self.trust.shipped().contains(&case.digest) {
             return Ok(SHIPPED.into());
         }
-        let sign = format!("remediator runbook sign {}", case.path);
+        let sign = format!("remediator runbook sign {}", for_shell(case.path));
         let armored = self.folder.signature_of(case.path);
         let armored = armored.ok_or_else(|| Wrong::new("signature", "it is not signed", &sign))?;
         let signed = self.trust.verify(Role::Runbook, case.bytes, armored, self.now_us);
