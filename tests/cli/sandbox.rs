@@ -107,9 +107,9 @@ impl Sandbox {
         Ran::of(&self.command(PROGRAM).args(args).output().expect("the program starts"))
     }
 
-    /// Runs a shell script to its end; one that waits for what does not come ends with 124 after five minutes.
+    /// Runs a shell script to its end; one that waits for what does not come ends with 124 after ten minutes.
     pub fn shell(&self, script: &str) -> Ran {
-        Ran::of(&self.command("timeout").args(["300", "bash", "-c", script]).output().expect("bash starts"))
+        Ran::of(&self.command("timeout").args(["600", "bash", "-c", script]).output().expect("bash starts"))
     }
 
     /// Starts the daemon and waits until it is ready.
@@ -141,7 +141,7 @@ impl Sandbox {
     }
 
     pub fn wait_ready(&self) {
-        let ready = eventually(Duration::from_secs(30), || self.get("/readyz").starts_with("HTTP/1.1 200"));
+        let ready = eventually(Duration::from_secs(120), || self.get("/readyz").starts_with("HTTP/1.1 200"));
         let log = std::fs::read_to_string(self.path().join("daemon.log")).unwrap_or_default();
         assert!(ready, "the daemon is not ready: {log}");
     }
