@@ -117,6 +117,8 @@ pub struct Client {
     /// Where requests go: `https://NAME:PORT` with TLS, else `http://ADDRESS`.
     base: String,
     token: Option<String>,
+    /// Where the token comes from, and why it did not, if so.
+    token_from: String,
     folder: Option<String>,
     http: reqwest::Client,
     runtime: tokio::runtime::Runtime,
@@ -138,10 +140,14 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|e| broken("start the HTTP client").because(e))?;
-        let token = std::fs::read_to_string(home.token()).ok().map(|t| t.trim().to_owned());
+        let from = home.token().display().to_string();
+        let (token, token_from) = match std::fs::read_to_string(home.token()) {
+            Ok(token) => (Some(token.trim().to_owned()), from),
+            Err(error) => (None, format!("{from}, which cannot be read ({error})")),
+        };
         let folder = folder_id(&home.state());
         let given_up = Cell::new(false);
-        Ok(Self { address: address.to_owned(), base, token, folder, http, runtime, given_up })
+        Ok(Self { address: address.to_owned(), base, token, token_from, folder, http, runtime, given_up })
     }
 
     /// Where the daemon is thought to listen.
@@ -253,7 +259,12 @@ impl Client {
             Ok(problem) if problem.code == "OTHER_HOME" => {
                 NoAnswer::OtherHome { address: self.address.clone() }
             }
-            Ok(problem) => NoAnswer::Problem(Box::new(problem)),
+            Ok(mut problem) => {
+                if let Some(hint) = token_hint(&problem, &self.token_from) {
+                    problem.hint = hint;
+                }
+                NoAnswer::Problem(Box::new(problem))
+            }
             Err(_) => {
                 let what = format!("{} answers {status}, which remediator never does", self.address);
                 let hint =
@@ -275,6 +286,23 @@ impl Client {
             return NoAnswer::Silent { base: self.base.clone(), address, source: Some(source) };
         }
         NoAnswer::NoDaemon { address, source }
+    }
+}
+
+/// What whoever runs a command does about its token: no header is theirs to send.
+fn token_hint(problem: &Problem, from: &str) -> Option<String> {
+    let home = "--home or REMEDIATOR_HOME says which home";
+    match problem.code.as_str() {
+        "NO_TOKEN" => Some(format!(
+            "commands take their token from {from}; {home}. Run them as its owner; when the file is lost, a restart of the \
+             daemon makes it anew"
+        )),
+        "BAD_TOKEN" => Some(format!(
+            "commands take their token from {from}; {home}. Put this home's token there, or remove the file and restart \
+             the daemon, which makes it anew"
+        )),
+        "ROLE_NEEDED" => Some(format!("{}; commands take their token from {from}; {home}", problem.hint)),
+        _ => None,
     }
 }
 

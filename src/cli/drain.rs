@@ -51,7 +51,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         }
         // One that is not there has nothing running.
         Err(no) if no.leaves_the_file() => {
-            pause::by_file(&home, &reason, global)?;
+            pause::by_file(&home, &reason, &no.into_failure().to_string(), global)?;
             Ok(Exit::Ok)
         }
         Err(other) => Err(other.into_failure()),
@@ -60,7 +60,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
 
 /// Nothing new begins; what is under way may go on.
 fn only_paused(home: &Home, reason: &str, why: &str, global: &Global) -> Outcome {
-    pause::by_file(home, reason, global)?;
+    pause::by_file(home, reason, why, global)?;
     let what = format!("paused, not drained: {why}, so nobody can tell what is still under way");
     Err(Failure::new(Exit::Temporary, what).hint("mend that and drain again, or stop the daemon"))
 }

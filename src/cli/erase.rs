@@ -108,7 +108,7 @@ struct Row {
 }
 
 fn list(global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::readable(global)?;
     let cannot =
         |e: SubjectError| Failure::new(Exit::Unavailable, "the subjects cannot be listed").because(e);
     let all = Subjects::of_state(&home.state()).list().map_err(cannot)?;

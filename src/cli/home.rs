@@ -47,9 +47,28 @@ impl Home {
             .hint("make one with `remediator init`, or say where yours is with --home DIR"))
     }
 
+    /// One whose state this user may read: what is not allowed must not look like what is not there.
+    pub fn readable(global: &Global) -> Result<Self, Failure> {
+        let home = Self::existing(global)?;
+        let state = home.state();
+        let Err(error) = std::fs::read_dir(&state) else { return Ok(home) };
+        let owner = std::fs::metadata(&state).map(|folder| std::os::unix::fs::MetadataExt::uid(&folder)).ok();
+        let own = rustix::process::geteuid().as_raw();
+        let what = format!("{} cannot be read by this user ({own})", state.display());
+        let hint = match owner {
+            Some(owner) if owner != own => {
+                format!(
+                    "it belongs to user {owner}: run this as its owner, such as `sudo -u '#{owner}' remediator …`"
+                )
+            }
+            _ => format!("`ls -ld {}` says why", state.display()),
+        };
+        Err(Failure::new(Exit::Refused, what).hint(hint).because(error))
+    }
+
     /// One that was made to act: its daemon runs or can run. A home made from an export is refused here.
     pub fn acting(global: &Global) -> Result<Self, Failure> {
-        let home = Self::existing(global)?;
+        let home = Self::readable(global)?;
         if !home.is_imported() {
             return Ok(home);
         }

@@ -23,9 +23,12 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     }
     let home = Home::acting(global)?;
     // A configuration that cannot be read does not keep anybody from pausing: the file needs none.
-    let Ok(client) = Client::new(&home) else {
-        by_file(&home, &reason, global)?;
-        return Ok(Exit::Ok);
+    let client = match Client::new(&home) {
+        Ok(client) => client,
+        Err(unreadable) => {
+            by_file(&home, &reason, &unreadable.to_string(), global)?;
+            return Ok(Exit::Ok);
+        }
     };
     match client.try_post("/v1/control/pause", serde_json::json!({ "reason": reason }).to_string()) {
         Ok(text) => match global.output {
@@ -36,14 +39,17 @@ pub fn run(args: Args, global: &Global) -> Outcome {
             }
         },
         // A pause is never refused by a daemon that has other troubles: the file stops it as well.
-        Err(no) if no.leaves_the_file() => by_file(&home, &reason, global)?,
+        Err(no) if no.leaves_the_file() => {
+            by_file(&home, &reason, &no.into_failure().to_string(), global)?;
+        }
         Err(other) => return Err(other.into_failure()),
     }
     Ok(Exit::Ok)
 }
 
-/// Pauses by the file `state/PAUSED`, without HTTP.
-pub(super) fn by_file(home: &Home, reason: &str, global: &Global) -> Result<(), Failure> {
+/// Pauses by the file `state/PAUSED`, without HTTP, and says why it had to. What the file does it does when a daemon sees it:
+/// nothing more is promised.
+pub(super) fn by_file(home: &Home, reason: &str, why: &str, global: &Global) -> Result<(), Failure> {
     let path = home.paused();
     let cannot = |e: std::io::Error| {
         Failure::new(
@@ -60,7 +66,14 @@ pub(super) fn by_file(home: &Home, reason: &str, global: &Global) -> Result<(), 
     match global.output {
         Output::Json => out::json(&serde_json::json!({"v": 1, "file": path}).to_string()),
         Output::Human => {
-            out::say(format!("paused by {}: no new attempt starts while it is there", path.display()))
+            anstream::eprintln!("note: {}", out::line(why));
+            out::say(format!("written: {}", path.display()))?;
+            out::say(
+                "a daemon of this home pauses when it sees that file: within a second while it runs, else at its start",
+            )?;
+            out::say(out::faint(
+                "to go on: remediator resume --reason \"…\"; where no daemon ever saw the file, remove it",
+            ))
         }
     }
 }

@@ -81,7 +81,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
 pub fn open(from: Option<PathBuf>, global: &Global) -> Result<History, Failure> {
     let folder = match from {
         Some(folder) => folder,
-        None => Home::existing(global)?.state(),
+        None => Home::readable(global)?.state(),
     };
     Ok(History::open(&folder)?)
 }

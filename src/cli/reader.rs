@@ -50,7 +50,7 @@ pub fn asking(route: &str, parameters: &[(&str, Option<String>)]) -> String {
 impl Reader {
     /// For a home.
     pub fn new(global: &Global) -> Result<Self, Failure> {
-        let home = Home::existing(global)?;
+        let home = Home::readable(global)?;
         let client = Client::new(&home)?;
         Ok(Self { home, client, said: Cell::new(false), folded: OnceCell::new(), erased: OnceCell::new() })
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::backup::manifest::Manifest;
+use super::backup::manifest::{FILE as MANIFEST, Manifest};
 use super::exit::Failure;
 use super::init::{files, home as making};
 use super::{Exit, Global, Home, Outcome, Output, out};
@@ -31,6 +31,10 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     })?;
     if !args.from.is_dir() {
         let what = format!("there is no folder {}", args.from.display());
+        return Err(Failure::new(Exit::Usage, what).hint("name the folder that `remediator backup` wrote"));
+    }
+    if !args.from.join(MANIFEST).exists() {
+        let what = format!("{} is no backup: there is no {MANIFEST} in it", args.from.display());
         return Err(Failure::new(Exit::Usage, what).hint("name the folder that `remediator backup` wrote"));
     }
     let damaged = |e: anyhow::Error| {

@@ -118,7 +118,8 @@ fn print(status: &StatusView, beside: &Beside, incidents: &[IncidentSummary]) ->
     match (&status.paused, &beside.paused_by_file) {
         (Some(p), _) => out::say(format!("paused       by {}: {}", out::line(&p.by), out::line(&p.reason)))?,
         (None, Some(why)) => out::say(format!(
-            "paused       by the file state/PAUSED, from the next start on: {}",
+            "paused       by the file state/PAUSED as soon as a daemon sees it (within a second while one runs, else at its \
+             start): {}",
             out::line(why)
         ))?,
         (None, None) => out::say("paused       no")?,

@@ -32,7 +32,7 @@ const PROOF: [&str; 3] = ["journal", "blobs", "keys"];
 
 /// Removes, or says what would be removed.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::readable(global)?;
     let running = running(&home)?;
     let (go, stay) = sorted(&home, args.purge)?;
     let removed = args.yes && running.is_empty();

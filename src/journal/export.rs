@@ -104,6 +104,9 @@ impl IntentJournal {
 
 /// Writes an export of a journal that nobody has open.
 pub fn export(from: &Path, to: &Path, upto: Option<Seq>) -> Result<Manifest, Error> {
+    if to.exists() && !to.is_dir() {
+        return Err(Error::NotEmpty { path: to.to_owned() });
+    }
     make_folder(to)?;
     let mut entries = std::fs::read_dir(to).map_err(Error::io("list", to))?;
     if entries.next().is_some() {

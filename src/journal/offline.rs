@@ -45,7 +45,15 @@ impl Folder {
                 return Ok(Self { segments, blobs });
             }
         }
-        let what = if given.is_dir() { "there are no segments in it" } else { "there is no such folder" };
+        let what = match given.is_dir() {
+            true if super::archive::is_one(given) => {
+                "it is an archive: `remediator journal restore --from-archive DIR` brings it back, `journal archive verify DIR` \
+                 verifies it"
+            }
+            true => "there are no segments in it",
+            false if given.exists() => "that is a file, not a folder",
+            false => "there is no such folder",
+        };
         Err(Error::NotAJournal { path: given.to_owned(), what: what.into() })
     }
 

@@ -37,6 +37,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 pub mod trust;
+pub mod unwritten;
 pub mod verified;
 pub mod yaml;
 

@@ -138,14 +138,15 @@ pub fn tree(folder: &Path, size: u64) -> Result<Tree, Error> {
 pub fn prove(folder: &Path, seq: u64, note: Note, with_entry: bool) -> Result<Proof, Error> {
     let missing = || Error::NotThere(format!("entry {seq}"));
     let head = super::checkpoint::Checkpoint::parse(&note.text).map_err(|e| Error::Silent(e.to_string()))?;
-    let (mut tree, mut entry) = (InMemory::default(), None);
+    let (mut tree, mut entry, mut above) = (InMemory::default(), None, false);
     let offline = read_offline(folder)?;
     if seq < offline.minimum() {
         return Err(Error::Pruned(format!("entry {seq}")));
     }
     offline.lines(None, &mut |line| {
         if line.seq >= head.size {
-            return ControlFlow::Break(());
+            above |= line.seq == seq;
+            return if line.seq < seq { ControlFlow::Continue(()) } else { ControlFlow::Break(()) };
         }
         let bytes = line.as_str().as_bytes();
         tree.push(Hash::of_leaf(bytes));
@@ -154,6 +155,9 @@ pub fn prove(folder: &Path, seq: u64, note: Note, with_entry: bool) -> Result<Pr
         }
         ControlFlow::Continue(())
     })?;
+    if above {
+        return Err(Error::NotYet { retry_after_s: 1 });
+    }
     let entry = entry.ok_or_else(missing)?;
     let path = match offline.base() {
         // Hashes of what was pruned are in the tile levels only.

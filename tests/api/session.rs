@@ -157,7 +157,13 @@ async fn a_session_may_what_its_token_may() {
     let log_in = |token: &str| json!({ "token": token }).to_string();
     let [(_, audit), (_, read), ..] = &server.of_roles;
     let none: [(&str, &str); 0] = [];
-    ask(&server, "POST", "/login", &none, &log_in(audit)).await.problem(403, "ROLE_NEEDED");
+    let refused = ask(&server, "POST", "/login", &none, &log_in(audit)).await;
+    refused.problem(403, "ROLE_NEEDED");
+    let detail = refused.json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(
+        detail.starts_with("the page is not for this token") && detail.contains("role `audit`"),
+        "{detail}"
+    );
     let got = ask(&server, "POST", "/login", &none, &log_in(read)).await;
     assert_eq!((got.status, &got.json()["role"]), (200, &json!("read")), "{}", got.text);
     let (cookie, origin) = (cookie_of(&got), format!("http://{}", server.address));

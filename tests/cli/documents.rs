@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Ran, Sandbox};
 
 /// Commands that are run elsewhere.
 const ELSEWHERE: &[(&str, &str)] = &[
@@ -17,54 +17,58 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("export REMEDIATOR_HOME=\"$PWD/my-home\"", "the sandbox has a home"),
 ];
 
-/// What a document may rely on: `remediator serve` does not return, so it is put into the background and waited for.
+/// What a document may rely on: `remediator serve` does not return, so it is put into the background and waited for, and
+/// whatever still runs at the end is stopped. A busy machine is allowed to answer 503 with Retry-After. The command that
+/// fails, or runs when the time is over, is written down with its line.
 const PRELUDE: &str = r#"
-set -euo pipefail
+set -Eeuo pipefail
 serve() {
   remediator serve "$@" 2>daemon.log &
-  echo $! > daemon.pid
-  for _ in $(seq 300); do
-    if remediator status --output json >/dev/null 2>&1 && curl -fsS "http://$REMEDIATOR_LISTEN/readyz" >/dev/null 2>&1; then return; fi
+  for _ in $(seq 1200); do
+    if remediator status --output json >/dev/null 2>&1 && command curl -fsS "http://$REMEDIATOR_LISTEN/readyz" >/dev/null 2>&1; then return; fi
     sleep 0.1
   done
-  cat daemon.log >&2
   return 1
 }
-stop() { if [ -f "$START/daemon.pid" ]; then kill "$(cat "$START/daemon.pid")"; wait || true; fi; }
+curl() { command curl --retry 5 "$@"; }
+stop() { trap - ERR TERM; { jobs -p | xargs -r kill; } 2>/dev/null || true; wait || true; }
+failed() { printf '%s\n' "$1" "$2" "$3" > "$START/failed"; }
 START=$PWD
 trap stop EXIT
+trap 'failed $? $LINENO "$BASH_COMMAND"' ERR
+trap 'failed "124 (its time is over)" $LINENO "$BASH_COMMAND"; exit 124' TERM
 "#;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The lines of a document's `sh` blocks.
+/// The lines of a document's `sh` blocks, each where it stands in the document; the others are empty.
 fn commands(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
     let mut fence: Option<bool> = None;
-    for line in text.lines() {
+    let line = |line: &str| {
         match (line.strip_prefix("```"), fence) {
             (Some(info), None) => fence = Some(info.trim() == "sh"),
             (Some(_), Some(_)) => fence = None,
-            (None, Some(true)) => found.push(line.to_owned()),
+            (None, Some(true)) => return line.to_owned(),
             (None, _) => {}
         }
-    }
-    found
+        String::new()
+    };
+    text.lines().map(line).collect()
 }
 
-fn script(lines: &[String]) -> String {
-    let mut script = PRELUDE.to_owned();
+/// The script of a document: its first line stands behind those of the prelude.
+fn script(port: u16, lines: &[String]) -> String {
+    let mut script = format!("{PRELUDE}export PORT={port}\n");
+    let without_python = std::env::var_os("REMEDIATOR_SKIP_PYTHON").is_some();
     for line in lines {
-        if ELSEWHERE.iter().any(|(command, _)| line == command) {
-            continue;
-        }
-        let without_python = std::env::var_os("REMEDIATOR_SKIP_PYTHON").is_some();
-        if without_python && line.trim_start().starts_with("python3 ") {
-            continue;
-        }
-        script += match line.strip_prefix("remediator serve") {
+        let elsewhere = ELSEWHERE.iter().any(|(command, _)| line == command);
+        let served = line.strip_prefix("remediator serve").filter(|args| !args.ends_with('&'));
+        script += match served {
+            _ if elsewhere || (without_python && line.trim_start().starts_with("python3 ")) => {
+                "\n".to_owned()
+            }
             Some(args) => format!("serve{args}\n"),
             None => format!("{line}\n"),
         }
@@ -73,12 +77,41 @@ fn script(lines: &[String]) -> String {
     script
 }
 
-fn runs(document: &str, mut sandbox: Sandbox) {
+/// The end of a text: what stands there says why.
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// Which command failed, where, and what was said last: short, because logs of builds are cut.
+fn why(document: &str, sandbox: &Sandbox, ran: &Ran) -> String {
+    let read = |name: &str| std::fs::read_to_string(sandbox.path().join(name)).unwrap_or_default();
+    let failed = read("failed");
+    let mut failed = failed.splitn(3, '\n');
+    let code = failed.next().filter(|code| !code.is_empty());
+    let code = code.map_or_else(|| format!("{:?}", ran.code), str::to_owned);
+    let before = PRELUDE.lines().count() + 1;
+    let line =
+        failed.next().and_then(|line| line.parse::<usize>().ok()).map(|line| line.saturating_sub(before));
+    let at = line.map(|line| format!(":{line}")).unwrap_or_default();
+    let command = failed.next().unwrap_or("(no command was written down)").trim_end();
+    let said = [
+        ("daemon.log", last_lines(&read("daemon.log"), 10)),
+        ("stdout", last_lines(&ran.stdout, 10)),
+        ("stderr", last_lines(&ran.stderr, 20)),
+    ];
+    let said: String = said.iter().map(|(name, text)| format!("--- end of {name}\n{text}\n")).collect();
+    format!("{said}--- {document}{at} ended with {code}: {command}")
+}
+
+/// Runs a document; why it failed, if so.
+fn runs(document: &str, mut sandbox: Sandbox) -> Result<(), String> {
     let text = std::fs::read_to_string(root().join(document)).expect("the document can be read");
     let lines = commands(&text);
     let without_python = std::env::var_os("REMEDIATOR_SKIP_PYTHON").is_some();
-    if lines.is_empty() || (without_python && lines.iter().any(|line| line.contains("$(python3 "))) {
-        return;
+    let nothing = lines.iter().all(String::is_empty);
+    if nothing || (without_python && lines.iter().any(|line| line.contains("$(python3 "))) {
+        return Ok(());
     }
     for folder in ["tools", "docs", "tests", "schemas"] {
         let _ = std::os::unix::fs::symlink(root().join(folder), sandbox.path().join(folder));
@@ -86,20 +119,15 @@ fn runs(document: &str, mut sandbox: Sandbox) {
     if document != "README.md" {
         sandbox.serve();
     }
-    let ran = sandbox.shell(&format!("export PORT={}\n{}", sandbox.own_port(), script(&lines)));
-    let log = std::fs::read_to_string(sandbox.path().join("daemon.log")).unwrap_or_default();
-    assert_eq!(
-        ran.code,
-        Some(0),
-        "{document}: a command failed\nstdout: {}\nstderr: {}\ndaemon: {log}",
-        ran.stdout,
-        ran.stderr
-    );
+    let ran = sandbox.shell(&script(sandbox.own_port(), &lines));
+    if ran.code == Some(0) { Ok(()) } else { Err(why(document, &sandbox, &ran)) }
 }
 
 #[test]
 fn the_readme_runs() {
-    runs("README.md", Sandbox::new());
+    if let Err(why) = runs("README.md", Sandbox::new()) {
+        panic!("{why}");
+    }
 }
 
 /// Pages that run beside each other: most of their time is spent waiting for a daemon.
@@ -118,29 +146,39 @@ fn pages() -> Vec<String> {
 
 #[test]
 fn every_page_under_docs_runs() {
-    let pages = std::sync::Mutex::new(pages());
+    let (pages, failures) = (std::sync::Mutex::new(pages()), std::sync::Mutex::new(Vec::new()));
     let next = || pages.lock().expect("no page has panicked with it").pop();
+    let work = || {
+        while let Some(page) = next() {
+            let home = match page.as_str() {
+                // Shows the whole way of a runbook, so it must do for the strictest home.
+                "docs/runbooks.md" => Sandbox::with_plain_home(),
+                _ => Sandbox::with_home(),
+            };
+            if let Err(why) = runs(&page, home) {
+                failures.lock().expect("no page has panicked with it").push(why);
+            }
+        }
+    };
     std::thread::scope(|scope| {
         for _ in 0..PAGES_AT_ONCE {
-            scope.spawn(|| {
-                while let Some(page) = next() {
-                    let home = match page.as_str() {
-                        // Shows the whole way of a runbook, so it must do for the strictest home.
-                        "docs/runbooks.md" => Sandbox::with_plain_home(),
-                        _ => Sandbox::with_home(),
-                    };
-                    runs(&page, home);
-                }
-            });
+            scope.spawn(work);
         }
     });
+    let failures = failures.into_inner().expect("no page has panicked with it");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]
-fn a_command_that_fails_is_noticed() {
-    let lines = commands("text\n```sh\nremediator nonsense\n```\n```\nnot run\n```\n");
-    assert_eq!(lines, ["remediator nonsense"]);
-    assert_ne!(Sandbox::new().shell(&script(&lines)).code, Some(0));
+fn a_command_that_fails_is_named_with_its_line() {
+    let lines = commands("text\n```sh\necho well\nremediator nonsense\necho never\n```\n```\nnot run\n```\n");
+    assert_eq!(lines, ["", "", "echo well", "remediator nonsense", "echo never", "", "", "", ""]);
+    let sandbox = Sandbox::new();
+    let ran = sandbox.shell(&script(sandbox.own_port(), &lines));
+    assert_eq!(ran.code, Some(2));
+    let why = why("docs/x.md", &sandbox, &ran);
+    assert!(why.ends_with("docs/x.md:4 ended with 2: remediator nonsense"), "{why}");
+    assert!(why.contains("unrecognized subcommand 'nonsense'") && !why.contains("never"), "{why}");
 }
 
 #[test]

@@ -48,6 +48,15 @@ fn the_doctor_makes_no_guess_about_the_key_of_a_damaged_journal_nor_about_what_i
         let hidden = sandbox.shell(&format!("chmod 700 home; {other} doctor")).ends(4);
         assert!(hidden.stderr.contains("cannot look into the home"), "{}", hidden.stderr);
         let closed = sandbox.shell(&format!("chmod 755 home; {other} doctor")).ends(1).stdout;
+        for command in
+            ["journal fsck", "audit prove 1", "status", "pause --reason x", "audit verify", "erase --list"]
+        {
+            let said = sandbox.shell(&format!("{other} {command}")).ends(4).stderr;
+            assert!(
+                said.contains("cannot be read by this user") && said.contains("sudo -u '#0'"),
+                "{command}: {said}"
+            );
+        }
         assert!(closed.contains("state/token cannot be looked at: Permission denied"), "{closed}");
         assert!(closed.contains("state/journal cannot be looked at: Permission denied"), "{closed}");
         assert!(closed.contains("sudo -u '#0'") && !closed.contains("chown"), "{closed}");

@@ -119,6 +119,8 @@ fn a_restored_copy_never_speaks_to_the_daemon_of_the_original_nor_runs_beside_it
     let mut sandbox = Sandbox::with_home();
     sandbox.serve();
     sandbox.run(&["backup", "kept", "--with-keys"]).ends(0);
+    let none = sandbox.run(&["restore", "home", "--home", "copy"]).ends(2).stderr;
+    assert!(none.contains("is no backup"), "{none}");
     sandbox.run(&["restore", "kept", "--home", "copy"]).ends(0);
     let copy = |args: &[&str]| sandbox.run(&[args, &["--home", "copy"]].concat());
     // The same token and the same node.
@@ -136,7 +138,7 @@ fn a_restored_copy_never_speaks_to_the_daemon_of_the_original_nor_runs_beside_it
     );
     // What only a file says is said as well.
     let said = copy(&["status"]).ends(0).stdout;
-    assert!(said.contains("state/PAUSED, from the next start on: the copy only"), "{said}");
+    assert!(said.contains("state/PAUSED as soon as a daemon sees it (within a second while one runs, else at its start): the copy only"), "{said}");
     assert_eq!(copy(&["status", "--output", "json"]).ends(0).json()["paused_by_file"], "the copy only");
     let said = copy(&["doctor"]).ends(1).stdout;
     assert!(said.contains("state/PAUSED pauses it") && said.contains("is another home's"), "{said}");
@@ -169,7 +171,7 @@ fn a_lost_token_is_made_anew_by_a_restart_and_the_other_ones_go_on() {
     sandbox.serve();
     let garbled =
         sandbox.run(&["incident", "close", "00000000-0000-8000-8000-000000000000", "--reason", "x"]);
-    assert!(garbled.stderr.contains("remove state/token"), "{}", garbled.stderr);
+    assert!(garbled.stderr.contains("remove the file and restart the daemon"), "{}", garbled.stderr);
     sandbox.stop("-TERM");
     std::fs::remove_file(sandbox.home().join("state/token")).expect("removed");
     sandbox.serve();

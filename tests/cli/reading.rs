@@ -29,7 +29,8 @@ fn the_daemon_and_the_segments_give_the_same_bytes() {
         .iter()
         .map(|i| i["id"].as_str().expect("an id").to_owned())
         .collect();
-    assert_eq!(ids.len(), 2);
+    // On a busy machine the service may also have been seen not to answer.
+    assert!(ids.len() >= 2, "{ids:?}");
     let mut questions: Vec<Vec<&str>> = vec![
         vec!["status"],
         vec!["incidents"],

@@ -94,8 +94,12 @@ fn a_home_is_archived_pruned_served_backed_up_and_brought_back() {
         serde_json::from_str(stepped.lines().next().expect("a step")).expect("JSON");
     assert_eq!(step["entry"]["seq"].as_u64(), Some(minimum), "it begins with what there is");
     let head = sandbox.run(&["status", "--output", "json"]).ends(0).json()["head"]["seq"].as_u64();
+    let newest = head.expect("a head");
+    let early = sandbox.run(&["audit", "prove", &newest.to_string()]).ends(75);
+    assert!(early.stderr.contains(&format!("does not reach entry {newest} yet")), "{}", early.stderr);
+    sandbox.run(&["audit", "prove", &(newest + 1).to_string()]).ends(1);
     let exported = sandbox.run(&["audit", "export", "evidence"]).ends(0).stdout;
-    let there = head.expect("a head") + 1 - minimum;
+    let there = newest + 1 - minimum;
     assert!(exported.starts_with(&format!("{there} entries and ")), "only what it holds: {exported}");
     assert!(exported.contains(&format!("begins with entry {minimum}")), "{exported}");
     sandbox.run(&["audit", "import", "evidence", "--home", "investigation"]).ends(0);
@@ -266,4 +270,32 @@ fn a_pruned_home_that_another_version_wrote_is_refused_with_what_mends_it_and_fo
     sandbox.stop("-TERM");
     sandbox.run(&["journal", "restore", "--from-archive", "archive"]).ends(0);
     sandbox.run(&["audit", "verify", "--full"]).ends(0);
+}
+
+#[test]
+fn the_wrong_folder_is_told_with_what_it_is() {
+    let mut sandbox = Sandbox::with_plain_home();
+    sandbox.serve();
+    sandbox.stop("-TERM");
+    sandbox.run(&["journal", "archive", "--into", "archive"]).ends(0);
+    sandbox.run(&["audit", "export", "evidence"]).ends(0);
+    std::fs::write(sandbox.path().join("file"), "x").expect("written");
+    std::fs::create_dir(sandbox.path().join("empty")).expect("made");
+    for (words, says) in [
+        ("journal archive verify evidence", "it is an export"),
+        ("journal prune --archive evidence", "it is an export"),
+        ("journal archive verify empty", "`journal archive` did not write it"),
+        ("journal archive verify file", "that is a file, not a folder"),
+        ("journal archive --into file", "is no folder"),
+        ("audit export file", "is no folder"),
+        ("journal restore --from archive", "--from-archive"),
+        ("postmortem 6f1c0e8a --from archive", "it is an archive"),
+        ("audit verify --folder file", "that is a file, not a folder"),
+        ("journal restore", "--from-archive <DIR>"),
+    ] {
+        let said = sandbox.run(&words.split(' ').collect::<Vec<_>>()).ends(2).stderr;
+        assert!(said.contains(says), "{words}: {said}");
+    }
+    std::fs::remove_file(sandbox.path().join("archive/MANIFEST.sig")).expect("it was there");
+    sandbox.run(&["journal", "archive", "verify", "archive"]).ends(5);
 }

@@ -211,6 +211,31 @@ fn an_approval_that_makes_nothing_live_is_no_success_and_says_who_has_to_approve
 }
 
 #[test]
+fn words_that_a_template_left_are_warned_of_and_keep_nobody() {
+    let sandbox = Sandbox::with_home();
+    let lint = |words: &str| {
+        let words = format!("{words} --output json");
+        let report = sandbox.run(&words.split(' ').collect::<Vec<_>>()).ends(0).json();
+        assert_eq!(report["problems"], serde_json::json!([]), "{report}");
+        report["warnings"].as_array().expect("warnings").len()
+    };
+    assert_eq!(
+        lint("runbook lint") + lint("proposal lint") + lint("sentinel lint"),
+        0,
+        "what is shipped is written"
+    );
+    sandbox.run(&["runbook", "new", "disk-slow", "--subsystem", "disk", "--code", "DISK_SLOW"]).ends(0);
+    assert_eq!((lint("runbook lint"), lint("proposal lint disk-slow")), (6, 5));
+    let said = sandbox.run(&["runbook", "lint", "runbooks/disk-slow/runbook.yaml"]).ends(0).stdout;
+    assert!(said.contains("warning: ") && said.contains("runbook.yaml:6:8: "), "{said}");
+    assert!(said.ends_with("1 file: nothing found, 1 warning\n"), "{said}");
+    sandbox.run(&["sentinel", "new", "eye", "--probe", "tcp", "--file", "eye.yaml"]).ends(0);
+    assert_eq!(lint("sentinel lint eye.yaml"), 2);
+    sandbox.run(&["proposal", "new", "eye", "--title", "Look at it"]).ends(0);
+    assert_eq!(lint("proposal lint eye"), 3);
+}
+
+#[test]
 fn any_folder_is_linted_by_what_is_in_it() {
     let sandbox = Sandbox::with_home();
     let found = |folder: &str, code| {

@@ -146,7 +146,7 @@ impl Sandbox {
     }
 
     pub fn wait_ready(&self) {
-        let ready = eventually(Duration::from_secs(30), || self.get("/readyz").starts_with("HTTP/1.1 200"));
+        let ready = eventually(Duration::from_secs(120), || self.get("/readyz").starts_with("HTTP/1.1 200"));
         let log = std::fs::read_to_string(self.path().join("daemon.log")).unwrap_or_default();
         assert!(ready, "the daemon is not ready: {log}");
     }

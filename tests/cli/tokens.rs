@@ -128,3 +128,31 @@ fn a_route_and_its_command_give_the_same_bytes_with_and_without_a_daemon() {
         assert_eq!(printed.trim_end(), online.trim_end(), "{path} and {command:?} without a daemon");
     }
 }
+
+#[test]
+fn a_command_whose_token_is_wrong_says_where_it_took_it_from() {
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let file = sandbox.home().join("state/token");
+    let said = |sandbox: &Sandbox| {
+        let words = ["notify", "test", "log"];
+        let said = sandbox.run(&words).ends(4).stderr;
+        assert!(said.contains(&file.display().to_string()) && said.contains("REMEDIATOR_HOME"), "{said}");
+        assert!(!said.contains("Authorization: Bearer"), "no header is the caller's to send: {said}");
+        said
+    };
+    std::fs::write(&file, "rmdp_nobody").expect("written");
+    assert!(said(&sandbox).contains("BAD_TOKEN"));
+    std::fs::remove_file(&file).expect("it was there");
+    assert!(said(&sandbox).contains("cannot be read"));
+    // Less power needs no token that is known: it is left as a file, and no more is promised than that.
+    let paused = sandbox.run(&["pause", "--reason", "x"]).ends(0);
+    assert!(
+        paused.stdout.contains("when it sees that file") && !paused.stdout.contains("no new attempt"),
+        "{}",
+        paused.stdout
+    );
+    let token = sandbox.run(&["token", "new", "--role", "read", "--name", "eye"]).ends(0).stdout;
+    std::fs::write(&file, token).expect("written");
+    assert!(said(&sandbox).contains("token new --role lead"));
+}

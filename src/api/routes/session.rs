@@ -101,9 +101,14 @@ async fn login(
     let tokens = api.tokens.now();
     let Some(stored) = tokens.stored(token.trim()) else {
         api.sessions.failed(now);
-        return Err(Problem::new(problem::BAD_TOKEN, "no person has this token"));
+        return Err(Problem::new(problem::BAD_TOKEN, "no person has this token").hint(
+            "yours is in the home (`cat \"$REMEDIATOR_HOME/state/token\"`), or what `remediator token new` printed",
+        ));
     };
-    PAGE.allow(Some(&stored.bearer))?;
+    PAGE.allow(Some(&stored.bearer)).map_err(|mut problem| {
+        problem.detail = format!("the page is not for this token: {}", problem.detail);
+        problem
+    })?;
     let session = Session::of(&stored.bearer)?;
     let id = api.sessions.begin(stored.hash, now).map_err(|error| {
         let detail = format!("the operating system gives no randomness: {error}");

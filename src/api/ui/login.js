@@ -24,7 +24,9 @@ export const showLogin = (main, why, done) => {
       await get("v1/session").catch(() => { throw new Error(ELSEWHERE); });
       await done();
     } catch (problem) {
-      said.textContent = problem.hint ? `${problem.title}: ${problem.hint}` : problem.message;
+      // What is wrong with a token that is known is in the detail: whose it is, and its role.
+      const what = problem.status === 403 ? problem.message : problem.title;
+      said.textContent = problem.hint ? `${what}; ${problem.hint}` : problem.message;
       button.disabled = false;
       token.select();
     }

@@ -19,7 +19,7 @@ pub struct Args {
 
 /// Exports.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::readable(global)?;
     // Before the journal is read: what is signed for is then in the export.
     let checkpoint = beside(&home.state()).and_then(|path| std::fs::read(path).ok());
     let manifest = crate::journal::export(&home.state(), &args.to, None)?;

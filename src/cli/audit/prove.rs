@@ -13,7 +13,11 @@ use crate::tlog::prove;
 
 /// Write a proof that an entry is in the log (c2sp.org/tlog-proof): its path to the root, under a signed checkpoint.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "\
+Exit codes: 0 written, 1 there is no such entry, 2 wrong use, 69 the entry was pruned or nothing was ever signed, 75 the \
+checkpoint does not reach the entry yet: a daemon signs for it within about a second.
+
+Example:
   remediator audit prove 17
   remediator audit prove 17 --with-entry --to ./evidence.tlog-proof
   remediator audit verify --proof ./17.tlog-proof")]
@@ -86,6 +90,12 @@ fn offline(args: &Args, reader: &Reader) -> Result<Proof, Failure> {
     prove(&state, args.seq, note, args.with_entry).map_err(|e| match e {
         // The same end as through the daemon.
         crate::tlog::Error::Pruned(_) => Failure::new(Exit::Unavailable, e.to_string()).hint(PRUNED),
-        other => Failure::new(Exit::Findings, other.to_string()),
+        crate::tlog::Error::NotYet { .. } => {
+            let what = format!("the checkpoint {} does not reach entry {} yet", path.display(), args.seq);
+            Failure::new(Exit::Temporary, what)
+                .hint("a daemon that runs signs for new entries within about a second: ask again, or start it")
+        }
+        other => Failure::new(Exit::Findings, other.to_string())
+            .hint("`remediator status` says how far the journal reaches; `remediator audit tail` shows its last entries"),
     })
 }

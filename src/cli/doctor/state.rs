@@ -50,7 +50,9 @@ pub(super) fn operation(patient: &Patient, sheet: &mut Sheet) {
         held(sheet, format!("paused by {}: {}", p.by, p.reason), resume);
     }
     if let Some(why) = patient.home.paused_by_file().filter(|_| status.paused.is_none()) {
-        let what = format!("the file state/PAUSED pauses it, from the next start on: {why}");
+        let what = format!(
+            "the file state/PAUSED pauses it as soon as a daemon sees it (within a second while one runs, else at its start): {why}"
+        );
         held(sheet, what, "remove the file when it is over, or `remediator resume --reason …` once it runs");
     }
     if patient.home.is_imported() {

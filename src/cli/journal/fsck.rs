@@ -23,7 +23,7 @@ pub struct Args {
 pub fn run(args: Args, global: &Global) -> Outcome {
     let folder = match args.folder {
         Some(folder) => folder,
-        None => Home::existing(global)?.state(),
+        None => Home::readable(global)?.state(),
     };
     let bar = ProgressBar::new_spinner();
     if let Ok(style) = ProgressStyle::with_template("checking {spinner} {human_pos} entries") {

@@ -19,14 +19,10 @@ Exit codes: 0 it is whole, 2 the archive does not end where the journal begins, 
 Example:
   remediator journal restore --from ./evidence
   remediator journal restore --from-archive ./archive-1")]
+#[group(required = true, multiple = false)]
 pub struct Args {
     /// The folder that `audit export` wrote.
-    #[arg(
-        long,
-        value_name = "DIR",
-        required_unless_present = "from_archive",
-        conflicts_with = "from_archive"
-    )]
+    #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
     /// The folder that `journal archive` wrote. Of several the newest comes first.
     #[arg(long, value_name = "DIR")]

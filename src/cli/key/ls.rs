@@ -12,7 +12,7 @@ pub struct Args {}
 
 /// Lists.
 pub fn run(_: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::readable(global)?;
     let report = verify(&home.state(), Depth::Quick, &mut |_| {})?;
     let at_hand = read_journal_key(&home.state());
     let in_force = report.keys.last().map(|key| key.id);

@@ -9,13 +9,15 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::runbook::{folder, lint};
 use crate::cli::{Global, Outcome, out};
 use crate::runbook::problem::{Problem, likely};
-use crate::runbook::{Content, ContentFolder, checks};
+use crate::runbook::{Content, ContentFolder, checks, unwritten};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 nothing found, 1 problems, 2 wrong use.\n\n\
+#[command(
+    after_help = "Exit codes: 0 nothing found, or warnings only (words that a template left), 1 problems, 2 wrong use.\n\n\
 Examples:\n  remediator proposal lint\n  remediator proposal lint process-dead\n  \
-remediator proposal lint proposals/process-dead/proposal.yaml")]
+remediator proposal lint proposals/process-dead/proposal.yaml"
+)]
 pub struct Args {
     /// Proposals, by id or file; a relative path is looked for here, then in the home. Default: every one of the home,
     /// and every content file.
@@ -39,7 +41,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
             of_folder(&content, Some(named), &mut problems)
         };
     }
-    lint::told(files, &problems, global)
+    lint::told(files, problems, global)
 }
 
 /// The ids of the proposals of a folder.
@@ -70,7 +72,9 @@ fn of_folder(content: &ContentFolder, only: Option<&str>, problems: &mut Vec<Pro
     for id in ids(content).into_iter().filter(|id| wanted(id)) {
         let path = desk::path_of(id);
         files += 1;
-        problems.extend(against::argument(&path, content.get(&path).unwrap_or_default()));
+        let bytes = content.get(&path).unwrap_or_default();
+        problems.extend(against::argument(&path, bytes));
+        problems.extend(unwritten::left(&path, bytes));
     }
     problems.extend(against::notes(content, wanted));
     let of_it = |_: &str, content: &Content| wanted(content.proposal());
@@ -100,5 +104,6 @@ fn of_file(path: &PathBuf, problems: &mut Vec<Problem>) -> Result<usize, Failure
     let bytes = std::fs::read(path)
         .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {}", path.display())).because(e))?;
     problems.extend(against::argument(&path.to_string_lossy(), &bytes));
+    problems.extend(unwritten::left(&path.to_string_lossy(), &bytes));
     Ok(1)
 }

@@ -15,12 +15,14 @@ use crate::event::content::Standing;
 use crate::runbook::content::TRUST_DIR;
 use crate::runbook::problem::{Problem, Source};
 use crate::runbook::trust::TRUST_FILES;
-use crate::runbook::{Content, ContentFolder, Trust, checks, loader, retired};
+use crate::runbook::{Content, ContentFolder, Trust, checks, loader, retired, unwritten};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 nothing found, 1 problems, 2 wrong use.\n\n\
-Examples:\n  remediator runbook lint\n  remediator runbook lint runbooks/process-dead/runbook.yaml")]
+#[command(
+    after_help = "Exit codes: 0 nothing found, or warnings only (words that a template left), 1 problems, 2 wrong use.\n\n\
+Examples:\n  remediator runbook lint\n  remediator runbook lint runbooks/process-dead/runbook.yaml"
+)]
 pub struct Args {
     /// Files or folders; a relative path is looked for here, then in the home. Of a folder with runbooks/ or
     /// proposals/ in it, what only shows when files stand together is found too. Default: the folder of the home.
@@ -32,6 +34,7 @@ struct Report<'a> {
     v: u32,
     files: usize,
     problems: &'a [Problem],
+    warnings: &'a [Problem],
 }
 
 /// Checks and prints.
@@ -44,6 +47,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         let found = match path.is_dir() {
             true if ["runbooks", "proposals"].iter().any(|top| path.join(top).is_dir()) => {
                 let content = folder::read(path)?;
+                for (name, bytes) in content.files.iter().filter(|(name, _)| is_argued(name)) {
+                    problems.extend(unwritten::left(name, bytes));
+                }
                 for (name, bytes) in content.content_files() {
                     problems.extend(channels.iter().flat_map(|c| checks::unknown_channels(name, bytes, c)));
                 }
@@ -57,21 +63,29 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         }
         files += found;
     }
-    told(files, &problems, global)
+    told(files, problems, global)
 }
 
-/// Says what was found.
-pub fn told(files: usize, problems: &[Problem], global: &Global) -> Outcome {
+/// Says what was found. What only warns keeps nobody.
+pub fn told(files: usize, found: Vec<Problem>, global: &Global) -> Outcome {
+    let (warnings, problems): (Vec<_>, Vec<_>) = found.into_iter().partition(|p| p.check == unwritten::CHECK);
     if global.output == Output::Json {
-        out::json_of(&Report { v: 1, files, problems })?;
+        out::json_of(&Report { v: 1, files, problems: &problems, warnings: &warnings })?;
     } else {
-        for problem in problems {
+        for problem in &problems {
             out::say(format!("{problem}\n"))?;
         }
+        for warning in &warnings {
+            out::say(format!("warning: {warning}\n"))?;
+        }
         let count = problems.len();
+        let warned = match warnings.len() {
+            0 => String::new(),
+            count => format!(", {count} warning{}", plural(count)),
+        };
         out::say(match count {
-            0 => format!("{files} file{}: nothing found", plural(files)),
-            _ => format!("{files} file{}: {count} problem{}", plural(files), plural(count)),
+            0 => format!("{files} file{}: nothing found{warned}", plural(files)),
+            _ => format!("{files} file{}: {count} problem{}{warned}", plural(files), plural(count)),
         })?;
     }
     Ok(if problems.is_empty() { Exit::Ok } else { Exit::Findings })
@@ -83,6 +97,12 @@ fn channels(global: &Global) -> Option<BTreeSet<String>> {
     let config = crate::remediator::config::read(home.root(), None).ok()?;
     let log = crate::notify::LOG.to_owned();
     Some(config.channels.into_keys().chain([log]).collect())
+}
+
+/// Whether somebody reads its words before they approve: a content file, or a proposal.
+fn is_argued(name: &str) -> bool {
+    let below = ["runbooks/", "proposals/"].iter().any(|top| name.starts_with(top));
+    below && (name.ends_with(".yaml") || name.ends_with(".yml"))
 }
 
 fn plural(n: usize) -> &'static str {
@@ -162,6 +182,7 @@ fn text(
     around: Option<&ContentFolder>,
     problems: &mut Vec<Problem>,
 ) {
+    problems.extend(unwritten::left(name, bytes));
     if Path::new(name).ends_with("proposal.yaml") {
         problems.extend(against::argument(name, bytes));
         let id = Path::new(name).parent().and_then(|folder| folder.file_name()).unwrap_or_default();

@@ -43,7 +43,7 @@ struct Report<'a> {
 
 /// Grants or takes back.
 pub fn run(args: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::readable(global)?;
     if args.revoke {
         let body = json!({ "reason": args.signing.reason() }).to_string();
         let path = format!("/v1/sentinels/{}/revoke", args.name);

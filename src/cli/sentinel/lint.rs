@@ -2,29 +2,21 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::runbook::folder;
-use crate::cli::runbook::lint::nothing_in;
-use crate::cli::{Global, Outcome, Output, out};
-use crate::runbook::problem::Problem;
-use crate::runbook::{Kind, checks, loader};
+use crate::cli::runbook::lint::{self, nothing_in};
+use crate::cli::{Global, Outcome};
+use crate::runbook::{Kind, checks, loader, unwritten};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 nothing found, 1 problems, 2 wrong use.\n\n\
-Examples:\n  remediator sentinel lint\n  remediator sentinel lint runbooks/disk/sentinel.yaml")]
+#[command(
+    after_help = "Exit codes: 0 nothing found, or warnings only (words that a template left), 1 problems, 2 wrong use.\n\n\
+Examples:\n  remediator sentinel lint\n  remediator sentinel lint runbooks/disk/sentinel.yaml"
+)]
 pub struct Args {
     /// Files or folders; a relative path is looked for here, then in the home. Default: every sentinel in the content folder of the home.
     files: Vec<PathBuf>,
-}
-
-#[derive(Serialize)]
-struct Report<'a> {
-    v: u32,
-    files: usize,
-    problems: &'a [Problem],
 }
 
 /// Checks and prints.
@@ -32,7 +24,10 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let (mut files, mut problems) = (0, Vec::new());
     for (name, bytes, named) in texts(&args.files, global)? {
         match checks::read(&name, &bytes) {
-            Ok(content) if content.kind() == Kind::Sentinel => files += 1,
+            Ok(content) if content.kind() == Kind::Sentinel => {
+                files += 1;
+                problems.extend(unwritten::left(&name, &bytes));
+            }
             Err(rejected) if !named && rejected.kind != Some(Kind::Sentinel) => {}
             Err(rejected) => {
                 files += 1;
@@ -50,18 +45,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     if let Some(first) = args.files.first().filter(|_| files == 0) {
         return Err(nothing_in(first));
     }
-    if global.output == Output::Json {
-        out::json_of(&Report { v: 1, files, problems: &problems })?;
-    } else {
-        for problem in &problems {
-            out::say(format!("{problem}\n"))?;
-        }
-        out::say(match problems.len() {
-            0 => format!("{files} sentinel(s): nothing found"),
-            count => format!("{files} sentinel(s): {count} problem(s)"),
-        })?;
-    }
-    Ok(if problems.is_empty() { Exit::Ok } else { Exit::Findings })
+    lint::told(files, problems, global)
 }
 
 /// Names and bytes, and whether each was named itself: of a folder only the sentinels in it are meant.

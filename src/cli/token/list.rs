@@ -32,7 +32,7 @@ struct Line {
 
 /// Lists.
 pub fn run(_: Args, global: &Global) -> Outcome {
-    let home = Home::existing(global)?;
+    let home = Home::readable(global)?;
     let tokens = super::load(&home)?;
     let own = super::own(&home, &tokens);
     let lines = tokens.bearers().map(|stored| line(stored, own.as_ref() == Some(stored))).collect();

@@ -16,3 +16,8 @@ pub use read::{Archive, must_be_of, verify_archive};
 pub use refold::{PrunedHistory, RefoldStep, Refolding};
 pub use restore::Restoring;
 pub use write::{Below, archive};
+
+/// Whether a folder is an archive, by its signature's name; nothing of it was looked at.
+pub(super) fn is_one(folder: &std::path::Path) -> bool {
+    folder.join(manifest::SIGNATURE).is_file()
+}

@@ -13,6 +13,7 @@ use crate::base::sign::KeyId;
 use super::super::base;
 use super::super::blobs;
 use super::super::error::Error;
+use super::super::export::Manifest;
 use super::super::offline::{Folder, KnownEnd};
 use super::super::segment::name_of;
 use super::super::store::{Store, StoreFile};
@@ -37,9 +38,18 @@ pub struct Archive {
 /// Verifies an archive by itself, with every signature and every blob.
 pub fn verify_archive(folder: &Path) -> Result<Archive, Error> {
     let wrong = |what: String| Error::Archive { path: folder.to_owned(), what };
+    let unfit = |what: &str| Error::UnfitArchive { path: folder.to_owned(), what: what.into() };
     if !folder.is_dir() {
-        let what = "there is no such folder".into();
-        return Err(Error::UnfitArchive { path: folder.to_owned(), what });
+        let what = if folder.exists() { "that is a file, not a folder" } else { "there is no such folder" };
+        return Err(unfit(what));
+    }
+    if !folder.join(MANIFEST).exists() && !folder.join(SIGNATURE).exists() {
+        return Err(unfit(&format!(
+            "it has neither {MANIFEST} nor {SIGNATURE}, so `journal archive` did not write it"
+        )));
+    }
+    if !folder.join(SIGNATURE).exists() && Manifest::read(folder).is_some() {
+        return Err(unfit("it is an export: `remediator audit verify --full --folder DIR` verifies it"));
     }
     let read = |name: &str| std::fs::read(folder.join(name)).map_err(|e| wrong(format!("{name}: {e}")));
     let (text, signature) = (read(MANIFEST)?, read(SIGNATURE)?);

@@ -50,6 +50,9 @@ pub fn archive(from: &Path, to: &Path, below: Below, key: &JournalKey) -> Result
     if sealed.is_empty() {
         return Err(Error::NothingOld);
     }
+    if to.exists() && !to.is_dir() {
+        return Err(Error::NotEmpty { path: to.to_owned() });
+    }
     make_folder(to)?;
     if std::fs::read_dir(to).map_err(Error::io("list", to))?.next().is_some() {
         return Err(Error::NotEmpty { path: to.to_owned() });

@@ -23,7 +23,7 @@ use crate::tlog::policy::Policy;
 /// --state, --checkpoint or --max-age the checkpoint is checked against these; with --proof a proof is.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes, the first that holds: 0 good, 5 tampered (not what was signed), 7 forked (two histories), 6 truncated or rolled
+Exit codes, the first that holds: 0 good, 5 tampered (not what was signed), 7 forked (two histories), 6 truncated or rolled \
 back, 8 unknown key, 10 quorum missing, 9 stale. A state file is written only when all is good.
 
 Example:
@@ -95,7 +95,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     }
     let folder = match &args.folder {
         Some(folder) => folder.clone(),
-        None => Home::existing(global)?.state(),
+        None => Home::readable(global)?.state(),
     };
     // Before the journal: it may grow while it is read, and then has more than these say, never less.
     let before = if args.wants_head() { Some(head::Before::read(&args, &folder)?) } else { None };
