@@ -33,7 +33,7 @@ pub fn check(case: &Case<'_>, findings: &mut Vec<Finding>) {
         let mend = match (case.change.attributes_within(&paths[0]), case.change.path("")) {
             // It has the last word on what lies beside and below it.
             (Some(within), _) => {
-                let within = for_shell(&within);
+                let within = for_shell(within);
                 format!("printf '* {PLAIN}\\n' >> {within} && git add {within}")
             }
             (None, top) if top.is_empty() => mend(),
