@@ -108,7 +108,7 @@ pub enum Error {
         source: crate::event::Error,
     },
     /// An export would be mixed with what is there.
-    #[error("{} is not empty: name an empty or new folder for the export", path.display())]
+    #[error("{} is not empty: name an empty or new folder", path.display())]
     NotEmpty {
         /// The folder.
         path: PathBuf,
