@@ -362,3 +362,53 @@ fn what_steps_and_watches_shows_words_while_the_key_is_there_and_says_when_it_is
         child.wait().expect("it was a child");
     }
 }
+
+#[test]
+fn what_was_begun_before_an_incident_was_about_somebody_is_sealed_as_well() {
+    let mut sandbox = Sandbox::with_home();
+    teach(&sandbox);
+    // Step and look wait, so that a report can come in between.
+    let folder = sandbox.path().display().to_string();
+    let runbook = sandbox.home().join("runbooks/tell/tell.yaml");
+    let mut text = std::fs::read_to_string(&runbook).expect("a runbook");
+    for what in ["step", "look"] {
+        let script =
+            format!("while [ ! -e {folder}/go-{what} ]; do sleep 0.1; done; cat {folder}/{what}.txt\n");
+        std::fs::write(sandbox.path().join(format!("{what}.sh")), script).expect("written");
+        let slow = format!("/bin/sh, {folder}/{what}.sh");
+        text = text.replace(&format!("/bin/cat, {folder}/{what}.txt"), &slow);
+    }
+    let text = text.replace("timeout: 5s", "timeout: 25s").replace("within: 100ms", "within: 3s");
+    std::fs::write(&runbook, text).expect("written");
+    sandbox.shell("remediator runbook sign home/runbooks/tell/tell.yaml").ends(0);
+    sandbox.run(&["runbook", "approve", "tell", "--reason", "a test", "--yes"]).ends(0);
+    sandbox.serve();
+    let entries = |kind: &str| {
+        let asked = ["audit", "query", "--kind", kind, "--output", "json"];
+        sandbox.run(&asked).ends(0).json()["entries"].as_array().map_or(0, Vec::len)
+    };
+    // A report about nobody, one about somebody while what it led to goes on, and its end.
+    let joined = |target: &str, until: &str, goes_on: &str| {
+        let before = entries(until);
+        let args =
+            ["emit", "--subsystem", "tell", "--code", "GO_ON", "--summary", "hangs", "--target", target];
+        sandbox.run(&args).ends(0);
+        let begun = eventually(Duration::from_secs(60), || entries(until) > before);
+        assert!(begun, "no {until}: {}", sandbox.run(&["audit", "tail", "-n", "100"]).stdout);
+        report(&sandbox, target, WHO);
+        std::fs::write(sandbox.path().join(goes_on), "").expect("written");
+        let told = || incident(&sandbox, target)["escalation"]["rung"].is_u64();
+        assert!(eventually(Duration::from_secs(90), told), "{}", incident(&sandbox, target));
+        let id = incident(&sandbox, target)["id"].as_str().expect("an id").to_owned();
+        sandbox.run(&["postmortem", &id]).ends(0).stdout
+    };
+    std::fs::write(sandbox.path().join("go-look"), "").expect("written");
+    let one = joined("one", "step.started", "go-step");
+    assert!(one.contains(&format!("{MARK} about the step")), "{one}");
+    std::fs::remove_file(sandbox.path().join("go-look")).expect("removed");
+    std::fs::write(sandbox.path().join("step.txt"), "nothing\n").expect("written");
+    let two = joined("two", "verification.started", "go-look");
+    assert!(two.contains(&format!("{MARK} seen")), "{two}");
+    sandbox.stop("-TERM");
+    assert_eq!(files_with(&sandbox.home(), &[MARK]), Vec::<PathBuf>::new());
+}

@@ -1562,6 +1562,22 @@ pub const GUARDS: &[Guard] = &[
     ),
     guard(
         "erasure",
+        "a step that runs when a report about somebody comes to its incident is about them, too",
+        (
+            "src/remediator/dispatch.rs",
+            "self.attempts.joined(incident, subject);",
+            "let _ = AttemptIndex::joined;",
+        ),
+        &["--test", "cli", "erasure::what_was_begun_before_an_incident_was_about_somebody_is_sealed_as_well"],
+    ),
+    guard(
+        "erasure",
+        "a look that is under way then is about them, too",
+        ("src/remediator/dispatch.rs", "self.looks.joined(incident, subject);", "let _ = Looks::joined;"),
+        &["--test", "cli", "erasure::what_was_begun_before_an_incident_was_about_somebody_is_sealed_as_well"],
+    ),
+    guard(
+        "erasure",
         "what a report says about a subject is sealed before it is kept",
         (
             "src/remediator/about.rs",
