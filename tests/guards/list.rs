@@ -1636,7 +1636,11 @@ pub const GUARDS: &[Guard] = &[
     guard(
         "erasure",
         "a key that was destroyed and comes back is destroyed again",
-        ("src/remediator/erasure.rs", "subjects.destroy(*id)?;", "let _ = gone.contains(id);"),
+        (
+            "src/remediator/erasure.rs",
+            "told(back).into_iter().for_each(|id| destroy(subjects, id, word));",
+            "let _ = (told(back), word);",
+        ),
         &[
             "--test",
             "cli",
@@ -1648,8 +1652,8 @@ pub const GUARDS: &[Guard] = &[
         "an erasure that a crash interrupted is finished",
         (
             "src/remediator/erasure.rs",
-            "let begun = subjects.erasing()?;",
-            "let begun: Vec<Erasing> = Vec::new();",
+            "finished(subjects, told(subjects.erasing()))",
+            "finished(subjects, Vec::new())",
         ),
         &[
             "--test",
