@@ -60,6 +60,9 @@ pub fn run(args: Args, global: &Global) -> Outcome {
         Output::Human => {
             let entry = erased.seq.map(|seq| format!(", entry {seq} says so")).unwrap_or_default();
             out::say(format!("forgotten: the key {} is destroyed{entry}", erased.subject))?;
+            for other in &erased.others {
+                out::say(format!("and its key {other}, of an old copy"))?;
+            }
             out::say(out::faint("copies of state/subjects that you made hold it still: destroy them too"))?;
         }
     }
@@ -72,6 +75,8 @@ struct Erased {
     v: u32,
     subject: SubjectId,
     seq: Option<Seq>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    others: Vec<SubjectId>,
 }
 
 /// Without a daemon: the journal's lock makes sure that none runs.
@@ -80,8 +85,8 @@ fn alone(home: &Home, subject: &str, reason: &str) -> Result<Erased, Failure> {
         .map_err(|e| Failure::new(Exit::Refused, "the journal cannot be opened").because(e))?;
     let by = format!("person:{}", person(home)?);
     let options = Options::new(home.state(), BootId::fresh(), key);
-    let Forgotten { subject, seq } = erase_offline(options, subject, &by, reason).map_err(failure)?;
-    Ok(Erased { v: 1, subject, seq })
+    let Forgotten { subject, seq, others } = erase_offline(options, subject, &by, reason).map_err(failure)?;
+    Ok(Erased { v: 1, subject, seq, others })
 }
 
 fn failure(error: ErasureError) -> Failure {

@@ -1,7 +1,7 @@
 //! Where reading commands read: the daemon when it answers, else the segments. Both give the same bytes.
 
 use std::borrow::Cow;
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -14,6 +14,8 @@ use super::{Global, Home};
 use crate::audit::{self, Audit};
 use crate::base::ids::SubjectId;
 use crate::base::sealed;
+use crate::event::Kind as _;
+use crate::event::subject::SubjectErased;
 use crate::subject::Subjects;
 
 /// See the module.
@@ -23,8 +25,8 @@ pub struct Reader {
     said: Cell<bool>,
     /// The segments, once they were read: what a command shows is of one moment.
     folded: OnceCell<Audit>,
-    /// Subjects whose key was destroyed, once somebody has asked.
-    erased: OnceCell<BTreeSet<SubjectId>>,
+    /// Subjects whose key was destroyed, once somebody has asked and until a line says that there is one more.
+    erased: RefCell<Option<BTreeSet<SubjectId>>>,
 }
 
 /// A view, and its JSON byte for byte.
@@ -52,7 +54,7 @@ impl Reader {
     pub fn new(global: &Global) -> Result<Self, Failure> {
         let home = Home::readable(global)?;
         let client = Client::new(&home)?;
-        Ok(Self { home, client, said: Cell::new(false), folded: OnceCell::new(), erased: OnceCell::new() })
+        Ok(Self { home, client, said: Cell::new(false), folded: OnceCell::new(), erased: RefCell::default() })
     }
 
     /// The same, without a word about where it reads.
@@ -115,19 +117,25 @@ impl Reader {
         }
     }
 
+    /// A line that has just come: where it says that a subject was forgotten, that counts from here on.
+    pub fn heard(&self, line: &str) {
+        if line.contains(SubjectErased::KIND) {
+            self.erased.take();
+        }
+    }
+
     /// A stored line with its sealed text opened, for people: where the key is in this home.
     pub fn opened<'a>(&self, line: &'a str) -> Result<Cow<'a, str>, Failure> {
         if !line.contains(sealed::PREFIX) {
             return Ok(Cow::Borrowed(line));
         }
-        let erased = match self.erased.get() {
-            Some(erased) => erased,
-            None => {
-                let erased = self.entries()?.erased();
-                self.erased.get_or_init(|| erased)
-            }
-        };
-        Ok(Subjects::of_state(&self.home.state()).open_json(line, erased))
+        if self.erased.borrow().is_none() {
+            let erased = self.entries()?.erased();
+            self.erased.replace(Some(erased));
+        }
+        let erased = self.erased.borrow();
+        let none = BTreeSet::new();
+        Ok(Subjects::of_state(&self.home.state()).open_json(line, erased.as_ref().unwrap_or(&none)))
     }
 
     /// What is read.

@@ -6,6 +6,7 @@ use anyhow::{Context as _, bail};
 
 use super::backup::manifest::{FILE as MANIFEST, Manifest};
 use super::exit::Failure;
+use super::init::staging::Staging;
 use super::init::{files, home as making};
 use super::{Exit, Global, Home, Outcome, Output, out};
 use crate::journal::{Depth, Report, verify};
@@ -86,7 +87,7 @@ fn whole(from: &Path) -> anyhow::Result<Report> {
 fn copy(manifest: &Manifest, from: &Path, home: &Path) -> anyhow::Result<()> {
     let parent = home.parent().with_context(|| format!("{} cannot be a home", home.display()))?;
     std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-    let staging = tempfile::Builder::new().prefix(".remediator-restore-").tempdir_in(parent)?;
+    let staging = Staging::beside(parent, "restore")?;
     let root = staging.path();
     files::private_folder(&root.join("state/keys"))?;
     for (name, digest) in &manifest.files {
@@ -114,6 +115,6 @@ fn copy(manifest: &Manifest, from: &Path, home: &Path) -> anyhow::Result<()> {
         making::must_be_free(home)?;
         return Err(error).with_context(|| format!("cannot rename to {}", home.display()));
     }
-    let _ = staging.keep();
+    staging.keep();
     files::sync_folder(parent)
 }

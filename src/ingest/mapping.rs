@@ -142,14 +142,22 @@ impl Mapping {
     /// Reads one value. `id` is the format's own for deduplication, where it has one.
     pub fn apply(&self, value: &Value, id: Option<String>) -> Item {
         let subject = find(value, &self.0.subject);
+        // A list or an object says that it is about somebody, and not whom.
+        let places = self.0.subject.iter().flat_map(|field| &field.from);
+        let unclear = places
+            .filter(|pointer| value.pointer(pointer).is_some_and(|v| v.is_array() || v.is_object()))
+            .min();
         let unmapped = |why: String| {
-            let said = match &subject {
+            let said = match subject.is_some() || unclear.is_some() {
                 // It cannot be sealed for whom nobody can name for sure.
-                Some(_) => MASK.to_owned(),
-                None => clip(&value.to_string(), DETAIL_BYTES_MAX).to_owned(),
+                true => MASK.to_owned(),
+                false => clip(&value.to_string(), DETAIL_BYTES_MAX).to_owned(),
             };
             Unmapped { why, said }
         };
+        if let Some(place) = unclear {
+            return Err(unmapped(format!("`subject`: what stands at {place} is not one text")));
+        }
         let named = |member: &str, field: &Option<FieldFile>| {
             find(value, field).ok_or_else(|| unmapped(open(member, field)))
         };
@@ -371,6 +379,15 @@ mod tests {
             let Err(unmapped) = mapping.apply(&value, None) else { panic!("mapped") };
             assert!(!unmapped.said.contains("Jane") && !unmapped.why.contains("Jane"), "{unmapped:?}");
         }
+        // About somebody, and nobody can say whom: it is not taken for a report about nobody.
+        for unclear in [serde_json::json!(["c:1", "c:2"]), serde_json::json!({"id": "c:1"})] {
+            let value =
+                serde_json::json!({"code": "ORDER_STUCK", "text": "Jane's order", "customer": unclear});
+            let Err(unmapped) = mapping.apply(&value, None) else { panic!("mapped") };
+            assert!(unmapped.said == MASK && unmapped.why.contains("/customer"), "{unmapped:?}");
+        }
+        let nobody = serde_json::json!({"code": "ORDER_STUCK", "text": "the disk", "customer": null});
+        assert!(matches!(mapping.apply(&nobody, None), Ok(Said::Report(r)) if r.subject.is_none()));
     }
 
     #[test]

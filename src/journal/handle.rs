@@ -58,7 +58,8 @@ pub struct Options {
     pub segment_bytes_max: u64,
     /// An entry that the caller knows to have been durable, from a checkpoint elsewhere.
     pub supplied_head: Option<(Seq, Blake3)>,
-    /// Version of the caller's fold: snapshots of other versions are not used.
+    /// Version of the caller's fold: snapshots of other versions are not used. 0 = it does not fold; any other opens no
+    /// journal that begins with a state which it cannot read.
     pub fold_version: u32,
 }
 
@@ -75,6 +76,11 @@ impl Options {
             supplied_head: None,
             fold_version: 0,
         }
+    }
+
+    /// Whether the caller has to fold what it opens.
+    pub(super) fn folds(&self) -> bool {
+        self.fold_version != 0
     }
 }
 

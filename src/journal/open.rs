@@ -239,7 +239,15 @@ fn begin(
 ) -> Result<(IntentJournal, Opened), Error> {
     let Recovered { genesis, genesis_hash, firsts, base, head, active, repaired, cut, .. } = recovered;
     let catalog = Arc::new(Catalog::above(base.as_ref().map(Base::head), &firsts));
-    let first_state = first_state(&ground, base.as_ref(), options.fold_version);
+    let first_state = match first_state(&ground, base.as_ref(), options.fold_version) {
+        // Whoever folds could not go on. What was mended or cut has to be said all the same.
+        Some((_, Err(error)))
+            if options.folds() && snapshot.is_none() && repaired.is_empty() && cut.is_none() =>
+        {
+            return Err(error);
+        }
+        other => other,
+    };
     let mut writer = Writer::new(Start {
         store: Arc::clone(&ground.store),
         catalog: Arc::clone(&catalog),

@@ -106,6 +106,12 @@ impl Dispatcher {
     ) {
         let mut intents: BTreeMap<Seq, Committed<StepIntended>> = BTreeMap::new();
         for entry in &committed {
+            if let (Some(incident), Event::DegradationSeen(seen)) = (entry.incident(), entry.event())
+                && let Some(subject) = seen.subject
+            {
+                self.attempts.joined(incident, subject);
+                self.looks.joined(incident, subject);
+            }
             if let Some(granted) = entry.narrow::<LockGranted>() {
                 self.prove_lock(&granted);
             }

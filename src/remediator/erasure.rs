@@ -22,6 +22,16 @@ pub struct Forgotten {
     pub subject: SubjectId,
     /// The entry that says so; none when an earlier one does.
     pub seq: Option<Seq>,
+    /// Further keys of the same name that are gone, each with an entry of its own.
+    pub others: Vec<SubjectId>,
+}
+
+impl Forgotten {
+    fn of(erasing: &[Erasing], seqs: &BTreeMap<SubjectId, Seq>) -> Result<Self, SubjectError> {
+        let (last, others) = erasing.split_last().ok_or(SubjectError::Unknown)?;
+        let others = others.iter().map(|one| one.id).collect();
+        Ok(Self { subject: last.id, seq: seqs.get(&last.id).copied(), others })
+    }
 }
 
 /// Why a subject was not forgotten without a daemon.
@@ -47,24 +57,44 @@ pub(super) fn event(erasing: &Erasing) -> SubjectErased {
 /// At the start, before anybody can ask for a key: those that the journal says are gone are gone, also when they came back
 /// with a copy of old files, and what was begun is done. The erasures that have no entry yet, as far as is known here.
 pub(super) fn destroyed(subjects: &Subjects, erased: &VecDeque<SubjectId>) -> Vec<Erasing> {
-    let done = || -> Result<Vec<Erasing>, SubjectError> {
-        let gone: BTreeSet<SubjectId> = erased.iter().copied().collect();
-        for id in subjects.ids()?.intersection(&gone) {
-            subjects.destroy(*id)?;
-            tracing::warn!(key = %id, "the key of an erased subject was here again: it was destroyed");
+    let gone: BTreeSet<SubjectId> = erased.iter().copied().collect();
+    let back = subjects.ids().map(|ids| ids.intersection(&gone).copied().collect::<BTreeSet<_>>());
+    let word = "the key of an erased subject was here again: it was destroyed";
+    told(back).into_iter().for_each(|id| destroy(subjects, id, word));
+    let word = "an erasure was interrupted: it is complete now";
+    told(subjects.doomed()).into_iter().for_each(|id| destroy(subjects, id, word));
+    finished(subjects, told(subjects.erasing()))
+}
+
+/// Those of what was begun whose key is gone now: of another one no entry may say so.
+fn finished(subjects: &Subjects, mut begun: Vec<Erasing>) -> Vec<Erasing> {
+    begun.retain(|erasing| match subjects.destroy(erasing.id) {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::error!(key = %erasing.id, %error, "{INCOMPLETE}");
+            false
         }
-        let begun = subjects.erasing()?;
-        for erasing in &begun {
-            subjects.destroy(erasing.id)?;
-            tracing::warn!(key = %erasing.id, "an erasure was interrupted: it is complete now");
-        }
-        Ok(begun)
-    };
-    done().unwrap_or_else(|error| {
-        tracing::error!(%error, "state/subjects: an erasure may be incomplete until the next start");
-        Vec::new()
+    });
+    begun
+}
+
+/// One that cannot be destroyed keeps none of the others.
+fn destroy(subjects: &Subjects, id: SubjectId, word: &str) {
+    match subjects.destroy(id) {
+        Ok(_) => tracing::warn!(key = %id, "{word}"),
+        Err(error) => tracing::error!(key = %id, %error, "{INCOMPLETE}"),
+    }
+}
+
+/// What was found, or nothing and a word in the log.
+fn told<T: Default>(found: Result<T, SubjectError>) -> T {
+    found.unwrap_or_else(|error| {
+        tracing::error!(%error, "{INCOMPLETE}");
+        T::default()
     })
 }
+
+const INCOMPLETE: &str = "state/subjects: an erasure may be incomplete until the next start";
 
 /// Their entries are durable.
 pub(super) fn recorded(subjects: &Subjects, erasures: &[Erasing]) {
@@ -89,7 +119,7 @@ impl Handle {
         let (erasing, begun) = blocking(move || {
             let erasing = subjects.erase(&subject, &by, &reason);
             // With those of before that could not be recorded then.
-            subjects.erasing().map(|begun| (erasing, begun))
+            subjects.erasing().map(|begun| (erasing, finished(&subjects, begun)))
         })
         .await??;
         let mut seqs = BTreeMap::new();
@@ -101,8 +131,8 @@ impl Handle {
         }
         let subjects = running.subjects.clone();
         blocking(move || recorded(&subjects, &begun)).await?;
-        match erasing {
-            Ok(erasing) => Ok(Forgotten { subject: erasing.id, seq: seqs.get(&erasing.id).copied() }),
+        match erasing.and_then(|erasing| Forgotten::of(&erasing, &seqs)) {
+            Ok(forgotten) => Ok(forgotten),
             Err(error @ SubjectError::Unknown) => {
                 Err(Rejection::Refused { code: "NOT_FOUND", reason: error.to_string() })
             }
@@ -126,26 +156,25 @@ pub fn erase_offline(
     let subjects = Subjects::of_state(&options.state);
     let clock = Arc::new(SystemClock);
     let known: BTreeSet<SubjectId> = Audit::offline(&options.state)?.erased();
+    if subjects.erasing()?.is_empty() && !subjects.list()?.iter().any(|listed| listed.subject == subject) {
+        // Nothing is to be said: the journal stays as it is.
+        return Err(SubjectError::Unknown.into());
+    }
     let (journal, _) = IntentJournal::open(options)?;
     let erasing = subjects.erase(subject, by, &intake::clean_line(reason));
-    let mut begun = subjects.erasing()?;
-    begun.retain(|erasing| !known.contains(&erasing.id));
-    for erasing in &begun {
-        subjects.destroy(erasing.id)?;
-    }
-    let draft = |erasing: &Erasing| {
+    let begun = finished(&subjects, subjects.erasing()?);
+    let news: Vec<&Erasing> = begun.iter().filter(|erasing| !known.contains(&erasing.id)).collect();
+    let draft = |erasing: &&Erasing| {
         let event = Event::from(event(erasing));
         Draft { at: clock.now(), incident: None, cause: None, event }
     };
-    let mut seqs = Vec::new();
-    if !begun.is_empty() {
-        let appended = journal.append_essential(begun.iter().map(draft).collect())?;
-        seqs.extend(appended.committed.iter().map(|entry| entry.seq()));
+    let mut seqs = BTreeMap::new();
+    if !news.is_empty() {
+        let appended = journal.append_essential(news.iter().map(draft).collect())?;
+        let said = appended.committed.iter().map(|entry| entry.seq());
+        seqs.extend(news.iter().map(|erasing| erasing.id).zip(said));
     }
     recorded(&subjects, &begun);
     journal.clean_stop()?;
-    let erasing = erasing?;
-    let at = begun.iter().position(|one| one.id == erasing.id);
-    subjects.erased(erasing.id)?;
-    Ok(Forgotten { subject: erasing.id, seq: at.and_then(|at| seqs.get(at).copied()) })
+    Ok(Forgotten::of(&erasing?, &seqs)?)
 }

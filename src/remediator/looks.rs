@@ -1,7 +1,7 @@
 //! Carrying out looks: one after a delay, or again and again during a regression watch.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::task::AbortHandle;
@@ -31,6 +31,49 @@ pub(super) struct Looks {
     runtime: tokio::runtime::Handle,
     subjects: Subjects,
     watches: Arc<Mutex<BTreeMap<IncidentId, AbortHandle>>>,
+    under_way: UnderWay,
+}
+
+/// Looks that are waited for or under way, by a number: what each is about by now.
+#[derive(Clone, Default)]
+struct UnderWay(Arc<Mutex<BTreeMap<u64, (IncidentId, About)>>>);
+
+impl UnderWay {
+    fn begin(&self, incident: IncidentId, about: About) -> Begun {
+        let mut all = self.lock();
+        let number = all.last_key_value().map_or(0, |(last, _)| last + 1);
+        all.insert(number, (incident, about));
+        Begun { all: self.clone(), number }
+    }
+
+    fn joined(&self, incident: IncidentId, subject: SubjectId) {
+        let mut all = self.lock();
+        for (_, about) in all.values_mut().filter(|(of, _)| *of == incident) {
+            about.insert(subject);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, (IncidentId, About)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One of them, until it is dropped, which an abort does as well.
+struct Begun {
+    all: UnderWay,
+    number: u64,
+}
+
+impl Begun {
+    fn about(&self) -> About {
+        self.all.lock().get(&self.number).map(|(_, about)| about.clone()).unwrap_or_default()
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.number);
+    }
 }
 
 impl Looks {
@@ -40,17 +83,23 @@ impl Looks {
         runtime: tokio::runtime::Handle,
         subjects: Subjects,
     ) -> Self {
-        Self { eyes, turn, runtime, subjects, watches: Arc::default() }
+        Self { eyes, turn, runtime, subjects, watches: Arc::default(), under_way: UnderWay::default() }
+    }
+
+    /// A report about a subject came to an incident: what is seen for it from here on is about that subject, too.
+    pub fn joined(&self, incident: IncidentId, subject: SubjectId) {
+        self.under_way.joined(incident, subject);
     }
 
     /// Looks once, after `delay`, and tells the turn.
     pub fn once(&self, ticket: Ticket, probes: Vec<ProbePlan>, delay: Duration, about: About) {
         let looks = self.clone();
+        let begun = self.under_way.begin(ticket.incident, about);
         self.runtime.spawn(async move {
             pause(delay).await;
             let mut observations = Vec::with_capacity(probes.len());
             for probe in &probes {
-                observations.push(looks.tidy(looks.eyes.look(probe).await, &about));
+                observations.push(looks.tidy(looks.eyes.look(probe).await, &begun.about()));
             }
             looks.tell(Input::Observed { ticket, observations });
         });
@@ -59,13 +108,14 @@ impl Looks {
     /// Looks until the time is over or it is bad again.
     pub fn watch(&self, incident: IncidentId, probe: ProbePlan, every: Span, lasts: Duration, about: About) {
         let looks = self.clone();
+        let begun = self.under_way.begin(incident, about);
         let task = self.runtime.spawn(async move {
             let end = tokio::time::Instant::now() + lasts;
             let mut seen = 0;
             loop {
                 let left = end.saturating_duration_since(tokio::time::Instant::now());
                 pause(every.to_std().min(left)).await;
-                let observation = looks.tidy(looks.eyes.look(&probe).await, &about);
+                let observation = looks.tidy(looks.eyes.look(&probe).await, &begun.about());
                 seen += 1;
                 let over = tokio::time::Instant::now() >= end;
                 if over || observation.verdict == Verdict::Failed {

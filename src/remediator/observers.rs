@@ -35,6 +35,13 @@ impl AttemptIndex {
     pub fn remember(&self, attempt: AttemptId, incident: IncidentId, about: BTreeSet<SubjectId>) {
         self.lock().insert(attempt, (incident, about));
     }
+    /// A report about a subject came to an incident: what its attempt prints from here on is about that subject, too.
+    pub fn joined(&self, incident: IncidentId, subject: SubjectId) {
+        let mut attempts = self.lock();
+        for (_, about) in attempts.values_mut().filter(|(of, _)| *of == incident) {
+            about.insert(subject);
+        }
+    }
     pub fn forget(&self, attempt: AttemptId) {
         self.lock().remove(&attempt);
     }

@@ -3,6 +3,7 @@
 
 pub mod fsck;
 mod history;
+mod opened;
 pub mod postmortem;
 pub mod stepper;
 mod whatif;

@@ -1,19 +1,21 @@
 //! Stepping through a journal, forward and back: the world before and after each entry, and what the entry asked of hands
 //! and eyes. Effects are shown, never carried out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::History;
+use super::opened::Opener;
 use crate::audit::EntryView;
-use crate::base::ids::{IncidentId, Seq};
+use crate::base::ids::{IncidentId, Seq, SubjectId};
 use crate::base::redact::redact;
 use crate::base::text::clean;
 use crate::context::World;
-use crate::event::Record;
+use crate::event::subject::SubjectErased;
+use crate::event::{Event, Kind as _, Record};
 use crate::journal::{Damage, Error};
 use crate::policy::{Effect, effects};
 
@@ -81,6 +83,8 @@ pub struct Figures {
 pub struct Stepper {
     history: History,
     head: Option<Seq>,
+    /// Subjects whose key was destroyed, also behind the entry that is looked at.
+    erased: BTreeSet<SubjectId>,
     /// Where the journal ends early.
     pub damage: Option<Damage>,
     /// World after an entry, by the entry.
@@ -91,11 +95,20 @@ impl Stepper {
     /// Of a journal. Reads it once, to know its end.
     pub fn new(history: History) -> Result<Self, Error> {
         let mut head = None;
+        let mut erased = BTreeSet::new();
+        if let Ok(first) = history.first_world() {
+            erased.extend(first.control.erased.iter().copied());
+        }
         let read = history.lines(None, &mut |line| {
             head = Some(line.seq);
+            if line.kind == SubjectErased::KIND
+                && let Ok(Event::SubjectErased(gone)) = line.record().map(|record| record.event)
+            {
+                erased.insert(gone.subject);
+            }
             ControlFlow::Continue(())
         })?;
-        Ok(Self { history, head, damage: read.damage, kept: BTreeMap::new() })
+        Ok(Self { history, head, erased, damage: read.damage, kept: BTreeMap::new() })
     }
 
     /// The last entry that can be read.
@@ -130,8 +143,9 @@ impl Stepper {
         }
         let mut world = self.before(seq)?;
         let mut step = None;
+        let opener = Opener { history: &self.history, erased: self.erased.clone() };
         self.history.read(seq.checked_sub(1), &mut |_, record| {
-            step = Some(one(&mut world, &record, head));
+            step = Some(one(&mut world, &record, head, &opener));
             ControlFlow::Break(())
         })?;
         if step.is_some() {
@@ -175,20 +189,27 @@ impl Stepper {
     }
 }
 
-fn one(world: &mut World, record: &Record, head: Seq) -> Step {
+fn one(world: &mut World, record: &Record, head: Seq, opener: &Opener<'_>) -> Step {
     let (figures, before) = (figures(world), value(world));
     let illegal = world.check(record).err().map(|illegal| illegal.to_string());
     world.apply(record);
     let after = value(world);
     let mut changes = Vec::new();
     let mut more = 0;
-    compare(String::new(), &before, &after, &mut |change| match changes.len() {
-        0..CHANGES_MAX => changes.push(change),
+    compare(String::new(), &before, &after, &mut |at, before, after| match changes.len() {
+        0..CHANGES_MAX => {
+            let [before, after] = [before, after].map(|value| value.map(|value| side(value, opener)));
+            changes.push(Change { at, before, after });
+        }
         _ => more += 1,
     });
+    let mut shown = record.clone();
+    if let Ok(opened) = opener.event(&shown.event) {
+        shown.event = opened;
+    }
     Step {
         v: V,
-        entry: EntryView::of(record),
+        entry: EntryView::of(&shown),
         elapsed_ms: world.elapsed_ms(),
         head,
         changes,
@@ -221,7 +242,12 @@ fn value(world: &World) -> Value {
 }
 
 /// Every value that differs, by its path.
-fn compare(at: String, before: &Value, after: &Value, found: &mut dyn FnMut(Change)) {
+fn compare(
+    at: String,
+    before: &Value,
+    after: &Value,
+    found: &mut dyn FnMut(String, Option<&Value>, Option<&Value>),
+) {
     if before == after {
         return;
     }
@@ -232,7 +258,7 @@ fn compare(at: String, before: &Value, after: &Value, found: &mut dyn FnMut(Chan
                 let path = if at.is_empty() { name.clone() } else { format!("{at}/{name}") };
                 match (a.get(name), b.get(name)) {
                     (Some(a), Some(b)) => compare(path, a, b, found),
-                    (a, b) => found(Change { at: path, before: a.map(side), after: b.map(side) }),
+                    (a, b) => found(path, a, b),
                 }
             }
         }
@@ -243,16 +269,17 @@ fn compare(at: String, before: &Value, after: &Value, found: &mut dyn FnMut(Chan
         }
         (Value::Array(a), Value::Array(b)) if b.len() > a.len() && b[..a.len()] == a[..] => {
             for (n, new) in b.iter().enumerate().skip(a.len()) {
-                found(Change { at: format!("{at}/{n}"), before: None, after: Some(side(new)) });
+                found(format!("{at}/{n}"), None, Some(new));
             }
         }
-        (a, b) => found(Change { at, before: Some(side(a)), after: Some(side(b)) }),
+        (a, b) => found(at, Some(a), Some(b)),
     }
 }
 
-/// One side, short and harmless.
-fn side(value: &Value) -> String {
-    let text = match value {
+/// One side, opened, short and harmless.
+fn side(value: &Value, opener: &Opener<'_>) -> String {
+    let opened = opener.again(value);
+    let text = match opened.as_ref().unwrap_or(value) {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
@@ -293,15 +320,16 @@ mod tests {
         let before = json!({"a": {"b": 1, "c": [1, 2]}, "gone": "x", "same": [1]});
         let after = json!({"a": {"b": 2, "c": [1, 2, 3]}, "new": true, "same": [1]});
         let mut found = Vec::new();
-        compare(String::new(), &before, &after, &mut |change| found.push(change));
-        let said: Vec<_> =
-            found.iter().map(|c| (c.at.as_str(), c.before.as_deref(), c.after.as_deref())).collect();
+        compare(String::new(), &before, &after, &mut |at, before, after| {
+            found.push((at, before.map(Value::to_string), after.map(Value::to_string)));
+        });
+        let said: Vec<_> = found.iter().map(|(at, b, a)| (at.as_str(), b.as_deref(), a.as_deref())).collect();
         assert_eq!(
             said,
             [
                 ("a/b", Some("1"), Some("2")),
                 ("a/c/2", None, Some("3")),
-                ("gone", Some("x"), None),
+                ("gone", Some("\"x\""), None),
                 ("new", None, Some("true"))
             ]
         );

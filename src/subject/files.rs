@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -21,6 +21,8 @@ use crate::base::secret::Secret;
 
 const KEY: &str = "key";
 const ERASING: &str = "erasing";
+/// What the name of a file begins with until it is whole.
+const UNFINISHED: &str = ".tmp";
 
 /// A key file is shorter than this.
 const FILE_BYTES_MAX: u64 = 4 * 1024;
@@ -96,8 +98,7 @@ impl Folder {
     pub fn read(&self, id: SubjectId) -> Result<Option<Key>, SubjectError> {
         let path = self.path(id, KEY);
         let Some(file) = read_key(&path)? else { return Ok(None) };
-        let key = file.key().filter(|key| key.id == id);
-        key.map(Some).ok_or_else(|| unreadable(&path, "it is not 32 bytes under their own id"))
+        file.key().map(Some).ok_or_else(|| unreadable(&path, "it is not 32 bytes"))
     }
 
     /// The key of a name, made when there is none.
@@ -120,8 +121,7 @@ impl Folder {
     }
 
     pub fn ids(&self) -> Result<BTreeSet<SubjectId>, SubjectError> {
-        let name = |path: &PathBuf| path.file_stem()?.to_str()?.parse().ok();
-        Ok(self.files(KEY)?.iter().filter_map(name).collect())
+        Ok(self.files(KEY)?.iter().filter_map(|path| id_of(path)).collect())
     }
 
     pub fn list(&self) -> Result<Vec<Listed>, SubjectError> {
@@ -135,26 +135,35 @@ impl Folder {
         Ok(all)
     }
 
-    /// From here on a crash leads to the end of the key.
-    pub fn begin_erasing(&self, name: &str, by: &str, reason: &str) -> Result<Erasing, SubjectError> {
+    /// From here on a crash leads to the end of every key of that name. There are several where old files were put back
+    /// when there was a new one already.
+    pub fn begin_erasing(&self, name: &str, by: &str, reason: &str) -> Result<Vec<Erasing>, SubjectError> {
         if !self.0.is_dir() {
             return Err(SubjectError::Unknown);
         }
         let _lock = self.lock()?;
-        let known = self.list()?.into_iter().find(|listed| listed.subject == name);
-        let id = known.ok_or(SubjectError::Unknown)?.id;
-        let erasing = Erasing { v: Version, id, by: by.to_owned(), reason: reason.to_owned() };
-        self.write(&self.path(id, ERASING), &erasing)?;
-        Ok(erasing)
+        let mut all = Vec::new();
+        for listed in self.list()?.into_iter().filter(|listed| listed.subject == name) {
+            let erasing = Erasing { v: Version, id: listed.id, by: by.to_owned(), reason: reason.to_owned() };
+            self.write(&self.path(listed.id, ERASING), &erasing)?;
+            all.push(erasing);
+        }
+        if all.is_empty() { Err(SubjectError::Unknown) } else { Ok(all) }
     }
 
+    /// Those that are under way. One whose word cannot be read keeps none of the others back.
     pub fn erasing(&self) -> Result<Vec<Erasing>, SubjectError> {
-        let mut all = Vec::new();
-        for path in self.files(ERASING)? {
-            let bytes = fs::read(&path).map_err(io("read", &path))?;
-            all.push(serde_json::from_slice(&bytes).map_err(|e| unreadable(&path, &e.to_string()))?);
-        }
-        Ok(all)
+        let read = |path: &PathBuf| -> Result<Erasing, SubjectError> {
+            let bytes = fs::read(path).map_err(io("read", path))?;
+            serde_json::from_slice(&bytes).map_err(|e| unreadable(path, &e.to_string()))
+        };
+        let told = |error: &SubjectError| tracing::error!(%error, "an erasure cannot be recorded: mend or remove the file");
+        Ok(self.files(ERASING)?.iter().filter_map(|path| read(path).inspect_err(told).ok()).collect())
+    }
+
+    /// The ids of keys that are to be destroyed, whatever their files hold.
+    pub fn doomed(&self) -> Result<BTreeSet<SubjectId>, SubjectError> {
+        Ok(self.files(ERASING)?.iter().filter_map(|path| id_of(path)).collect())
     }
 
     pub fn erased(&self, id: SubjectId) -> Result<(), SubjectError> {
@@ -165,7 +174,15 @@ impl Folder {
     /// Overwritten, synced, removed, its folder synced.
     pub fn destroy(&self, id: SubjectId) -> Result<bool, SubjectError> {
         let path = self.path(id, KEY);
-        let mut file = match OpenOptions::new().write(true).open(&path) {
+        let open = || OpenOptions::new().write(true).open(&path);
+        let opened = match open() {
+            // Made read-only by whoever copied it here; it is ours to destroy.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).and_then(|()| open())
+            }
+            other => other,
+        };
+        let mut file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(source) => return Err(io("open", &path)(source)),
@@ -184,7 +201,19 @@ impl Folder {
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let file = file.map_err(io("open", &path))?;
         flock(&file, FlockOperation::LockExclusive).map_err(|errno| io("lock", &path)(errno.into()))?;
+        self.remove_unfinished()?;
         Ok(Lock(file))
+    }
+
+    /// What a crash left of a file that was being written: it holds a name, and a key that nothing was sealed with. Nobody
+    /// writes now, for that takes the lock.
+    fn remove_unfinished(&self) -> Result<(), SubjectError> {
+        for entry in fs::read_dir(&self.0).map_err(io("list", &self.0))?.flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+                remove(&entry.path())?;
+            }
+        }
+        Ok(())
     }
 
     /// Temporary files are for their owner only.
@@ -192,7 +221,7 @@ impl Folder {
         let fail = || io("write", path);
         let text =
             serde_json::to_vec(what).map(Zeroizing::new).map_err(|e| unreadable(path, &e.to_string()))?;
-        let mut file = tempfile::Builder::new().prefix(".tmp").tempfile_in(&self.0).map_err(fail())?;
+        let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.0).map_err(fail())?;
         file.write_all(&text).and_then(|()| file.as_file().sync_all()).map_err(fail())?;
         file.persist(path).map_err(|e| fail()(e.error))?;
         self.sync()
@@ -227,7 +256,17 @@ fn read_key(path: &Path) -> Result<Option<KeyFile>, SubjectError> {
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }
-    serde_json::from_slice(&bytes).map(Some).map_err(|e| unreadable(path, &e.to_string()))
+    let file: KeyFile = serde_json::from_slice(&bytes).map_err(|e| unreadable(path, &e.to_string()))?;
+    // Destroying goes by the name of the file: under another one the key would outlive it.
+    match id_of(path) == Some(file.id) {
+        true => Ok(Some(file)),
+        false => Err(unreadable(path, "it holds the key of another id")),
+    }
+}
+
+/// The id in a file's name.
+fn id_of(path: &Path) -> Option<SubjectId> {
+    path.file_stem()?.to_str()?.parse().ok()
 }
 
 fn remove(path: &Path) -> Result<(), SubjectError> {

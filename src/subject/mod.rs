@@ -134,11 +134,11 @@ impl Subjects {
         self.inner.folder.list()
     }
 
-    /// Destroys the key of a subject, of whom nothing can be read from here on. That it is being done is durable before,
-    /// and stays so until [`Subjects::erased`]: whoever did not come so far finishes it at the next start.
-    pub fn erase(&self, name: &str, by: &str, reason: &str) -> Result<Erasing, SubjectError> {
+    /// Destroys every key of a subject, of whom nothing can be read from here on; never none. That it is being done is
+    /// durable before, and stays so until [`Subjects::erased`]: whoever did not come so far finishes it at the next start.
+    pub fn erase(&self, name: &str, by: &str, reason: &str) -> Result<Vec<Erasing>, SubjectError> {
         let erasing = self.inner.folder.begin_erasing(name, by, reason)?;
-        self.destroy(erasing.id)?;
+        erasing.iter().try_for_each(|one| self.destroy(one.id).map(drop))?;
         Ok(erasing)
     }
 
@@ -158,6 +158,11 @@ impl Subjects {
     /// Erasures that were begun and not recorded.
     pub fn erasing(&self) -> Result<Vec<Erasing>, SubjectError> {
         self.inner.folder.erasing()
+    }
+
+    /// The ids of keys whose erasure was begun, also where nobody can read on whose word.
+    pub fn doomed(&self) -> Result<BTreeSet<SubjectId>, SubjectError> {
+        self.inner.folder.doomed()
     }
 
     /// The entry that says that the key is gone is durable.

@@ -48,7 +48,7 @@ fn an_erased_subject_is_gone_in_memory_and_on_disk_and_gets_another_key() {
     assert_eq!(theirs.open(&of_both, &none()), "secret");
     assert!(matches!(theirs.erase("carl", "person:eve", "asked"), Err(SubjectError::Unknown)));
     let erasing = theirs.erase("ann", "person:eve", "asked").expect("erased");
-    assert_eq!((erasing.id, ours.erasing().expect("read")), (ann, vec![erasing.clone()]));
+    assert_eq!((erasing[0].id, ours.erasing().expect("read")), (ann, erasing));
     for subjects in [&ours, &theirs, &Subjects::of_state(state.path())] {
         assert_eq!(subjects.open(&of_ann, &none()), NO_KEY);
         assert_eq!(subjects.open(&of_both, &none()), NO_KEY, "one of the two is enough");
@@ -91,4 +91,42 @@ fn a_key_that_was_read_before_it_was_destroyed_is_not_remembered_after() {
     assert!(subjects.destroy(ann).expect("destroyed"));
     subjects.hold(read, Some(Blake3::of(b"ann")));
     assert!(subjects.held().keys.is_empty() && subjects.held().names.is_empty());
+}
+
+#[test]
+fn every_key_of_a_name_is_destroyed_and_a_key_under_another_ones_name_is_none() {
+    let state = tempfile::tempdir().expect("a folder");
+    let (folder, subjects) = (state.path().join("subjects"), Subjects::of_state(state.path()));
+    let old = subjects.id_of("ann").expect("a key");
+    let text = subjects.seal(&BTreeSet::from([old]), "secret").expect("sealed");
+    let file = folder.join(format!("{old}.key"));
+    let copy = std::fs::read(&file).expect("a key");
+    // The folder was lost, ann was reported again, and then an old copy of it was put back.
+    std::fs::remove_file(&file).expect("lost");
+    let new = subjects.id_of("ann").expect("another");
+    std::fs::write(&file, &copy).expect("put back");
+    assert_eq!(subjects.open(&text, &none()), "secret");
+    let ids: BTreeSet<_> =
+        subjects.erase("ann", "person:eve", "asked").expect("erased").iter().map(|one| one.id).collect();
+    assert_eq!((ids, subjects.list().expect("listed")), (BTreeSet::from([old, new]), vec![]));
+    assert_eq!(subjects.open(&text, &none()), NO_KEY);
+    // Destroying goes by the file's name, so what the file holds has to be the same key.
+    std::fs::write(folder.join("00000000000000aa.key"), &copy).expect("written");
+    for refused in [subjects.list().map(drop), subjects.erase("ann", "person:eve", "asked").map(drop)] {
+        assert!(matches!(refused, Err(SubjectError::Unreadable { .. })), "{refused:?}");
+    }
+}
+
+#[test]
+fn an_erasure_that_cannot_be_read_keeps_no_other_back_and_half_written_files_go() {
+    let state = tempfile::tempdir().expect("a folder");
+    let (folder, subjects) = (state.path().join("subjects"), Subjects::of_state(state.path()));
+    let ann = subjects.id_of("ann").expect("a key");
+    std::fs::write(folder.join("0000000000000001.erasing"), "{").expect("written");
+    std::fs::write(folder.join(".tmpAbCd"), "ann").expect("written");
+    let erasing = subjects.erase("ann", "person:eve", "asked").expect("erased");
+    assert_eq!((erasing[0].id, subjects.erasing().expect("read")), (ann, erasing));
+    let one = "0000000000000001".parse().expect("an id");
+    assert_eq!(subjects.doomed().expect("listed"), BTreeSet::from([ann, one]));
+    assert!(!folder.join(".tmpAbCd").exists(), "a name may stand in it");
 }

@@ -272,3 +272,143 @@ fn who_may_not_forgets_nobody_and_what_cannot_be_sealed_is_not_taken() {
         doctor.stdout
     );
 }
+
+#[test]
+fn no_key_of_a_subject_outlives_it_and_no_entry_says_so_of_one_that_is_there() {
+    let mut sandbox = Sandbox::with_plain_home();
+    sandbox.serve();
+    report(&sandbox, "shop", WHO);
+    let old = keys(&sandbox).remove(0);
+    let copy = std::fs::read(&old).expect("a key");
+    // The folder is lost, the subject is reported again, and then an old copy comes back.
+    std::fs::remove_file(&old).expect("lost");
+    report(&sandbox, "again", WHO);
+    std::fs::write(&old, copy).expect("put back");
+    assert_eq!(incident(&sandbox, "shop")["originating_signal"]["summary"], format!("{MARK} called"));
+    let erased = sandbox.run(&["erase", "--subject", WHO, "--output", "json"]).ends(0).json();
+    assert_eq!((keys(&sandbox).len(), erased["others"].as_array().map(Vec::len)), (0, Some(1)), "{erased}");
+    for target in ["shop", "again"] {
+        assert_eq!(incident(&sandbox, target)["originating_signal"]["summary"], "(erased)");
+    }
+    // Begun, and not come to the key: whoever finishes it destroys the key before the entry.
+    report(&sandbox, "other", "customer:17");
+    let key = keys(&sandbox).remove(0);
+    let id = key.file_stem().expect("a name").to_string_lossy().into_owned();
+    let word = format!("{{\"v\":1,\"id\":\"{id}\",\"by\":\"person:ada\",\"reason\":\"asked for\"}}");
+    std::fs::write(key.with_extension("erasing"), &word).expect("written");
+    report(&sandbox, "third", "customer:18");
+    sandbox.run(&["erase", "--subject", "customer:18"]).ends(0);
+    let query = ["audit", "query", "--kind", "subject.erased", "--output", "json"];
+    let said = sandbox.run(&query).ends(0).stdout;
+    assert!(said.contains(&id) && !key.exists(), "{said}");
+    // Where it cannot be read on whose word, the key goes all the same, at the next start.
+    report(&sandbox, "fourth", "customer:19");
+    let key = keys(&sandbox).remove(0);
+    std::fs::write(key.with_extension("erasing"), "{").expect("written");
+    std::fs::write(key.with_file_name("0000000000000001.erasing"), "{").expect("written");
+    sandbox.stop("-TERM");
+    sandbox.serve();
+    assert!(!key.exists());
+    // Nobody of that name: the journal is left as it is.
+    sandbox.stop("-TERM");
+    for left in ["erasing", "key"] {
+        let _ = std::fs::remove_file(key.with_extension(left));
+    }
+    std::fs::remove_file(key.with_file_name("0000000000000001.erasing")).expect("removed");
+    let before = sandbox.run(&["status", "--output", "json"]).ends(0).json()["head"]["seq"].clone();
+    sandbox.run(&["erase", "--subject", "nobody"]).ends(1);
+    assert_eq!(sandbox.run(&["status", "--output", "json"]).ends(0).json()["head"]["seq"], before);
+}
+
+#[test]
+fn what_steps_and_watches_shows_words_while_the_key_is_there_and_says_when_it_is_not() {
+    let mut sandbox = Sandbox::with_plain_home();
+    sandbox.serve();
+    let mut watching = sandbox.command("sh");
+    watching.args(["-c", "exec remediator watch --plain > watched.txt 2>&1"]);
+    let mut watching = watching.spawn().expect("it starts");
+    let mut tailing = sandbox.command("sh");
+    tailing.args(["-c", "exec remediator audit tail --follow > tailed.txt 2>&1"]);
+    let mut tailing = tailing.spawn().expect("it starts");
+    let shown = |sandbox: &Sandbox, word: &str| {
+        ["watched.txt", "tailed.txt"].iter().all(|file| {
+            std::fs::read_to_string(sandbox.path().join(file)).is_ok_and(|text| text.contains(word))
+        })
+    };
+    assert!(eventually(Duration::from_secs(30), || shown(&sandbox, "process.started")));
+    report(&sandbox, "shop", WHO);
+    let words = format!("on shop: {MARK} called");
+    assert!(eventually(Duration::from_secs(30), || shown(&sandbox, &words)));
+    let stepped = |sandbox: &Sandbox, output: &str| {
+        let ran = sandbox.run(&["replay", "--at", "0", "--count", "1000", "--output", output]).ends(0);
+        assert!(!ran.stdout.contains("sealed:1:"), "{}", ran.stdout);
+        ran.stdout
+    };
+    assert!(stepped(&sandbox, "human").contains(&words) && stepped(&sandbox, "json").contains(&words));
+    sandbox.run(&["erase", "--subject", WHO]).ends(0);
+    for output in ["human", "json"] {
+        let text = stepped(&sandbox, output);
+        assert!(text.contains("on shop: (erased)") && !text.contains(MARK), "{text}");
+    }
+    // What came before the erasure in a file that was sealed by then is told as erased, too.
+    sandbox.stop("-KILL");
+    let spooled = report(&sandbox, "spooled", "customer:17");
+    assert!(spooled["spooled"].is_string());
+    sandbox.run(&["erase", "--subject", "customer:17"]).ends(0);
+    sandbox.serve();
+    assert!(eventually(Duration::from_secs(30), || shown(&sandbox, "on spooled: (erased)")));
+    for child in [&mut watching, &mut tailing] {
+        child.kill().expect("ended");
+        child.wait().expect("it was a child");
+    }
+}
+
+#[test]
+fn what_was_begun_before_an_incident_was_about_somebody_is_sealed_as_well() {
+    let mut sandbox = Sandbox::with_home();
+    teach(&sandbox);
+    // Step and look wait, so that a report can come in between.
+    let folder = sandbox.path().display().to_string();
+    let runbook = sandbox.home().join("runbooks/tell/tell.yaml");
+    let mut text = std::fs::read_to_string(&runbook).expect("a runbook");
+    for what in ["step", "look"] {
+        let script =
+            format!("while [ ! -e {folder}/go-{what} ]; do sleep 0.1; done; cat {folder}/{what}.txt\n");
+        std::fs::write(sandbox.path().join(format!("{what}.sh")), script).expect("written");
+        let slow = format!("/bin/sh, {folder}/{what}.sh");
+        text = text.replace(&format!("/bin/cat, {folder}/{what}.txt"), &slow);
+    }
+    let text = text.replace("timeout: 5s", "timeout: 25s").replace("within: 100ms", "within: 3s");
+    std::fs::write(&runbook, text).expect("written");
+    sandbox.shell("remediator runbook sign home/runbooks/tell/tell.yaml").ends(0);
+    sandbox.run(&["runbook", "approve", "tell", "--reason", "a test", "--yes"]).ends(0);
+    sandbox.serve();
+    let entries = |kind: &str| {
+        let asked = ["audit", "query", "--kind", kind, "--output", "json"];
+        sandbox.run(&asked).ends(0).json()["entries"].as_array().map_or(0, Vec::len)
+    };
+    // A report about nobody, one about somebody while what it led to goes on, and its end.
+    let joined = |target: &str, until: &str, goes_on: &str| {
+        let before = entries(until);
+        let args =
+            ["emit", "--subsystem", "tell", "--code", "GO_ON", "--summary", "hangs", "--target", target];
+        sandbox.run(&args).ends(0);
+        let begun = eventually(Duration::from_secs(60), || entries(until) > before);
+        assert!(begun, "no {until}: {}", sandbox.run(&["audit", "tail", "-n", "100"]).stdout);
+        report(&sandbox, target, WHO);
+        std::fs::write(sandbox.path().join(goes_on), "").expect("written");
+        let told = || incident(&sandbox, target)["escalation"]["rung"].is_u64();
+        assert!(eventually(Duration::from_secs(90), told), "{}", incident(&sandbox, target));
+        let id = incident(&sandbox, target)["id"].as_str().expect("an id").to_owned();
+        sandbox.run(&["postmortem", &id]).ends(0).stdout
+    };
+    std::fs::write(sandbox.path().join("go-look"), "").expect("written");
+    let one = joined("one", "step.started", "go-step");
+    assert!(one.contains(&format!("{MARK} about the step")), "{one}");
+    std::fs::remove_file(sandbox.path().join("go-look")).expect("removed");
+    std::fs::write(sandbox.path().join("step.txt"), "nothing\n").expect("written");
+    let two = joined("two", "verification.started", "go-look");
+    assert!(two.contains(&format!("{MARK} seen")), "{two}");
+    sandbox.stop("-TERM");
+    assert_eq!(files_with(&sandbox.home(), &[MARK]), Vec::<PathBuf>::new());
+}

@@ -93,7 +93,15 @@ fn a_backup_of_a_running_home_becomes_a_home_that_verifies_and_serves() {
     assert!(healed(&sandbox), "a home that holds something is not touched");
     sandbox.stop("-TERM");
     sandbox.shell("mv home lost").ends(0);
+    // What a restore that was killed has left, with keys in it perhaps.
+    let left = sandbox.path().join(".remediator-restore-x1y2z3");
+    std::fs::create_dir_all(left.join("state/keys")).expect("made");
     let back = sandbox.run(&["restore", "kept", "--output", "json"]).ends(0).json();
+    assert!(!left.exists());
+    std::fs::create_dir_all(left.join("state/keys")).expect("made");
+    let doctor = sandbox.run(&["doctor"]).stdout;
+    assert!(doctor.contains(".remediator-restore-x1y2z3") && doctor.contains("rm -r"), "{doctor}");
+    std::fs::remove_dir_all(&left).expect("removed");
     assert_eq!(back["can_serve"], true);
     let full = sandbox.run(&["audit", "verify", "--full", "--output", "json"]).ends(0).json();
     assert_eq!((&full["head"], &full["torn"]), (&back["head"], &serde_json::Value::Null));

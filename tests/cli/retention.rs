@@ -250,11 +250,15 @@ fn a_pruned_home_that_another_version_wrote_is_refused_with_what_mends_it_and_fo
     assert_eq!(sandbox.run(&refold).ends(0).json()["refolded"].as_bool(), Some(false), "nothing to do");
     as_an_older_version_left_it(&sandbox);
     let archive = sandbox.path().join("archive").display().to_string();
-    for command in ["serve", "status"] {
+    let journal = sandbox.home().join("state/journal");
+    let segments = || std::fs::read_dir(&journal).expect("listed").count();
+    let there = segments();
+    for command in ["serve", "status", "serve"] {
         let refused = sandbox.run(&[command]).ends(69);
         assert!(refused.stderr.contains("journal refold --archive"), "{}", refused.stderr);
         assert!(refused.stderr.contains(&archive), "it names the archive: {}", refused.stderr);
     }
+    assert_eq!(segments(), there, "what is refused begins no segment");
     // Nothing is lost meanwhile, and what needs no fold works.
     sandbox.run(&["audit", "verify", "--full"]).ends(0);
     let nothing = sandbox.run(&["journal", "refold", "--archive", "nowhere"]).ends(2);
@@ -270,6 +274,9 @@ fn a_pruned_home_that_another_version_wrote_is_refused_with_what_mends_it_and_fo
     sandbox.stop("-TERM");
     sandbox.run(&["journal", "restore", "--from-archive", "archive"]).ends(0);
     sandbox.run(&["audit", "verify", "--full"]).ends(0);
+    let there = segments();
+    sandbox.run(&["journal", "restore", "--from-archive", "archive"]).ends(2);
+    assert_eq!(segments(), there, "what is refused begins no segment");
 }
 
 #[test]

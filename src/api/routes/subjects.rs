@@ -15,6 +15,7 @@ use super::{Needs, Operation, Role, Routes, body, json};
 use crate::base::ids::{Seq, SubjectId};
 use crate::base::limits::{NAME_BYTES_MAX, SUMMARY_BYTES_MAX};
 use crate::event::degradation::is_subject;
+use crate::remediator::Forgotten;
 
 pub(super) fn routes() -> Routes {
     let about = Operation::new(Needs::Role(Role::Lead), "Forget a subject: its key is destroyed")
@@ -48,6 +49,9 @@ struct Erased {
     subject: SubjectId,
     /// The entry that says so; none when an earlier one says it of the same key.
     seq: Option<Seq>,
+    /// Further keys of the same name, of old copies, that are gone as well; each has an entry of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<SubjectId>,
 }
 
 async fn erase(
@@ -67,5 +71,6 @@ async fn erase(
     }
     api.ready()?;
     let forgotten = api.daemon.erase(subject, by, reason).await?;
-    json(&Erased { v: 1, subject: forgotten.subject, seq: forgotten.seq })
+    let Forgotten { subject, seq, others } = forgotten;
+    json(&Erased { v: 1, subject, seq, others })
 }

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::super::exit::Failure;
+use super::super::init::staging::Staging;
 use super::super::init::{files, home as making};
 use super::super::{Exit, Global, Home, Outcome, Output, out};
 use crate::base::digest::Blake3;
@@ -90,7 +91,7 @@ fn copy(from: &Path, home: &Home, imported: &Imported) -> anyhow::Result<()> {
     let home = home.root();
     let parent = home.parent().with_context(|| format!("{} cannot be a home", home.display()))?;
     std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
-    let staging = tempfile::Builder::new().prefix(".remediator-import-").tempdir_in(parent)?;
+    let staging = Staging::beside(parent, "import")?;
     let state = staging.path().join("state");
     files::private_folder(&state)?;
     let journal = state.join("journal");
@@ -114,6 +115,6 @@ fn copy(from: &Path, home: &Home, imported: &Imported) -> anyhow::Result<()> {
         making::must_be_free(home)?;
         return Err(error).with_context(|| format!("cannot rename to {}", home.display()));
     }
-    let _ = staging.keep();
+    staging.keep();
     files::sync_folder(parent)
 }

@@ -139,7 +139,10 @@ fn follow(
     let mut follow = Follow::new(reader.client(), narrowed, after).map_err(NoAnswer::into_failure)?;
     loop {
         match follow.next(PAUSE)? {
-            Came::Line(line) => print(reader, &line, output)?,
+            Came::Line(line) => {
+                reader.heard(&line);
+                print(reader, &line, output)?;
+            }
             Came::Lost => anstream::eprintln!("note: the daemon went away; waiting until it is back"),
             Came::Back => anstream::eprintln!("note: the daemon is back"),
             Came::Nothing => {}

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::super::init::staging::abandoned;
 use super::{Patient, Sheet};
 use crate::base::text::for_shell;
 
@@ -72,6 +73,10 @@ pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
                 fix.into(),
             );
         }
+    }
+    for path in root.parent().map(abandoned).unwrap_or_default() {
+        let what = format!("{} was left by a command that was ended while it made a home", path.display());
+        found(sheet, what, format!("rm -r {}", quoted(&path)));
     }
     if good {
         sheet.ok(format!("{} and its state are the owner's", root.display()));

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 
 use super::super::schema;
+use super::staging::Staging;
 use super::{files, person, sample, texts};
 use crate::api::tokens::{self, Bearer, Role, Tokens};
 use crate::base::digest::FileDigest;
@@ -86,8 +87,7 @@ pub fn make(
     std::fs::create_dir_all(parent)
         .with_context(|| format!("cannot make the folder {}", parent.display()))?;
     // Beside the home, so that the rename at the end stays on one file system. Removed when anything fails.
-    let staging = tempfile::Builder::new().prefix(".remediator-init-").tempdir_in(parent);
-    let staging = staging.with_context(|| format!("cannot make a folder in {}", parent.display()))?;
+    let staging = Staging::beside(parent, "init")?;
     let root = staging.path();
     write_trust(root, wish)?;
     let content = content(wish);
@@ -106,7 +106,7 @@ pub fn make(
         return Err(error).with_context(|| format!("cannot rename to {}", home.display()));
     }
     // Renamed away: nothing is left for the guard to remove.
-    let _ = staging.keep();
+    staging.keep();
     files::sync_folder(parent)?;
     Ok(Made { home, node, token })
 }

@@ -6,6 +6,7 @@ mod found;
 pub mod home;
 pub mod person;
 pub mod sample;
+pub mod staging;
 pub mod texts;
 
 use std::io::{BufRead as _, IsTerminal as _};

@@ -52,7 +52,7 @@ pub fn run(args: Args, global: &Global) -> Outcome {
     let mut follow = Follow::new(reader.client(), Vec::new(), after).map_err(NoAnswer::into_failure)?;
     let lines = args.plain || global.output == Output::Json || !std::io::stdout().is_terminal();
     if lines {
-        return plain(&mut follow, global.output);
+        return plain(&reader, &mut follow, global.output);
     }
     let screen = Screen::open()?;
     picture(&reader, &mut follow, &screen, status)?;
@@ -67,11 +67,14 @@ fn ask<T: serde::de::DeserializeOwned>(reader: &Reader, path: &str) -> Result<Op
 }
 
 /// One line for each entry, until interrupted.
-fn plain(follow: &mut Follow<'_>, output: Output) -> Outcome {
+fn plain(reader: &Reader, follow: &mut Follow<'_>, output: Output) -> Outcome {
     loop {
         match follow.next(Duration::from_secs(5))? {
             Came::Line(line) if output == Output::Json => out::json(&line)?,
-            Came::Line(line) => out::say(frame::entry(&seen(&line)?))?,
+            Came::Line(line) => {
+                reader.heard(&line);
+                out::say(frame::entry(&seen(reader, &line)?))?;
+            }
             Came::Lost => anstream::eprintln!("note: the daemon went away; waiting until it is back"),
             Came::Back => anstream::eprintln!("note: the daemon is back"),
             Came::Nothing => {}
@@ -79,8 +82,9 @@ fn plain(follow: &mut Follow<'_>, output: Output) -> Outcome {
     }
 }
 
-fn seen(line: &str) -> Result<Seen, Failure> {
-    let d = Decoded::of(line)?;
+/// With its sealed text opened, where the key is in this home.
+fn seen(reader: &Reader, line: &str) -> Result<Seen, Failure> {
+    let d = Decoded::of(&reader.opened(line)?)?;
     Ok(Seen { seq: d.seq, at: d.at, kind: d.kind, said: d.said })
 }
 
@@ -91,7 +95,8 @@ fn picture(
     screen: &Screen,
     status: StatusView,
 ) -> Result<(), Failure> {
-    let mut entries: VecDeque<Seen> = VecDeque::new();
+    // As they are stored: what is erased while they are on the screen is not there in the next picture.
+    let mut entries: VecDeque<(Seq, String)> = VecDeque::new();
     let mut scene = Scene { status, incidents: incidents(reader)?.unwrap_or_default(), lost: false };
     let (mut stale, mut drawn) = (true, None::<Instant>);
     let mut asked: Option<Seq> = None;
@@ -103,7 +108,8 @@ fn picture(
         }
         match follow.next(BREATH)? {
             Came::Line(line) => {
-                entries.push_back(seen(&line)?);
+                reader.heard(&line);
+                entries.push_back((Decoded::of(&line)?.seq, line));
                 if entries.len() > ENTRIES_KEPT {
                     entries.pop_front();
                 }
@@ -115,12 +121,13 @@ fn picture(
         }
         let due = drawn.is_none_or(|at| at.elapsed() >= REDRAW);
         if stale && due {
-            let newest = entries.back().map(|entry| entry.seq);
+            let newest = entries.back().map(|(seq, _)| *seq);
             if !scene.lost && (asked.is_none() || asked != newest) {
                 refresh(reader, &mut scene)?;
                 asked = newest;
             }
-            screen.draw(&frame::lines(&scene, &entries, screen.size()))?;
+            let shown = entries.iter().map(|(_, line)| seen(reader, line)).collect::<Result<_, _>>()?;
+            screen.draw(&frame::lines(&scene, &shown, screen.size()))?;
             (stale, drawn) = (false, Some(Instant::now()));
         }
     }

@@ -8,12 +8,13 @@ use crate::base::ids::Seq;
 use crate::event::Draft;
 use crate::event::journal::ArchiveRestored;
 
-use super::super::base;
+use super::super::base::{self, Base};
 use super::super::blobs;
 use super::super::error::Error;
 use super::super::files::write_durably;
 use super::super::handle::{IndexMode, IntentJournal, Options};
 use super::super::index::remove_indexes;
+use super::super::offline::read_offline;
 use super::super::seals::write_segment;
 use super::super::writer::AppendClass;
 use super::read::{Archive, Unpacked, verify_archive};
@@ -40,11 +41,15 @@ impl IntentJournal {
         let wrong = |what: String| Error::Archive { path: archive.folder.clone(), what };
         let options = Options { index: IndexMode::Off, ..options };
         let state = options.state.clone();
+        if let Ok(offline) = read_offline(&state) {
+            // What is refused anyway begins no segment.
+            must_end_below(offline.genesis_hash(), offline.base(), &archive)?;
+        }
         let (journal, opened) = Self::open(options)?;
         if let Some(damage) = opened.damage {
             return Err(Error::ReadOnly(damage));
         }
-        must_end_below(&journal, &archive)?;
+        must_end_below(journal.genesis(), journal.base(), &archive)?;
         let from = archive.folder.join("blobs");
         for digest in &manifest.blobs {
             let bytes = blobs::read(&from, digest)?.ok_or_else(|| wrong(format!("blob {digest} is gone")))?;
@@ -83,12 +88,12 @@ impl IntentJournal {
 }
 
 /// Whether an archive ends where this journal begins.
-fn must_end_below(journal: &IntentJournal, archive: &Archive) -> Result<(), Error> {
+fn must_end_below(genesis: Blake3, base: Option<&Base>, archive: &Archive) -> Result<(), Error> {
     let (path, manifest) = (archive.folder.clone(), &archive.manifest);
-    if manifest.genesis != journal.genesis() {
+    if manifest.genesis != genesis {
         return Err(Error::ForeignArchive { path });
     }
-    let Some(below) = journal.base() else {
+    let Some(below) = base else {
         return Err(Error::UnfitArchive { path, what: "nothing is pruned from this journal".into() });
     };
     if (manifest.last + 1, manifest.hash) == (below.minimum, below.hash) {

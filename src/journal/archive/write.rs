@@ -57,17 +57,41 @@ pub fn archive(from: &Path, to: &Path, below: Below, key: &JournalKey) -> Result
     if std::fs::read_dir(to).map_err(Error::io("list", to))?.next().is_some() {
         return Err(Error::NotEmpty { path: to.to_owned() });
     }
+    let written = write(&store, &folder, &sealed, to, key);
+    if written.is_err() {
+        // It was empty before, and half an archive is none: a full disk has its room back.
+        let _ = empty(to);
+    }
+    written
+}
+
+/// Removes all that a folder holds.
+fn empty(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }?;
+    }
+    Ok(())
+}
+
+fn write(
+    store: &Arc<dyn Store>,
+    folder: &Folder,
+    sealed: &[Sealed],
+    to: &Path,
+    key: &JournalKey,
+) -> Result<Archive, Error> {
     let mut found = Found::default();
     let segments = sealed
         .iter()
-        .map(|segment| write_segment(&*store, segment, to, &mut found))
+        .map(|segment| write_segment(&**store, segment, to, &mut found))
         .collect::<Result<Vec<_>, _>>()?;
     let offline = read_offline(&folder.segments)?;
     let base = offline.base().map(base::Base::to_bytes).transpose().map_err(unwritable)?;
     if let Some(bytes) = &base {
         write_durably(to, base::NAME, bytes)?;
     }
-    let (blobs, absent) = copy_blobs(&folder, &to.join("blobs"), &found.named)?;
+    let (blobs, absent) = copy_blobs(folder, &to.join("blobs"), &found.named)?;
     let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
         return Err(Error::NothingOld);
     };

@@ -7,12 +7,12 @@ mod gather;
 mod html;
 mod markdown;
 mod model;
-mod opened;
 mod span;
 mod tell;
 
 use serde::Serialize;
 
+use super::opened::Opener;
 use crate::base::ids::{IncidentId, Seq};
 use crate::base::redact::redact;
 use crate::base::text::{OutsideText, clean};
@@ -21,7 +21,6 @@ use crate::replay::History;
 
 pub use compare::{Comparison, Difference};
 pub use model::*;
-use opened::Opener;
 
 /// Version of the JSON.
 const V: u32 = 1;
@@ -87,7 +86,14 @@ impl PostMortem {
     pub fn of(history: &History, id: IncidentId) -> Result<Self, Error> {
         let mut gathered = gather::gather(history, id)?;
         let opener = Opener { history, erased: std::mem::take(&mut gathered.erased) };
-        opener.open(&mut gathered);
+        for row in &mut gathered.rows {
+            if let Ok(opened) = opener.event(&row.record.event) {
+                row.record.event = opened;
+            }
+        }
+        if let Some(opened) = opener.again(&gathered.context) {
+            gathered.context = opened;
+        }
         let mut blobs = Blobs { opener, absent: Vec::new() };
         let mut it = tell::tell(&gathered, &mut blobs)?;
         beyond::add(&gathered, &mut blobs, &mut it)?;
