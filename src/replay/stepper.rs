@@ -241,13 +241,11 @@ fn value(world: &World) -> Value {
     value
 }
 
+/// What hears of a value that differs: its path, and what it was and is; none where it was not or is not.
+type Found<'a> = dyn FnMut(String, Option<&Value>, Option<&Value>) + 'a;
+
 /// Every value that differs, by its path.
-fn compare(
-    at: String,
-    before: &Value,
-    after: &Value,
-    found: &mut dyn FnMut(String, Option<&Value>, Option<&Value>),
-) {
+fn compare(at: String, before: &Value, after: &Value, found: &mut Found<'_>) {
     if before == after {
         return;
     }
