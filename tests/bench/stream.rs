@@ -193,8 +193,7 @@ fn streamed(daemon: &Daemon, token: &str, readers: u64, seconds: u64) -> Done<St
 
 /// Reads whatever comes on any connection until told to stop.
 fn drain(open: &mut [Reader], slowest: &AtomicU64, over: &AtomicBool) -> Done {
-    // Readers are elsewhere in real life: what 700 MB a second cost them must not be taken from the daemon's cores.
-    rustix::process::setpriority_process(None, 19)?;
+    stand_back()?;
     let mut buffer = vec![0; 256 * 1024];
     while !over.load(Ordering::Relaxed) {
         let mut wanted: Vec<PollFd<'_>> =
@@ -209,6 +208,17 @@ fn drain(open: &mut [Reader], slowest: &AtomicU64, over: &AtomicBool) -> Done {
         slowest.store(least, Ordering::Relaxed);
         // Reading in larger pieces costs the readers less; they are not what is measured.
         std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(())
+}
+
+/// Readers are elsewhere in real life: what 700 MB a second cost them must not be taken from the daemon's cores. Only what
+/// is scheduled as idle gives way at once; a low priority by itself lets the daemon wait for the end of a slice.
+fn stand_back() -> Done {
+    rustix::process::setpriority_process(None, 19)?;
+    let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
+    if !std::process::Command::new("chrt").args(["--idle", "-p", "0", &thread]).status()?.success() {
+        eprintln!("  (the readers could not be made idle: chrt failed)");
     }
     Ok(())
 }
