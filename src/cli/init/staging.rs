@@ -24,6 +24,9 @@ impl Staging {
     /// For `what` is done, in the folder in which the home will be.
     pub fn beside(parent: &Path, what: &str) -> anyhow::Result<Self> {
         let fail = || format!("cannot make a folder in {}", parent.display());
+        // One at a time: a folder that was made a moment ago and is not locked yet looks abandoned.
+        let turn = File::open(parent).ok();
+        turn.as_ref().map(|turn| flock(turn, FlockOperation::LockExclusive));
         for path in abandoned(parent) {
             // It may hold keys, and nobody else would ever look at it. One that cannot be removed is in nobody's way.
             if std::fs::remove_dir_all(&path).is_ok() {
@@ -33,9 +36,8 @@ impl Staging {
         let prefix = format!("{PREFIX}{what}-");
         let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).with_context(fail)?;
         let lock = File::open(folder.path()).with_context(fail)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(std::io::Error::from)
-            .with_context(fail)?;
+        // Whoever only looks whether it is free holds it for a moment.
+        flock(&lock, FlockOperation::LockExclusive).map_err(std::io::Error::from).with_context(fail)?;
         Ok(Self { folder, _lock: lock })
     }
 
@@ -100,5 +102,21 @@ mod tests {
         drop(used);
         next.keep();
         assert_eq!(abandoned(parent.path()).len(), 1);
+    }
+
+    #[test]
+    fn many_that_are_made_at_once_do_not_take_each_other_for_left() {
+        let parent = tempfile::tempdir().expect("a folder");
+        let round = || {
+            for _ in 0..200 {
+                let staging = Staging::beside(parent.path(), "init").expect("made");
+                std::fs::write(staging.path().join("x"), "x").expect("still there");
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(round);
+            }
+        });
     }
 }
