@@ -19,6 +19,7 @@ mod reading;
 mod rehearsal;
 mod rehearsal_shipped;
 mod retention;
+mod retry;
 mod runbook;
 mod sandbox;
 mod sentinel;

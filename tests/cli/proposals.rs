@@ -321,7 +321,8 @@ fn a_proposal_is_made_from_what_the_file_does_and_what_the_journal_knows() {
     assert!(list.contains(&format!("mend: remediator propose {file}")), "{list}");
     let report = sandbox.run(&["propose", file, "--output", "json"]).ends(0).json();
     let evidence = report["evidence"].as_array().expect("evidence");
-    let incidents = sandbox.run(&["incidents", "--output", "json"]).ends(0).json();
+    let of_code = ["incidents", "--code", "DISK_SLOW", "--output", "json"];
+    let incidents = sandbox.run(&of_code).ends(0).json();
     assert_eq!(evidence.len(), 5, "{report}");
     let newest = &incidents["incidents"][0];
     for key in ["id", "fingerprint", "opened_seq"] {

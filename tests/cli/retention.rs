@@ -177,7 +177,8 @@ fn nothing_goes_below_an_open_incident_or_above_the_checkpoint() {
               http://$REMEDIATOR_LISTEN/v1/degradations -d '{\"subsystem\":\"service\",\"code\":\"PROCESS_DEAD\",\
               \"target\":\"nobody\",\"severity\":\"error\",\"summary\":\"gone\"}'";
     sandbox.shell(id).ends(0);
-    let list = |sandbox: &Sandbox| sandbox.run(&["incidents", "--output", "json"]).ends(0).json();
+    let of_target = ["incidents", "--target", "nobody", "--output", "json"];
+    let list = |sandbox: &Sandbox| sandbox.run(&of_target).ends(0).json();
     assert!(eventually(Duration::from_secs(30), || list(&sandbox)["incidents"]
         .as_array()
         .is_some_and(|l| !l.is_empty())));
