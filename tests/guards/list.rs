@@ -1415,7 +1415,7 @@ pub const GUARDS: &[Guard] = &[
         "one history",
         "an entry of an older version of its kind is read",
         (
-            "src/event/mod.rs",
+            "src/event/registry.rs",
             r#""control.resumed" 2 control::Resumed from 1 ResumedV1,"#,
             r#""control.resumed" 2 control::Resumed,"#,
         ),

@@ -88,7 +88,7 @@ fn parents_of(path: &str) -> Option<(Vec<String>, String)> {
 /// Structs of event files that are neither in the registry nor part of another event.
 pub fn unregistered_events(files: &[File]) -> Vec<String> {
     let Some(registry) = files.iter().find(|f| f.path.ends_with("/mod.rs")) else {
-        return vec!["src/event/mod.rs is missing".to_owned()];
+        return vec!["src/event/registry.rs is missing".to_owned()];
     };
     let mut problems = Vec::new();
     for file in files.iter().filter(|f| !f.path.ends_with("/mod.rs")) {
@@ -160,7 +160,7 @@ fn a_file_that_nobody_declares_is_found() {
 
 #[test]
 fn an_event_that_is_not_registered_is_found() {
-    let registry = File::new("src/event/mod.rs", "registry! { \"x\" 1 family::Known, }");
+    let registry = File::new("src/event/registry.rs", "registry! { \"x\" 1 family::Known, }");
     let family = "pub struct Known { pub part: Option<Part>, pub other: family::Other, }\n\
                   pub struct Part {}\npub struct Other {}\npub struct Forgotten { pub n: u8 }\nimpl Forgotten {}";
     let problems = unregistered_events(&[registry, File::new("src/event/family.rs", family)]);
