@@ -27,7 +27,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(100);
 const PIECE_FULL_BYTES: usize = 512 * 1024;
 /// Groups of readers that are told of a piece one after another, spread over the pause: a request that comes meanwhile
 /// waits behind one group's writes and not behind everybody's.
-const LANES: usize = 32;
+const LANES: usize = 64;
 /// Readers that read from the store at once; others wait for their turn.
 const CATCHING_UP_MAX: usize = 4;
 

@@ -5,6 +5,7 @@
 mod frame;
 mod hub;
 mod reader;
+mod slice;
 
 pub(super) use frame::Format;
 pub(super) use hub::Hub;

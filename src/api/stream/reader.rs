@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::super::connections::Pulse;
 use super::frame::{Dropped, Format, HELLO, dropped, reset};
 use super::hub::{Seat, Shared, State, Taken};
+use super::slice::rest_when_due;
 use crate::audit::{self, Audit, EntryFilter, Tail};
 use crate::base::ids::Seq;
 
@@ -135,6 +136,7 @@ impl Reader {
         loop {
             if let Some((bytes, last)) = self.ready.pop_front() {
                 self.told = last;
+                rest_when_due();
                 return Some(bytes);
             }
             let state = *self.state.borrow_and_update();
