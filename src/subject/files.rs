@@ -90,9 +90,9 @@ impl Folder {
         self.0.join(format!("{id}.{what}"))
     }
 
-    /// Whether the key is there: asked each time, since another process may destroy it.
+    /// Whether the key is there and nobody has begun to destroy it: asked each time, since another process may.
     pub fn has(&self, id: SubjectId) -> bool {
-        self.path(id, KEY).exists()
+        self.path(id, KEY).exists() && !self.path(id, ERASING).exists()
     }
 
     pub fn read(&self, id: SubjectId) -> Result<Option<Key>, SubjectError> {
@@ -105,7 +105,8 @@ impl Folder {
     pub fn key_of(&self, name: &str) -> Result<Key, SubjectError> {
         let _lock = self.lock()?;
         let all = self.list()?;
-        if let Some(known) = all.iter().find(|listed| listed.subject == name) {
+        // What is sealed with a key that is about to go would be lost with it.
+        if let Some(known) = all.iter().find(|listed| listed.subject == name && self.has(listed.id)) {
             return self.read(known.id)?.ok_or(SubjectError::Gone(known.id));
         }
         if all.len() >= SUBJECTS_MAX {

@@ -130,3 +130,21 @@ fn an_erasure_that_cannot_be_read_keeps_no_other_back_and_half_written_files_go(
     assert_eq!(subjects.doomed().expect("listed"), BTreeSet::from([ann, one]));
     assert!(!folder.join(".tmpAbCd").exists(), "a name may stand in it");
 }
+
+#[test]
+fn a_key_whose_erasure_was_begun_is_nobodys_any_more_and_its_subject_gets_another() {
+    let state = tempfile::tempdir().expect("a folder");
+    let subjects = Subjects::of_state(state.path());
+    let ann = subjects.id_of("ann").expect("a key");
+    let text = subjects.seal(&BTreeSet::from([ann]), "secret").expect("sealed");
+    // A crash between the two halves of an erasure.
+    subjects.inner.folder.begin_erasing("ann", "person:eve", "asked").expect("begun");
+    assert_eq!(subjects.open(&text, &none()), NO_KEY);
+    assert!(subjects.seal(&BTreeSet::from([ann]), "more").is_err());
+    let next = subjects.id_of("ann").expect("a key");
+    assert!(next != ann && subjects.ids().expect("listed") == BTreeSet::from([ann, next]));
+    // What was sealed meanwhile outlives the end of what was begun.
+    let later = subjects.seal(&BTreeSet::from([next]), "later").expect("sealed");
+    assert!(subjects.destroy(ann).expect("destroyed"));
+    assert_eq!(subjects.open(&later, &none()), "later");
+}

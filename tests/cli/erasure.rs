@@ -306,6 +306,8 @@ fn no_key_of_a_subject_outlives_it_and_no_entry_says_so_of_one_that_is_there() {
     let key = keys(&sandbox).remove(0);
     std::fs::write(key.with_extension("erasing"), "{").expect("written");
     std::fs::write(key.with_file_name("0000000000000001.erasing"), "{").expect("written");
+    let doctor = sandbox.run(&["doctor"]).ends(1).stdout;
+    assert!(doctor.contains("0000000000000001.erasing cannot be read"), "{doctor}");
     sandbox.stop("-TERM");
     sandbox.serve();
     assert!(!key.exists());

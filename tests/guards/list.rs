@@ -1492,6 +1492,19 @@ pub const GUARDS: &[Guard] = &[
     ),
     guard(
         "erasure",
+        "nothing is sealed with a key whose erasure was begun",
+        (
+            "src/subject/files.rs",
+            "self.path(id, KEY).exists() && !self.path(id, ERASING).exists()",
+            "self.path(id, KEY).exists()",
+        ),
+        &[
+            "--lib",
+            "subject::tests::a_key_whose_erasure_was_begun_is_nobodys_any_more_and_its_subject_gets_another",
+        ],
+    ),
+    guard(
+        "erasure",
         "a key lies in the file of its id: destroying goes by that",
         ("src/subject/files.rs", "match id_of(path) == Some(file.id) {", "match true {"),
         &[

@@ -7,10 +7,12 @@ use crate::base::sshsig::{SshPrivateKey, SshPublicKey};
 use crate::cli::signing;
 use crate::remediator::{read_journal_key, read_trust_folder};
 use crate::runbook::Role;
+use crate::subject::Subjects;
 
 pub(super) fn check(patient: &Patient, sheet: &mut Sheet) {
     journal(patient, sheet);
     log(patient, sheet);
+    subjects(patient, sheet);
     people(patient, sheet);
     match signing::key(&patient.home, None) {
         Ok(path) => signer(patient, &path, sheet),
@@ -74,6 +76,26 @@ fn log(patient: &Patient, sheet: &mut Sheet) {
             "the key of the transparency log is gone: it publishes nothing",
             "put state/keys/log.key back from the newest backup made --with-keys, then restart the daemon",
         );
+    }
+}
+
+/// Erasures that were begun and not recorded.
+fn subjects(patient: &Patient, sheet: &mut Sheet) {
+    let subjects = Subjects::of_state(&patient.home.state());
+    let (doomed, begun) = match (subjects.doomed(), subjects.erasing()) {
+        (Ok(doomed), Ok(begun)) => (doomed, begun),
+        (Err(error), _) | (_, Err(error)) => {
+            return sheet.finding(error.to_string(), "see docs/retention.md, \"Forgetting a subject\"");
+        }
+    };
+    for id in doomed {
+        match begun.iter().any(|erasing| erasing.id == id) {
+            true => sheet.unknown(format!("the erasure of key {id} is under way, or the next start finishes it")),
+            false => sheet.finding(
+                format!("state/subjects/{id}.erasing cannot be read: no entry can say on whose word that key is destroyed"),
+                "put the file back from a copy, or remove it once the key is gone: the next start destroys it all the same",
+            ),
+        }
     }
 }
 
