@@ -2,6 +2,7 @@
 //! as it is, then with every line chained and signed anew, so that hostile content gets past the signatures. What
 //! verification calls good is handed out byte for byte; what it calls bad it names within the folder.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -113,9 +114,10 @@ impl Chain {
 }
 
 /// Where the parts go: a first part that begins with `{"v":1,"seq":` is a segment, as are the others; a part that
-/// begins with another word says by it what it is.
-fn write(folder: &Path, parts: &[&[u8]]) -> Vec<Vec<u8>> {
-    let mut segments = Vec::new();
+/// begins with another word says by it what it is. The segments as they lie there: of two with the same first entry the
+/// later one.
+fn write(folder: &Path, parts: &[&[u8]]) -> BTreeMap<String, Vec<u8>> {
+    let mut segments = BTreeMap::new();
     for part in parts {
         let (name, bytes) = if let Some(head) = part.strip_prefix(b"head ") {
             ("head".to_owned(), head)
@@ -124,8 +126,9 @@ fn write(folder: &Path, parts: &[&[u8]]) -> Vec<Vec<u8>> {
         } else {
             let first = part.split(|b| *b == b'\n').next().and_then(|line| LineRef::parse(line).ok());
             let first = if segments.is_empty() { 0 } else { first.map_or(1, |line| line.seq) };
-            segments.push(part.to_vec());
-            (format!("{first:020}.ndjson"), *part)
+            let name = format!("{first:020}.ndjson");
+            segments.insert(name.clone(), part.to_vec());
+            (name, *part)
         };
         std::fs::write(folder.join(name), bytes).expect("written");
     }
@@ -175,7 +178,7 @@ fn judge(parts: &[&[u8]]) {
         read.expect("what is good can be read");
         assert_eq!(lines.len() as u64, report.entries);
         let stored: Vec<&[u8]> = segments
-            .iter()
+            .values()
             .flat_map(|segment| segment.split(|b| *b == b'\n'))
             .filter(|line| !line.is_empty())
             .collect();
