@@ -147,11 +147,10 @@ impl Place {
 
     /// What is wrong with a value from an event in this place.
     fn unfit(self, value: &str, opens: bool) -> Option<&'static str> {
-        let climbs = || value.split(['/', '\\']).any(|part| part == "..");
         match self {
             Self::Message => None,
             _ if value.chars().any(char::is_control) => Some("holds control characters"),
-            _ if climbs() => Some("climbs with `..`"),
+            _ if climbs(value) > 0 => Some("climbs with `..`"),
             Self::Argument if opens && value.starts_with('-') => {
                 Some("would begin the argument as an option")
             }
@@ -208,14 +207,23 @@ impl<'a> Values<'a> {
     /// The text with every placeholder replaced.
     pub fn fill(&self, text: &str, place: Place) -> Result<String, PlaceholderError> {
         let mut out = String::with_capacity(text.len() + 32);
+        // The same with a letter for each value from outside.
+        let mut own = String::with_capacity(text.len() + 32);
+        let mut last = None;
         for part in parts(text)? {
             match part {
-                Part::Text(text) => out.push_str(text),
+                Part::Text(text) => {
+                    out.push_str(text);
+                    own.push_str(text);
+                }
                 Part::Home if self.home.is_empty() => {
                     let why = "the content folder has no path here";
                     return Err(PlaceholderError::NoValue { name: "home".into(), why });
                 }
-                Part::Home => out.push_str(self.home),
+                Part::Home => {
+                    out.push_str(self.home);
+                    own.push_str(self.home);
+                }
                 Part::Event(name) => {
                     let value = self.value(name)?;
                     if let Some(problem) = place.unfit(value, out.is_empty()) {
@@ -223,11 +231,27 @@ impl<'a> Values<'a> {
                         return Err(PlaceholderError::Unfit { name, place, problem });
                     }
                     out.push_str(value);
+                    own.push('x');
+                    last = Some(name);
                 }
             }
         }
+        // A `.` beside another one climbs as well, though no value holds two.
+        if let (Some(name), true) = (last, place != Place::Message && climbs(&out) > climbs(&own)) {
+            let problem = "climbs with `..`, together with what stands beside it";
+            return Err(PlaceholderError::Unfit {
+                name: shown(name, NAME_BYTES_MAX),
+                place: place.word(),
+                problem,
+            });
+        }
         Ok(out)
     }
+}
+
+/// How often a text leads one folder up.
+fn climbs(text: &str) -> usize {
+    text.split(['/', '\\']).filter(|part| *part == "..").count()
 }
 
 #[cfg(test)]
@@ -277,6 +301,23 @@ mod tests {
             let filled = Values::of_event("/h", &event).fill("x${target}", place);
             assert!(matches!(filled, Err(PlaceholderError::Unfit { .. })), "{target} {place:?}");
         }
+    }
+
+    #[test]
+    fn values_do_not_climb_together_with_what_stands_beside_them() {
+        let event = seen(".", &[("a", "./etc")]);
+        let values = Values::of_event("/h/../k", &event);
+        let places = [Place::Argument, Place::Environment, Place::Url, Place::Lock, Place::Name];
+        for text in ["/x/.${target}/y", "/x/${target}.", "/x/${target}${target}", ".${attributes.a}"] {
+            for place in places {
+                let filled = values.fill(text, place);
+                assert!(matches!(filled, Err(PlaceholderError::Unfit { .. })), "{text} {place:?}");
+            }
+        }
+        // What the author wrote is theirs, and so is where the home is.
+        assert_eq!(values.fill("../${target}", Place::Argument).as_deref(), Ok("../."));
+        assert_eq!(values.fill("..${home}/${target}", Place::Lock).as_deref(), Ok("../h/../k/."));
+        assert_eq!(values.fill("${target}${target}", Place::Message).as_deref(), Ok(".."));
     }
 
     #[test]

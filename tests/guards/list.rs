@@ -1491,6 +1491,12 @@ pub const GUARDS: &[Guard] = &[
         ],
     ),
     guard(
+        "provenance",
+        "values from outside do not climb together with what stands beside them",
+        ("src/runbook/placeholder.rs", "climbs(&out) > climbs(&own)", "climbs(&out) > climbs(&own) + 9"),
+        &["--lib", "runbook::placeholder::tests::values_do_not_climb_together_with_what_stands_beside_them"],
+    ),
+    guard(
         "erasure",
         "nothing is sealed with a key whose erasure was begun",
         (
