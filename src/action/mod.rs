@@ -6,6 +6,7 @@ mod deliver;
 mod file;
 mod group;
 mod http;
+mod huge_pages;
 pub mod leftovers;
 mod look;
 mod notify;
@@ -42,6 +43,7 @@ use crate::event::verification::Observation;
 use pace::Pace;
 
 pub use deliver::{Program, ProgramEnd};
+pub use huge_pages::refuse as refuse_huge_pages;
 pub use permit::{Basis, Permit, Refusal};
 pub use program::Programs;
 pub use sandbox::{StepProgram, step_main};

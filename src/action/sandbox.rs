@@ -15,6 +15,7 @@ use std::time::Duration;
 use rustix::process::{Pid, PidfdFlags, Resource};
 use serde::{Deserialize, Serialize};
 
+use super::huge_pages;
 use super::table::{self, PROGRAM_MARK, SERVICE_MARK};
 use crate::base::limits::STEP_START_MS_MAX;
 use crate::base::text::{clean, clip};
@@ -66,6 +67,9 @@ struct Order {
     /// It ends with the thread that started it.
     #[serde(default)]
     bound: bool,
+    /// It is given back the huge pages that the daemon does without.
+    #[serde(default)]
+    huge_pages: bool,
 }
 
 /// What a program gets besides its plan.
@@ -158,6 +162,7 @@ fn order(
         apart,
         stdin: extra.stdin.to_owned(),
         bound: extra.bound,
+        huge_pages: huge_pages::were_refused(),
     };
     serde_json::to_vec(&order).or_else(|e| refuse(format!("cannot write the order: {e}")))
 }
@@ -255,6 +260,9 @@ fn become_program(text: &[u8]) -> String {
     }
     if let Err(e) = rustix::thread::set_no_new_privs(true) {
         return format!("cannot give up new privileges: {e}");
+    }
+    if order.huge_pages {
+        huge_pages::allow();
     }
     let mut command = Command::new(program);
     command.args(args).env_clear().envs(&order.env).stdin(Stdio::from(input));

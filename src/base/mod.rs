@@ -12,6 +12,7 @@ pub mod redact;
 pub mod sealed;
 pub mod secret;
 pub mod sign;
+mod sign_assembly;
 pub mod signers;
 pub mod sshsig;
 pub mod text;

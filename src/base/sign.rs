@@ -2,6 +2,7 @@
 //! People's SSH keys are elsewhere (`base::sshsig`); the two are never the same key.
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
+use super::sign_assembly::Assembly;
 use super::written;
 
 /// First 16 hex digits of SHA-256 of the public key.
@@ -126,6 +128,8 @@ impl JsonSchema for PublicKey {
 #[derive(Clone)]
 pub struct JournalKey {
     signing: SigningKey,
+    /// The same key where this processor can sign with it in half the time.
+    quick: Option<Arc<Assembly>>,
     id: KeyId,
 }
 
@@ -134,7 +138,8 @@ impl JournalKey {
     pub fn from_seed(seed: &[u8; 32]) -> Self {
         let signing = SigningKey::from_bytes(seed);
         let id = PublicKey(signing.verifying_key()).id();
-        Self { signing, id }
+        let quick = Assembly::of(&signing).map(Arc::new);
+        Self { signing, quick, id }
     }
     /// A fresh key from the operating system's randomness.
     pub fn generate() -> Result<Self, getrandom::Error> {
@@ -156,7 +161,10 @@ impl JournalKey {
     }
     /// Pure Ed25519 over `message`.
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.signing.sign(message).to_bytes()
+        match &self.quick {
+            Some(key) => key.sign(message),
+            None => self.signing.sign(message).to_bytes(),
+        }
     }
 }
 

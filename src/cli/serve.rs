@@ -3,6 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::init::files;
 use super::{Global, Home, Outcome, out, variables};
+use crate::action;
 use crate::api::{self, Bearer, Place, Sessions, Settings, Tls, TokenFile, Tokens, tokens};
 use crate::remediator::{self, Options};
 use crate::runbook::Role;
@@ -25,6 +26,7 @@ pub struct Args {
 
 /// Serves.
 pub fn run(args: Args, global: &Global) -> Outcome {
+    action::refuse_huge_pages();
     let home = Home::acting(global)?;
     must_be_ours(&home)?;
     start_log()?;

@@ -152,13 +152,13 @@ impl<'a> LineRef<'a> {
     fn signed_part(&self) -> &'a [u8] {
         &self.text.as_bytes()[..self.text.len() - SIG_BYTES]
     }
-    /// The bytes that the signature covers.
+    /// The bytes that the signature covers: all but itself.
+    pub fn signed_pieces(&self) -> [&'a [u8]; 2] {
+        [self.signed_part(), b"}"]
+    }
+    /// The same in one piece.
     pub fn signed_bytes(&self) -> Vec<u8> {
-        let part = self.signed_part();
-        let mut bytes = Vec::with_capacity(part.len() + 1);
-        bytes.extend_from_slice(part);
-        bytes.push(b'}');
-        bytes
+        self.signed_pieces().concat()
     }
     /// What `prev` of the next entry must be.
     pub fn chain_hash(&self) -> Blake3 {

@@ -5,6 +5,7 @@
 mod appender;
 mod archive;
 mod base;
+mod batch;
 mod blobs;
 mod clock;
 mod durable;

@@ -1,14 +1,13 @@
-//! The signature pass of verification: every line's, in batches on all cores.
+//! The signature pass of verification: every line's, in batches (`batch`) on all cores.
 //! A batch that does not hold is looked at line by line, strictly.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use ed25519_dalek::{Signature, VerifyingKey};
-
 use crate::base::ids::Seq;
 use crate::base::sign::{KeyId, PublicKey};
 
+use super::batch::{Signed, all_hold};
 use super::error::{Damage, Error};
 use super::export::ExportedKey;
 use super::line::LineRef;
@@ -18,7 +17,7 @@ use super::store::Store;
 use super::verify::Report;
 
 /// Lines of one batch: from a few hundred on more do not make it faster.
-const BATCH: usize = 512;
+const BATCH: usize = 1024;
 
 /// Keys of the journal by id. That each line names the one in force was checked with the chain.
 pub(super) struct Keys(BTreeMap<KeyId, PublicKey>);
@@ -26,6 +25,10 @@ pub(super) struct Keys(BTreeMap<KeyId, PublicKey>);
 impl Keys {
     pub fn of(keys: &[ExportedKey]) -> Self {
         Self(keys.iter().map(|key| (key.id, key.public_key.clone())).collect())
+    }
+    /// `None`: of no key that is known, or no signature.
+    fn terms(&self, line: &LineRef<'_>) -> Option<Signed> {
+        Signed::of(self.0.get(&line.key)?, &line.signed_pieces(), &line.signature()?)
     }
 }
 
@@ -88,12 +91,11 @@ pub(super) fn first_bad(
     Ok(all)
 }
 
+/// Lines under one key.
 #[derive(Default)]
 struct Batch<'a> {
     lines: Vec<(u64, LineRef<'a>)>,
-    messages: Vec<Vec<u8>>,
-    signatures: Vec<Signature>,
-    keys: Vec<VerifyingKey>,
+    signed: Vec<Signed>,
 }
 
 fn look(piece: &Piece, keys: &Keys, range: Range) -> Found {
@@ -112,14 +114,15 @@ fn look(piece: &Piece, keys: &Keys, range: Range) -> Found {
         if line.seq >= range.until || range.ends_at(piece.segment, byte + length as u64) {
             break;
         }
-        match (line.signature(), keys.0.get(&line.key)) {
-            (Some(signature), Some(key)) => {
+        if batch.lines.last().is_some_and(|(_, last)| last.key != line.key) {
+            batch.settle(keys, piece.segment, &mut found);
+        }
+        match keys.terms(&line) {
+            Some(signed) => {
                 batch.lines.push((byte, line));
-                batch.messages.push(line.signed_bytes());
-                batch.signatures.push(Signature::from_bytes(&signature));
-                batch.keys.push(*key.as_dalek());
+                batch.signed.push(signed);
             }
-            _ => {
+            None => {
                 // Those before it come first.
                 batch.settle(keys, piece.segment, &mut found);
                 found.bad.get_or_insert(damage(&line, byte, piece.segment));
@@ -139,12 +142,9 @@ fn look(piece: &Piece, keys: &Keys, range: Range) -> Found {
 impl Batch<'_> {
     fn settle(&mut self, keys: &Keys, segment: Seq, found: &mut Found) {
         let batch = std::mem::take(self);
-        if batch.lines.is_empty() {
-            return;
-        }
+        let Some((_, last)) = batch.lines.last() else { return };
         found.count += batch.lines.len() as u64;
-        let messages: Vec<&[u8]> = batch.messages.iter().map(Vec::as_slice).collect();
-        if ed25519_dalek::verify_batch(&messages, &batch.signatures, &batch.keys).is_ok() {
+        if keys.0.get(&last.key).is_some_and(|key| all_hold(key, &batch.signed)) {
             return;
         }
         let bad =

@@ -14,6 +14,7 @@ use remediator::event::degradation::{DegradationSeen, Source};
 use remediator::event::{Draft, Event};
 use remediator::journal::{Clock as _, IndexMode, IntentJournal, Options, SystemClock};
 
+use crate::machine::Signing;
 use crate::sample::{Sample, eventually, number, pass, timed};
 use crate::table::{Holds, Table};
 use crate::{Done, Run, http};
@@ -120,6 +121,7 @@ struct Compared {
     product: Sample,
     bare: Sample,
     ratio: Sample,
+    same_signing: Sample,
     group: f64,
 }
 
@@ -129,7 +131,8 @@ fn compare(run: &Run, journal: &IntentJournal, producers: u64, entries: u64) -> 
     let before = journal.head().seq;
     produce(journal, producers, entries, bound)?;
     let group = group_size(journal, before)?;
-    let (mut product, mut bare, mut ratio) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut product, mut bare, mut ratio, mut same_signing) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     // Many short rounds in turn: what else runs on the machine then weighs on both.
     for _ in 0..run.rounds() * 3 {
         if journal.index_is_ready() {
@@ -140,13 +143,16 @@ fn compare(run: &Run, journal: &IntentJournal, producers: u64, entries: u64) -> 
         if journal.index_is_ready() {
             index_caught_up(journal)?;
         }
-        let peer = run.machine()?.bare(group.round() as usize, run.pick(0.7, 0.1))?;
+        let loops = |signing| run.machine()?.bare(signing, group.round() as usize, run.pick(0.7, 0.1));
+        let peer = loops(Signing::Portable)?;
         product.push(ours);
         bare.push(peer);
         ratio.push(ours / peer * 100.0);
+        same_signing.push(ours / loops(Signing::AsTheJournal)? * 100.0);
     }
     let sample = |values: Vec<f64>| values.into_iter().collect::<Sample>();
-    Ok(Compared { product: sample(product), bare: sample(bare), ratio: sample(ratio), group })
+    let [product, bare, ratio, same_signing] = [product, bare, ratio, same_signing].map(sample);
+    Ok(Compared { product, bare, ratio, same_signing, group })
 }
 
 pub fn rows(run: &Run, table: &mut Table) -> Done {
@@ -157,7 +163,12 @@ pub fn rows(run: &Run, table: &mut Table) -> Done {
             what,
             "≥ 85 % of the bare loop",
             format!("{}: {}", compared.ratio.says("%"), compared.product.says("entries/s")),
-            format!("bare, groups of {}: {}", number(compared.group), compared.bare.says("entries/s")),
+            format!(
+                "bare, groups of {}: {}; of one that signs as the journal does it is {}",
+                number(compared.group),
+                compared.bare.says("entries/s"),
+                compared.same_signing.says("%")
+            ),
             Holds::when(compared.ratio.median() >= 85.0),
         );
     };
@@ -183,7 +194,8 @@ pub fn rows(run: &Run, table: &mut Table) -> Done {
 fn sustained(run: &Run, table: &mut Table, journal: &IntentJournal) -> Done {
     let seconds = run.pick(30, 2);
     let bound = Duration::from_secs(seconds);
-    let mut bare = peers(run)?;
+    let mut bare = peers(run, Signing::Portable)?;
+    let mut same_signing = peers(run, Signing::AsTheJournal)?;
     let before = journal.head().seq;
     let stop = Arc::new(AtomicBool::new(false));
     let windows = std::thread::spawn({
@@ -203,8 +215,9 @@ fn sustained(run: &Run, table: &mut Table, journal: &IntentJournal) -> Done {
     stop.store(true, Ordering::Relaxed);
     let windows = windows.join().map_err(|_| "the watcher panicked")?;
     let group = group_size(journal, before)?;
-    bare.extend(peers(run)?);
-    let bare: Sample = bare.into_iter().collect();
+    bare.extend(peers(run, Signing::Portable)?);
+    same_signing.extend(peers(run, Signing::AsTheJournal)?);
+    let [bare, same_signing] = [bare, same_signing].map(|all| all.into_iter().collect::<Sample>());
     let percent = whole / bare.median() * 100.0;
     index_caught_up(journal)?;
     table.row(
@@ -216,15 +229,21 @@ fn sustained(run: &Run, table: &mut Table, journal: &IntentJournal) -> Done {
             number(whole),
             windows.says("entries/s")
         ),
-        format!("bare, groups of {PRODUCERS}: {}; groups of ours {}", bare.says("entries/s"), number(group)),
+        format!(
+            "bare, groups of {PRODUCERS}: {}; of one that signs as the journal does ({}) it is {} %; groups of ours {}",
+            bare.says("entries/s"),
+            same_signing.says("entries/s"),
+            number(whole / same_signing.median() * 100.0),
+            number(group)
+        ),
         Holds::when(percent >= 60.0),
     );
     Ok(())
 }
 
 /// The bare loop in groups as large as they can be, some rounds.
-fn peers(run: &Run) -> Done<Vec<f64>> {
-    (0..run.rounds()).map(|_| run.machine()?.bare(PRODUCERS as usize, run.pick(1.0, 0.1))).collect()
+fn peers(run: &Run, signing: Signing) -> Done<Vec<f64>> {
+    (0..run.rounds()).map(|_| run.machine()?.bare(signing, PRODUCERS as usize, run.pick(1.0, 0.1))).collect()
 }
 
 /// Whether a walk goes on.

@@ -38,6 +38,10 @@ use corpus::Corpus;
 use machine::Machine;
 use table::{Form, Table};
 
+/// The one of the product: much of what is measured runs in here.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What went wrong: for whoever started the run.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Done<T = ()> = Result<T, Failure>;

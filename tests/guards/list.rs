@@ -182,10 +182,26 @@ pub const GUARDS: &[Guard] = &[
         "full verification checks every signature",
         (
             "src/journal/signatures.rs",
-            "if ed25519_dalek::verify_batch(&messages, &batch.signatures, &batch.keys).is_ok() {",
-            "if !messages.is_empty() {",
+            "is_some_and(|key| all_hold(key, &batch.signed))",
+            "is_some_and(|key| all_hold(key, &batch.signed[..0]))",
         ),
         &["--test", "journal", "damage::a_signature_of_another_line_is_found_by_full_verification"],
+    ),
+    guard(
+        "signature",
+        "wrong signatures do not make each other good",
+        (
+            "src/journal/batch.rs",
+            "Scalar::from(u128::from_le_bytes(bytes))",
+            "Scalar::from(u128::from_le_bytes(bytes) >> 127 | 1)",
+        ),
+        &["--lib", "journal::batch::tests::wrong_ones_do_not_make_each_other_good"],
+    ),
+    guard(
+        "signature",
+        "under a key of small order nothing holds",
+        ("src/journal/batch.rs", "!key.as_dalek().is_weak()", "true"),
+        &["--lib", "journal::batch::tests::under_a_key_of_small_order_nothing_holds"],
     ),
     guard(
         "signature",
@@ -1489,6 +1505,22 @@ pub const GUARDS: &[Guard] = &[
             "--lib",
             "subject::tests::every_key_of_a_name_is_destroyed_and_a_key_under_another_ones_name_is_none",
         ],
+    ),
+    guard(
+        "signature",
+        "a quicker signer that signs otherwise is not used",
+        (
+            "src/base/sign_assembly.rs",
+            "sign(message) == key.sign(message).to_bytes()",
+            "sign(message)[..32] == key.sign(message).to_bytes()[..32]",
+        ),
+        &["--lib", "base::sign_assembly::tests::one_that_signs_otherwise_is_not_used"],
+    ),
+    guard(
+        "limit",
+        "what the daemon does without is not taken from what it starts",
+        ("src/action/sandbox.rs", "huge_pages: huge_pages::were_refused(),", "huge_pages: false,"),
+        &["--lib", "action::huge_pages::tests::what_is_started_has_what_it_would_have_without_us"],
     ),
     guard(
         "provenance",
