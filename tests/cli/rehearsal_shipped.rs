@@ -3,7 +3,7 @@
 use crate::sandbox::Sandbox;
 
 /// Rehearses it; what is seen of the copy when it is broken, and when it is not.
-fn rehearsed(id: &str, broken: &str, healed: &str) {
+fn rehearsed(id: &str, broken: &[&str], healed: &str) {
     let sandbox = Sandbox::new();
     sandbox.run(&["init", "--name", "ada", "--approve-shipped"]).ends(0);
     let file = format!("home/runbooks/{id}/runbook.yaml");
@@ -15,48 +15,49 @@ fn rehearsed(id: &str, broken: &str, healed: &str) {
     };
     let (before, after) = (line("before anything is broken: "), line("after it was healed: "));
     for (when, line, wanted) in [
-        ("before", &before, healed),
+        ("before", &before, &[healed][..]),
         ("broken", &line("after it was broken: "), broken),
-        ("after", &after, healed),
+        ("after", &after, &[healed][..]),
     ] {
-        assert!(line.contains(wanted), "{id}, {when}: {line}");
+        assert!(wanted.iter().any(|one| line.contains(one)), "{id}, {when}: {line}");
     }
     assert!(!sandbox.home().join("proposals").join(id).join("evidence").exists());
 }
 
 #[test]
 fn process_dead_heals_a_process_that_was_killed() {
-    rehearsed("process-dead", "does not run", "runs");
+    // The second is said until the daemon has recorded the end itself.
+    rehearsed("process-dead", &["does not run", "has ended"], "runs");
 }
 
 #[test]
 fn http_wedged_heals_a_web_server_that_hangs() {
-    rehearsed("http-wedged", "did not answer", "answered 200");
+    rehearsed("http-wedged", &["did not answer"], "answered 200");
 }
 
 #[test]
 fn delivery_stuck_heals_a_sender_that_hangs() {
-    rehearsed("delivery-stuck", "[outbox/message]", "[]");
+    rehearsed("delivery-stuck", &["[outbox/message]"], "[]");
 }
 
 #[test]
 fn fd_leak_heals_a_service_that_is_almost_out_of_open_files() {
-    rehearsed("fd-leak", "files open of at most 64", "files open of at most 64");
+    rehearsed("fd-leak", &["files open of at most 64"], "files open of at most 64");
 }
 
 #[test]
 fn memory_growth_heals_a_service_above_its_cap() {
-    rehearsed("memory-growth", "at most 67108864", "at most 67108864");
+    rehearsed("memory-growth", &["at most 67108864"], "at most 67108864");
 }
 
 #[test]
 fn database_corrupt_heals_a_database_that_was_overwritten() {
-    rehearsed("database-corrupt", "in database main", "ok");
+    rehearsed("database-corrupt", &["in database main"], "ok");
 }
 
 #[test]
 fn disk_filling_heals_a_volume_full_of_old_logs() {
-    rehearsed("disk-filling", "of 32 MiB are used", "of 32 MiB are used");
+    rehearsed("disk-filling", &["of 32 MiB are used"], "of 32 MiB are used");
 }
 
 /// None is shipped without.

@@ -13,7 +13,10 @@ const HOSTILE: &str =
 
 /// A browser that is logged in, before a daemon with the sample service.
 fn logged_in() -> Option<(Sandbox, Chromium)> {
-    let mut sandbox = Sandbox::with_home();
+    logged_in_to(Sandbox::with_home())
+}
+
+fn logged_in_to(mut sandbox: Sandbox) -> Option<(Sandbox, Chromium)> {
     let mut browser = Chromium::start(&sandbox)?;
     sandbox.serve();
     browser.open(&format!("http://{}/", sandbox.address()));
@@ -132,9 +135,10 @@ fn pruned(sandbox: &mut Sandbox) -> u64 {
 
 #[test]
 fn a_page_whose_place_was_pruned_goes_on_from_what_there_is_and_says_what_is_gone() {
-    let Some((mut sandbox, mut browser)) = logged_in() else { return };
+    // Without a service: one that answers late would be an incident, which is cut in two by nothing.
+    let Some((mut sandbox, mut browser)) = logged_in_to(Sandbox::with_plain_home()) else { return };
     browser.eval("location.hash = '#/audit'");
-    browser.wait("Number(document.getElementById('linked')?.dataset.linked) > 10");
+    browser.wait("Number(document.getElementById('linked')?.dataset.linked) > 5");
     assert_eq!(browser.eval("document.getElementById('gone')"), Value::Null, "nothing is gone");
     browser.eval("window.still = true");
     // It hears nothing of all that comes while its machine has no network.
@@ -204,7 +208,8 @@ fn a_changed_entry_is_seen_by_the_page() {
 
 #[test]
 fn keys_lead_through_the_views_and_a_pause_asks_for_its_reason() {
-    let Some((sandbox, mut browser)) = logged_in() else { return };
+    // Without a service: one that answers late would be an incident, and the keys lead to the first of the list.
+    let Some((sandbox, mut browser)) = logged_in_to(Sandbox::with_plain_home()) else { return };
     report(&sandbox, "web-9", "nobody heals this");
     browser.wait("document.querySelector('#needs')?.textContent.includes('web-9')");
     for (key, path) in [("i", "incidents"), ("a", "audit"), ("r", "runbooks"), ("s", "sentinels"), ("h", "")]
