@@ -186,6 +186,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_quicker_way_to_sign_is_used_where_there_is_one() {
+        let key = JournalKey::from_seed(&[7; 32]);
+        assert_eq!(key.quick.is_some(), Assembly::of(&key.signing).is_some());
+        #[cfg(all(feature = "server", target_arch = "x86_64"))]
+        assert_eq!(key.quick.is_some(), is_x86_feature_detected!("adx") && is_x86_feature_detected!("avx2"));
+    }
+
+    #[test]
     fn signatures_verify_and_a_changed_bit_does_not() {
         let key = JournalKey::from_seed(&[7; 32]);
         let mut signature = key.sign(b"entry");

@@ -49,3 +49,26 @@ fn what_serves_gives_way_to_what_decides_and_acts() {
     let (name, nice) = nice(&paged).expect("the channel's program wrote");
     assert_eq!(nice, own, "{name}");
 }
+
+/// What `status` of proc(5) says of huge pages; nothing where the kernel has none.
+fn huge_pages(pid: &str) -> Option<bool> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("THP_enabled:")).map(|said| said.trim() == "1")
+}
+
+#[test]
+fn the_daemon_does_without_huge_pages_and_its_services_do_not() {
+    if huge_pages("self") != Some(true) {
+        return eprintln!("left out: this kernel has no huge pages, or they were refused to this test");
+    }
+    let mut sandbox = Sandbox::with_home();
+    sandbox.serve();
+    let daemon = sandbox.daemon();
+    assert_eq!(huge_pages(&daemon.to_string()), Some(false));
+    let services = || {
+        let pids = processes_under(sandbox.path()).into_iter().map(|pid| pid.to_string());
+        pids.filter(|pid| *pid != daemon.to_string()).filter_map(|pid| huge_pages(&pid)).collect::<Vec<_>>()
+    };
+    let given_back = || !services().is_empty() && services().iter().all(|enabled| *enabled);
+    assert!(eventually(Duration::from_secs(30), given_back), "{:?}", services());
+}
