@@ -3,58 +3,21 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use remediator::base::ids::{BootId, Fingerprint, NodeId, Receipt};
+use remediator::base::ids::{BootId, NodeId};
 use remediator::base::limits::INDEX_LAG_ENTRIES_MAX;
 use remediator::base::sign::JournalKey;
-use remediator::base::text::OutsideText;
-use remediator::event::degradation::{DegradationSeen, Source};
-use remediator::event::{Draft, Event};
-use remediator::journal::{Clock as _, IndexMode, IntentJournal, Options, SystemClock};
+use remediator::journal::{IndexMode, IntentJournal, Options};
 
 use crate::machine::Signing;
+use crate::producers::{Way, produce};
 use crate::sample::{Sample, eventually, number, pass, timed};
 use crate::table::{Holds, Table};
-use crate::{Done, Run, http};
+use crate::{Done, Run};
 
 pub const PRODUCERS: u64 = 256;
-
-/// `degradation.seen` with about 350 bytes of data.
-pub fn seen(n: u64) -> DegradationSeen {
-    let report = http::report("web", "HTTP_WEDGED", &format!("web-{:02}", n % 64));
-    DegradationSeen {
-        subject: None,
-        receipt: Receipt(uuid::Uuid::from_u128((0x018f << 112) | u128::from(n))),
-        fingerprint: Fingerprint::of(&report.subsystem, &report.code, &report.target),
-        subsystem: report.subsystem,
-        code: report.code,
-        target: report.target,
-        severity: report.severity,
-        summary: report.summary,
-        detail: report.detail.map(OutsideText::Text),
-        attributes: report.attributes,
-        observed_at: None,
-        source: Source::Sentinel("web-http".into()),
-        sender_id: None,
-        actionable: true,
-    }
-}
-
-/// The same entry again and again, with a fresh receipt and the time: making it must not be what is measured.
-pub struct Template(DegradationSeen);
-
-impl Template {
-    pub fn new() -> Self {
-        Self(seen(0))
-    }
-    pub fn draft(&self, n: u64) -> Draft {
-        let mut seen = self.0.clone();
-        seen.receipt = Receipt(uuid::Uuid::from_u128((0x018f << 112) | u128::from(n)));
-        Draft { at: SystemClock.now(), incident: None, cause: None, event: Event::from(seen) }
-    }
-}
 
 /// A new one.
 pub fn journal(run: &Run, index: IndexMode) -> Done<IntentJournal> {
@@ -68,34 +31,6 @@ pub fn index_caught_up(journal: &IntentJournal) -> Done {
     let ask = || journal.by_kind("journal.genesis", None, 1).is_ok().then_some(());
     let patience = Duration::from_secs(120);
     eventually(patience, Duration::from_millis(5), ask).ok_or_else(|| "sled does not catch up".into())
-}
-
-/// Appends one by one, on so many threads, until there are `entries` or the time is over. Entries per second.
-pub fn produce(journal: &IntentJournal, producers: u64, entries: u64, bound: Duration) -> Done<f64> {
-    let template = Arc::new(Template::new());
-    let (taken, done) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-    let began = Instant::now();
-    let threads: Vec<_> = (0..producers)
-        .map(|_| {
-            let (journal, template) = (journal.clone(), Arc::clone(&template));
-            let (taken, done) = (Arc::clone(&taken), Arc::clone(&done));
-            std::thread::Builder::new().stack_size(256 * 1024).spawn(move || {
-                while began.elapsed() < bound {
-                    let n = taken.fetch_add(1, Ordering::Relaxed);
-                    if n >= entries {
-                        break;
-                    }
-                    journal.append(vec![template.draft(n)])?;
-                    done.fetch_add(1, Ordering::Relaxed);
-                }
-                Ok::<(), remediator::journal::Error>(())
-            })
-        })
-        .collect::<Result<_, _>>()?;
-    for thread in threads {
-        thread.join().map_err(|_| "a producer panicked")??;
-    }
-    Ok(done.load(Ordering::Relaxed) as f64 / began.elapsed().as_secs_f64())
 }
 
 /// Entries per batch behind `after`: entries of one batch name the same `synced`.
@@ -126,10 +61,10 @@ struct Compared {
 }
 
 /// Rounds of the product with rounds of the bare loop in between.
-fn compare(run: &Run, journal: &IntentJournal, producers: u64, entries: u64) -> Done<Compared> {
+fn compare(run: &Run, journal: &IntentJournal, way: Way, producers: u64, entries: u64) -> Done<Compared> {
     let bound = Duration::from_secs(60);
     let before = journal.head().seq;
-    produce(journal, producers, entries, bound)?;
+    produce(journal, way, producers, entries, bound)?;
     let group = group_size(journal, before)?;
     let (mut product, mut bare, mut ratio, mut same_signing) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -138,7 +73,7 @@ fn compare(run: &Run, journal: &IntentJournal, producers: u64, entries: u64) -> 
         if journal.index_is_ready() {
             index_caught_up(journal)?;
         }
-        let ours = produce(journal, producers, entries, bound)?;
+        let ours = produce(journal, way, producers, entries, bound)?;
         // What a burst has left for later must not weigh on the peer.
         if journal.index_is_ready() {
             index_caught_up(journal)?;
@@ -173,14 +108,16 @@ pub fn rows(run: &Run, table: &mut Table) -> Done {
         );
     };
     let one = run.pick(500, 50);
-    add("append, 1 producer", &compare(run, &with_sled, 1, one)?);
+    add("append, 1 producer", &compare(run, &with_sled, Way::ThreadEach, 1, one)?);
     let burst = run.pick(INDEX_LAG_ENTRIES_MAX / 2, 2_000);
-    add(
-        "append, 256 producers, bursts within sled's lag bound",
-        &compare(run, &with_sled, PRODUCERS, burst)?,
-    );
-    add("append, 256 producers, without sled", &compare(run, &alone, PRODUCERS, burst)?);
-    sustained(run, table, &with_sled)?;
+    for (what, journal) in [("bursts within sled's lag bound", &with_sled), ("without sled", &alone)] {
+        for way in [Way::BehindOne, Way::ThreadEach] {
+            add(&format!("append, {way}, {what}"), &compare(run, journal, way, PRODUCERS, burst)?);
+        }
+    }
+    for way in [Way::BehindOne, Way::ThreadEach] {
+        sustained(run, table, &with_sled, way)?;
+    }
     let (seconds, stopped) = timed(|| with_sled.clean_stop());
     stopped?;
     if seconds > 5.0 {
@@ -191,7 +128,7 @@ pub fn rows(run: &Run, table: &mut Table) -> Done {
 }
 
 /// As long as it takes for the lag bound to be what limits.
-fn sustained(run: &Run, table: &mut Table, journal: &IntentJournal) -> Done {
+fn sustained(run: &Run, table: &mut Table, journal: &IntentJournal, way: Way) -> Done {
     let seconds = run.pick(30, 2);
     let bound = Duration::from_secs(seconds);
     let mut bare = peers(run, Signing::Portable)?;
@@ -211,7 +148,7 @@ fn sustained(run: &Run, table: &mut Table, journal: &IntentJournal) -> Done {
             rates.into_iter().take(5).collect::<Sample>()
         }
     });
-    let whole = produce(journal, PRODUCERS, u64::MAX, bound)?;
+    let whole = produce(journal, way, PRODUCERS, u64::MAX, bound)?;
     stop.store(true, Ordering::Relaxed);
     let windows = windows.join().map_err(|_| "the watcher panicked")?;
     let group = group_size(journal, before)?;
@@ -221,7 +158,7 @@ fn sustained(run: &Run, table: &mut Table, journal: &IntentJournal) -> Done {
     let percent = whole / bare.median() * 100.0;
     index_caught_up(journal)?;
     table.row(
-        format!("append, 256 producers sustained {seconds} s, sled keeping up"),
+        format!("append, {way}, sustained {seconds} s, sled keeping up"),
         "≥ 60 % of the bare loop",
         format!(
             "{} %: {} entries/s; fifths of it {}",

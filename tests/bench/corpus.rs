@@ -32,8 +32,9 @@ use remediator::policy::{
 };
 use remediator::remediator::read_journal_key;
 
-use crate::append::{index_caught_up, seen};
+use crate::append::index_caught_up;
 use crate::home::{Home, bytes_below};
+use crate::producers::seen;
 use crate::sample::{number, pass};
 use crate::{Done, Run};
 

@@ -11,7 +11,8 @@ use remediator::journal::{IndexMode, IntentJournal, SystemClock};
 use remediator::tlog::Log;
 use rustix::thread::gettid;
 
-use crate::append::{PRODUCERS, journal, produce};
+use crate::append::{PRODUCERS, journal};
+use crate::producers::{Way, produce};
 use crate::sample::{Sample, cpu_seconds, eventually, number};
 use crate::table::{Holds, Table};
 use crate::{Done, Run};
@@ -35,19 +36,19 @@ fn row(
     (producers, entries): (u64, u64),
 ) -> Done {
     let folder = run.folder("tlog")?;
-    produce(journal, producers, entries, BOUND)?;
+    produce(journal, Way::ThreadEach, producers, entries, BOUND)?;
     let (mut with, mut again) = (Vec::new(), Vec::new());
     let (mut behind, mut own, mut all) = (Vec::new(), 0.0, 0.0);
     for _ in 0..run.rounds() * 4 {
-        let before = produce(journal, producers, entries, BOUND)?;
+        let before = produce(journal, Way::ThreadEach, producers, entries, BOUND)?;
         let kept = Kept::up(journal, &folder)?;
         let (log_used, used) = (kept.used(), cpu_seconds());
-        let on = produce(journal, producers, entries, BOUND)?;
+        let on = produce(journal, Way::ThreadEach, producers, entries, BOUND)?;
         behind.push(kept.caught_up(journal)?);
         own += kept.used() - log_used;
         all += cpu_seconds() - used;
         kept.down()?;
-        let after = produce(journal, producers, entries, BOUND)?;
+        let after = produce(journal, Way::ThreadEach, producers, entries, BOUND)?;
         with.push(on / ((before + after) / 2.0) * 100.0);
         again.push(after / before * 100.0);
     }

@@ -20,6 +20,7 @@ mod machine;
 mod matching;
 mod memory;
 mod opening;
+mod producers;
 mod query;
 #[allow(dead_code, reason = "the tests of the gate use all of it")]
 #[path = "../gate/repo.rs"]

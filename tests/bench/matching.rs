@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use remediator::runbook::{Catalog, ContentFolder, LoadContext, Platform, Trust};
 
-use crate::append::seen;
+use crate::producers::seen;
 use crate::sample::{Sample, number, timed};
 use crate::table::{Holds, Table};
 use crate::{Done, Run};
