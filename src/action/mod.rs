@@ -46,7 +46,7 @@ pub use deliver::{Program, ProgramEnd};
 pub use huge_pages::refuse as refuse_huge_pages;
 pub use permit::{Basis, Permit, Refusal};
 pub use program::Programs;
-pub use sandbox::{StepProgram, step_main};
+pub use sandbox::{StepProgram, small_main, step_main};
 pub use supervisor::{Adoption, Running, Supervisor};
 pub use table::{PROGRAM_MARK, SERVICE_MARK, STEP_MARK, StepMark};
 

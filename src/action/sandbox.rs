@@ -37,11 +37,29 @@ pub struct StepProgram {
     pub args: Vec<String>,
 }
 
+/// The small program beside this one that does nothing else.
+const SMALL: &str = "remediator-step";
+/// What it answers when it is asked what it is. The number is that of [`Order`]: another one is not given any.
+const SMALL_IS: &str = concat!("remediator-step ", env!("CARGO_PKG_VERSION"), ", order 1");
+
 impl StepProgram {
-    /// This very program.
+    /// The small program beside this one when it is of the same version, else this very program.
     pub fn this_one() -> std::io::Result<Self> {
-        Ok(Self { path: std::env::current_exe()?, args: vec!["__step".to_owned()] })
+        let own = std::env::current_exe()?;
+        let small = own.with_file_name(SMALL);
+        Ok(match is_ours(&small) {
+            true => Self { path: small, args: Vec::new() },
+            false => Self { path: own, args: vec!["__step".to_owned()] },
+        })
     }
+}
+
+/// Whether a program is the small one of this version. One of another version, as between the two halves of an upgrade, is
+/// left alone.
+fn is_ours(small: &std::path::Path) -> bool {
+    let mut command = Command::new(small);
+    command.arg("--version").env_clear().stdin(Stdio::null()).stderr(Stdio::null());
+    command.output().is_ok_and(|said| said.stdout.trim_ascii() == SMALL_IS.as_bytes())
 }
 
 /// Whose group a process gets.
@@ -217,6 +235,16 @@ impl Drop for Reaped {
     }
 }
 
+/// The program `remediator-step`: asked for its version it says so, else it is [`step_main`].
+pub fn small_main() -> std::process::ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|arg| arg == "--version") {
+        // Nobody is there to be told of it when this fails.
+        let _ = writeln!(std::io::stdout(), "{SMALL_IS}");
+        return std::process::ExitCode::SUCCESS;
+    }
+    step_main()
+}
+
 /// The hidden subcommand `__step`. Comes back only when it could not become the program.
 pub fn step_main() -> std::process::ExitCode {
     let stdin = std::io::stdin();
@@ -303,4 +331,26 @@ fn set_limits(limits: &Rlimits) -> Result<(), String> {
             .map_err(|e| format!("cannot set the limit {name}: {e}"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_small_program_of_another_version_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(SMALL);
+        assert!(!is_ours(&file), "there is none");
+        let says = |words: &str| {
+            std::fs::write(&file, format!("#!/bin/sh\necho '{words}'\n")).unwrap();
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            is_ours(&file)
+        };
+        assert!(says(SMALL_IS));
+        let another = SMALL_IS.replace("order 1", "order 2");
+        for words in ["", "remediator-step", another.as_str()] {
+            assert!(!says(words), "{words}");
+        }
+    }
 }

@@ -20,6 +20,7 @@ mod index_copy;
 mod json;
 mod latency;
 mod line;
+mod line_rows;
 mod memory;
 mod offline;
 mod open;

@@ -1,4 +1,4 @@
-//! What stands in sled: lines by seq with a hash of the whole line, and rows of the indexes.
+//! What stands in sled: the lines (`line_rows`) and rows of the indexes.
 //! Nothing here is believed without its check; whoever sees trouble throws the folder away (`index`).
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,6 +16,7 @@ use crate::base::ids::{Fingerprint, IncidentId, Seq};
 
 use super::durable::Head;
 use super::line::LineRef;
+use super::line_rows::{LineRows, LinesBatch};
 use super::select::Postings;
 use super::words::{Theirs, Word};
 
@@ -68,7 +69,7 @@ struct HeadRow {
 /// An open sled folder.
 pub(super) struct Rows {
     db: sled::Db,
-    lines: sled::Tree,
+    lines: LineRows,
     indexes: [sled::Tree; 5],
     meta: sled::Tree,
     head: std::sync::Mutex<Option<HeadRow>>,
@@ -110,7 +111,7 @@ impl Rows {
         let tree = |name: &str| db.open_tree(name);
         let [a, b, c, d, e] = INDEXES.map(|(_, name)| tree(name));
         let indexes = [a?, b?, c?, d?, e?];
-        let (lines, meta) = (tree("lines")?, tree("meta")?);
+        let (lines, meta) = (LineRows::new(tree("lines")?), tree("meta")?);
         let head = match meta.get("head")? {
             Some(bytes) => Some(decode_head(&bytes).ok_or(Trouble("its head row does not check".into()))?),
             None if lines.is_empty() => None,
@@ -136,31 +137,18 @@ impl Rows {
 
     /// A line, when it is there and is what was put in.
     pub fn line(&self, seq: Seq) -> Result<Option<Vec<u8>>, Trouble> {
-        guarded(|| match self.lines.get(seq.to_be_bytes())? {
-            None => Ok(None),
-            Some(value) => checked_line(&value).map(|line| Some(line.to_vec())),
-        })
+        guarded(|| self.lines.line(seq))
     }
 
     /// Lines from `from` on, at most `limit`.
     pub fn lines(&self, from: Seq, limit: usize) -> Result<Vec<Vec<u8>>, Trouble> {
-        guarded(|| {
-            let mut lines = Vec::new();
-            for (i, row) in self.lines.range(from.to_be_bytes()..).take(limit).enumerate() {
-                let (key, value) = row?;
-                if key.as_ref() != (from + i as u64).to_be_bytes() {
-                    return Err(Trouble(format!("line {} is missing", from + i as u64)));
-                }
-                lines.push(checked_line(&value)?.to_vec());
-            }
-            Ok(lines)
-        })
+        guarded(|| self.lines.lines(from, limit))
     }
 
     /// Puts one batch in: lines, rows, and last the head, whose chain hash is `hash`.
     pub fn apply(&self, batch: Applied, hash: Blake3) -> Result<(), Trouble> {
         guarded(|| {
-            self.lines.apply_batch(batch.lines)?;
+            self.lines.apply(batch.lines)?;
             let mut counts = self.head_row().as_ref().map_or([0; 5], |head| head.rows);
             for (i, terms) in batch.terms.into_iter().enumerate() {
                 let mut rows = sled::Batch::default();
@@ -191,6 +179,7 @@ impl Rows {
                 Some(head) => (Some(head.seq), head.rows),
                 None => (None, [0; 5]),
             };
+            self.lines.remove_above(seq)?;
             for (i, (_, name)) in INDEXES.iter().enumerate() {
                 let mut found = 0;
                 let mut above = sled::Batch::default();
@@ -332,7 +321,7 @@ impl Postings for RowList<'_> {
 /// A batch on its way into sled.
 #[derive(Default)]
 pub(super) struct Applied {
-    lines: sled::Batch,
+    lines: LinesBatch,
     terms: [BTreeMap<Vec<u8>, Row>; 5],
     last: Seq,
     /// How many lines are in it.
@@ -347,11 +336,7 @@ struct Row {
 impl Applied {
     /// Adds a line that follows the ones before, with the words that it is found by.
     pub fn add(&mut self, line: &LineRef<'_>, words: &[Word]) {
-        let text = line.as_str().as_bytes();
-        let mut value = Vec::with_capacity(32 + text.len());
-        value.extend_from_slice(blake3::hash(text).as_bytes());
-        value.extend_from_slice(text);
-        self.lines.insert(&line.seq.to_be_bytes(), value);
+        self.lines.add(line.seq, line.as_str().as_bytes());
         let seq = line.seq.to_le_bytes();
         if let Some(id) = line.incident {
             self.row(By::Incident, incident_term(&id), line.seq).extend_from_slice(&seq);
@@ -429,13 +414,6 @@ fn checked_row<'a>(key: &[u8], value: &'a [u8]) -> Result<&'a [u8], Trouble> {
     match value.split_first_chunk::<CHECK>() {
         Some((check, payload)) if *check == row_check(key, payload) => Ok(payload),
         _ => Err(Trouble("an index row does not check".into())),
-    }
-}
-
-fn checked_line(value: &[u8]) -> Result<&[u8], Trouble> {
-    match value.split_first_chunk::<32>() {
-        Some((hash, line)) if blake3::hash(line) == *hash => Ok(line),
-        _ => Err(Trouble("a line does not check".into())),
     }
 }
 

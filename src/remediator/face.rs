@@ -2,6 +2,8 @@
 //! decide, append and act. Not for what is served: this module knows of no face.
 
 use std::net::SocketAddr;
+use std::num::NonZero;
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -44,6 +46,7 @@ impl Served {
         F: Future<Output = std::io::Result<()>> + Send + 'static,
     {
         let runtime = Builder::new_multi_thread()
+            .worker_threads(workers(available_parallelism().map_or(1, NonZero::get)))
             .enable_all()
             .thread_name("serve")
             .on_thread_start(give_way)
@@ -79,9 +82,23 @@ impl Served {
     }
 }
 
+/// How many threads serve on so many cores. One core is left to those who append: what a thousand readers are sent would
+/// else have all of them at once, and a low priority gives a core back only after a slice of time.
+fn workers(cores: usize) -> usize {
+    cores.saturating_sub(1).max(1)
+}
+
 /// Each thread for itself: on Linux a priority is a thread's. Nothing that acts is started from here, so no program inherits it.
 fn give_way() {
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         tracing::debug!(%error, "a thread that serves keeps its priority");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn one_core_is_left_to_the_journal_where_there_are_two() {
+        assert_eq!([0, 1, 2, 3, 64].map(super::workers), [1, 1, 1, 2, 63]);
     }
 }

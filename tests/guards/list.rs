@@ -1738,4 +1738,30 @@ pub const GUARDS: &[Guard] = &[
         ),
         &["--test", "gate", "adversarial::a_mend_that_is_pasted_runs_nothing_that_a_path_says"],
     ),
+    guard(
+        "one history",
+        "a row of lines in sled that is not what was put in",
+        (
+            "src/journal/line_rows.rs",
+            "Some((hash, lines)) if blake3::hash(lines) == *hash => {",
+            "Some((hash, lines)) if lines != hash => {",
+        ),
+        &["--lib", "a_row_that_is_gone_or_changed_is_noticed"],
+    ),
+    guard(
+        "one history",
+        "rows in sled that came in without their head",
+        ("src/journal/line_rows.rs", "above.remove(row?.0);", "drop(row?.0);"),
+        &["--lib", "rows_above_the_head_are_taken_out_and_come_in_again_as_others"],
+    ),
+    guard(
+        "provenance",
+        "the small program of another version is left alone",
+        (
+            "src/action/sandbox.rs",
+            "said.stdout.trim_ascii() == SMALL_IS.as_bytes()",
+            "said.stdout.trim_ascii().starts_with(b\"remediator-step\")",
+        ),
+        &["--lib", "action::sandbox::tests::the_small_program_of_another_version_is_left_alone"],
+    ),
 ];

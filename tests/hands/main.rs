@@ -1,5 +1,5 @@
-//! The hidden subcommand `__step` of the real program: what it does when it is not given what it needs.
-//! What it does for steps is tested where the steps are.
+//! The hidden subcommand `__step` of the real program, and the small program that does nothing else: what they do when they
+//! are not given what they need. What they do for steps is tested where the steps are.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -7,11 +7,21 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
-/// Gives `__step` an order; what it says, its exit code, what it printed.
-fn order(text: &str) -> (String, Option<i32>, String) {
+/// Both, with their arguments.
+const PROGRAMS: [&[&str]; 2] =
+    [&[env!("CARGO_BIN_EXE_remediator"), "__step"], &[env!("CARGO_BIN_EXE_remediator-step")]];
+
+fn command(program: &[&str]) -> Command {
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]);
+    command
+}
+
+/// Gives one of them an order; what it says, its exit code, what it printed.
+fn order(program: &[&str], text: &str) -> (String, Option<i32>, String) {
     let (mut ours, theirs) = UnixStream::pair().unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_remediator"));
-    command.arg("__step").stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = command(program);
+    command.stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     drop(command);
     ours.write_all(text.as_bytes()).unwrap();
@@ -26,22 +36,25 @@ const HELLO: &str = r#"{"argv":["/bin/echo","hello"],"env":{},"cwd":"/","rlimits
 
 #[test]
 fn a_complete_order_becomes_the_program_which_closes_the_socket() {
-    assert_eq!(order(HELLO), (String::new(), Some(0), "hello\n".to_owned()));
+    for program in PROGRAMS {
+        assert_eq!(order(program, HELLO), (String::new(), Some(0), "hello\n".to_owned()));
+    }
 }
 
 #[test]
 fn an_order_that_was_cut_off_anywhere_starts_nothing() {
-    for length in 0..HELLO.len() {
-        let (said, code, printed) = order(&HELLO[..length]);
+    for (program, length) in PROGRAMS.iter().flat_map(|p| (0..HELLO.len()).map(move |length| (p, length))) {
+        let (said, code, printed) = order(program, &HELLO[..length]);
         assert!(said.contains("no complete order"), "{length}: {said}");
         assert_eq!((code, printed.as_str()), (Some(125), ""), "{length}");
     }
 }
 
 #[test]
-fn without_a_socket_it_ends_quietly() {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_remediator")).arg("__step").stdin(Stdio::null()).output().unwrap();
-    assert_eq!(output.status.code(), Some(125));
-    assert!(output.stdout.is_empty());
+fn without_a_socket_they_end_quietly() {
+    for program in PROGRAMS {
+        let output = command(program).stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(125));
+        assert!(output.stdout.is_empty());
+    }
 }
