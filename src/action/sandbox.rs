@@ -6,15 +6,17 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Resource};
 use serde::{Deserialize, Serialize};
 
+use super::group;
 use super::huge_pages;
 use super::table::{self, PROGRAM_MARK, SERVICE_MARK};
 use crate::base::limits::STEP_START_MS_MAX;
@@ -47,19 +49,38 @@ impl StepProgram {
     pub fn this_one() -> std::io::Result<Self> {
         let own = std::env::current_exe()?;
         let small = own.with_file_name(SMALL);
-        Ok(match is_ours(&small) {
+        Ok(match is_ours(&small, &own) {
             true => Self { path: small, args: Vec::new() },
             false => Self { path: own, args: vec!["__step".to_owned()] },
         })
     }
 }
 
-/// Whether a program is the small one of this version. One of another version, as between the two halves of an upgrade, is
-/// left alone.
-fn is_ours(small: &std::path::Path) -> bool {
+/// Whether a program is the small one of this version, and nobody else's than this program is. One of another version, as
+/// between the two halves of an upgrade, is left alone, and so is what others may write.
+fn is_ours(small: &Path, own: &Path) -> bool {
+    let (Ok(it), Ok(we)) = (small.metadata(), own.metadata()) else { return false };
+    let others_may_write = it.mode() & !we.mode() & 0o022 != 0;
+    (it.uid() == we.uid() || it.uid() == 0) && !others_may_write && says_it_is(small)
+}
+
+fn says_it_is(small: &Path) -> bool {
     let mut command = Command::new(small);
-    command.arg("--version").env_clear().stdin(Stdio::null()).stderr(Stdio::null());
-    command.output().is_ok_and(|said| said.stdout.trim_ascii() == SMALL_IS.as_bytes())
+    command.arg("--version").env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let Ok(child) = command.spawn() else { return false };
+    let mut child = Reaped(Some(child));
+    let Some(asked) = &mut child.0 else { return false };
+    let until = Instant::now() + Duration::from_millis(STEP_START_MS_MAX);
+    // What it says fits a pipe, so it can end before anybody reads.
+    while matches!(asked.try_wait(), Ok(None)) {
+        if Instant::now() >= until {
+            return false;
+        }
+        group::pause(Duration::from_millis(1));
+    }
+    let mut said = Vec::new();
+    let read = asked.stdout.take().map(|out| out.take(COMPLAINT_BYTES_MAX).read_to_end(&mut said));
+    matches!(read, Some(Ok(_))) && said.trim_ascii() == SMALL_IS.as_bytes()
 }
 
 /// Whose group a process gets.
@@ -335,22 +356,35 @@ fn set_limits(limits: &Rlimits) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::testing::until;
     use super::*;
 
     #[test]
-    fn the_small_program_of_another_version_is_left_alone() {
+    fn the_small_program_of_another_version_or_of_others_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join(SMALL);
-        assert!(!is_ours(&file), "there is none");
+        let (file, own) = (folder.path().join(SMALL), folder.path().join("remediator"));
+        let mode =
+            |file: &Path, mode| std::fs::set_permissions(file, PermissionsExt::from_mode(mode)).unwrap();
+        std::fs::write(&own, "").unwrap();
+        mode(&own, 0o755);
+        assert!(!is_ours(&file, &own), "there is none");
         let says = |words: &str| {
             std::fs::write(&file, format!("#!/bin/sh\necho '{words}'\n")).unwrap();
-            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-            is_ours(&file)
+            mode(&file, 0o755);
         };
-        assert!(says(SMALL_IS));
+        says(SMALL_IS);
+        // Another thread that forks just now may have the file open for writing until it has become another program.
+        until("it is ours", || is_ours(&file, &own));
+        mode(&file, 0o757);
+        assert!(!is_ours(&file, &own), "anybody may write it");
         let another = SMALL_IS.replace("order 1", "order 2");
         for words in ["", "remediator-step", another.as_str()] {
-            assert!(!says(words), "{words}");
+            says(words);
+            // Not for that thread's sake.
+            until("it can be executed", || Command::new(&file).status().is_ok());
+            assert!(!is_ours(&file, &own), "{words}");
         }
     }
 }

@@ -298,6 +298,9 @@ impl Rows {
     fn learn(&self, theirs: &mut Theirs, seq: Seq) -> Result<(), Trouble> {
         let line = self.line(seq)?.ok_or_else(|| Trouble(format!("line {seq} is missing")))?;
         let line = LineRef::parse(&line).map_err(|_| Trouble(format!("line {seq} is no line")))?;
+        if line.seq != seq {
+            return Err(Trouble(format!("line {seq} is another one")));
+        }
         theirs.learn(&line);
         Ok(())
     }

@@ -309,6 +309,11 @@ fn kill_at(run: &mut Run, lab: &mut Lab, targets: &[&Target], boundary: u64) -> 
     run.add("kills", 1);
     lab.start()?;
     for target in targets {
+        let over = |story: &[Entry]| count(story, "incident.closed") + count(story, "attempt.frozen") > 0;
+        lab.wait(target, "it is closed or given to people", PATIENCE, over)?;
+        if count(lab.story(target), "incident.closed") == 0 {
+            thaw(run, lab, target)?;
+        }
         lab.wait(target, "it is closed", PATIENCE, |story| count(story, "incident.closed") > 0)?;
         let closures: Vec<&str> = closures(lab.story(target));
         let good =
@@ -317,4 +322,22 @@ fn kill_at(run: &mut Run, lab: &mut Lab, targets: &[&Target], boundary: u64) -> 
         run.add("healed in spite of it", 1);
     }
     nothing_left(&lab.home)
+}
+
+/// A crash in the middle of what must not be done twice: nothing is done until a person has looked, and then it is healed.
+fn thaw(run: &mut Run, lab: &mut Lab, target: &Target) -> Result<(), String> {
+    let frozen = lab.story(target).iter().find(|entry| entry.kind == "attempt.frozen");
+    let (why, incident) =
+        frozen.map(|e| (e.text("reason").to_owned(), e.incident.clone())).unwrap_or_default();
+    ensure(why.starts_with("a crash hid the outcome of step"), || format!("{} froze: {why}", target.name))?;
+    let id = incident.unwrap_or_default();
+    lab.home.command(&[
+        "incident",
+        "thaw",
+        &id,
+        "--reason",
+        "the copy is whole: it may be put in its place",
+    ])?;
+    run.add("thawed by a person", 1);
+    Ok(())
 }

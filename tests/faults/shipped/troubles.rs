@@ -17,8 +17,8 @@ const SHORTER: [(&str, &str); 10] = [
     ("after: 10m", "after: 1h"),
     // One person writes and approves here, which is not enough for what cannot be taken back.
     (
-        "    irreversible: rotated logs older than an hour are removed; keep what you need of them elsewhere\n",
-        "",
+        "irreversible: rotated logs older than an hour are removed; keep what you need of them elsewhere",
+        "idempotent: true",
     ),
     // The cap of memory: less to fill.
     ("536870912", "100000000"),
