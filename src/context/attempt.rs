@@ -188,16 +188,19 @@ impl Attempt {
         }
         standing
     }
-    /// Indexes of steps that may have changed something and were not taken back: those that stand and those that
-    /// failed half way, in the order in which they ended.
+    /// Indexes of steps that may have changed something and were not taken back: those that stand, those that failed half
+    /// way and those of which a crash hid a try, in the order in which they ended.
     pub fn begun_steps(&self) -> Vec<u32> {
         let mut begun: Vec<u32> = Vec::new();
-        for done in &self.done {
+        for (i, done) in self.done.iter().enumerate() {
             let taken_back = done.undo && done.outcome == StepOutcome::Succeeded;
-            if taken_back || !done.undo && done.outcome.began() {
+            // A later try that failed before it began says nothing of the one that was lost.
+            let known = self.done[..i].iter().filter(|d| d.step == done.step && !d.undo).count() as u32;
+            let has_begun = !done.undo && (done.outcome.began() || done.try_no > known + 1);
+            if taken_back || has_begun {
                 begun.retain(|step| *step != done.step);
             }
-            if !done.undo && done.outcome.began() {
+            if has_begun {
                 begun.push(done.step);
             }
         }
@@ -409,13 +412,15 @@ impl Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::plan::{ActionPlan, GroupPlan, Plan, StepPlan, WaitPlan};
+    use crate::event::plan::{GroupPlan, Plan, StepPlan};
 
     /// Two groups of two steps each, and one step alone.
     fn attempt() -> Attempt {
         let step = |n: u32| {
             serde_json::from_value::<StepPlan>(serde_json::json!({
-                "id": n.to_string(), "action": ActionPlan::Wait(WaitPlan::For(crate::base::time::Span::from_secs(1))),
+                "id": n.to_string(),
+                "action": {"run": {"argv": ["/bin/x"], "env": {}, "env_pass": [], "cwd": "/", "rlimits": {},
+                                   "ok_exit": [0]}},
                 "timeout": "2s", "retries": 0, "retry_delay": "0ms", "idempotent": true, "undo": null,
                 "undo_when_unknown": false, "irreversible": null
             }))
@@ -462,6 +467,29 @@ mod tests {
         let undo = false;
         StepIntended { attempt, step, undo, try_no: 1, action, lock: 1, token: 1, deadline_elapsed_ms: 9 }
             .into()
+    }
+
+    #[test]
+    fn a_step_of_which_a_crash_hid_a_try_has_begun_whatever_became_of_the_next() {
+        let not_begun = || StepOutcome::NotStarted("no room".to_owned());
+        let begun = |tries: &[(u32, bool, StepOutcome)]| {
+            let mut attempt = attempt();
+            let done = tries.iter().map(|(try_no, undo, outcome)| StepDone {
+                step: 1,
+                undo: *undo,
+                try_no: *try_no,
+                outcome: outcome.clone(),
+                took_ms: 1,
+                seq: 9,
+            });
+            attempt.done = done.collect();
+            attempt.begun_steps()
+        };
+        assert_eq!(begun(&[(1, false, not_begun()), (2, false, not_begun())]), Vec::<u32>::new());
+        assert_eq!(begun(&[(2, false, not_begun())]), [1], "the first try was lost");
+        assert_eq!(begun(&[(1, false, not_begun()), (3, false, not_begun())]), [1], "the second one was");
+        let taken_back = [(2, false, not_begun()), (1, true, StepOutcome::Succeeded)];
+        assert_eq!(begun(&taken_back), Vec::<u32>::new());
     }
 
     #[test]
