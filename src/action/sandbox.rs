@@ -41,7 +41,7 @@ pub struct StepProgram {
 
 /// The small program beside this one that does nothing else.
 const SMALL: &str = "remediator-step";
-/// What it answers when it is asked what it is. The number is that of [`Order`]: another one is not given any.
+/// What it answers when it is asked what it is, once, before the first order. The number is that of [`Order`].
 const SMALL_IS: &str = concat!("remediator-step ", env!("CARGO_PKG_VERSION"), ", order 1");
 
 impl StepProgram {
