@@ -58,3 +58,10 @@ fn without_a_socket_they_end_quietly() {
         assert!(output.stdout.is_empty());
     }
 }
+
+#[test]
+fn the_small_program_says_which_it_is_as_the_daemon_wants_to_hear_it() {
+    let output = command(PROGRAMS[1]).arg("--version").stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said, format!("remediator-step {}, order 1\n", env!("CARGO_PKG_VERSION")));
+}
