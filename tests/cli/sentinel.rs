@@ -166,3 +166,26 @@ fn a_grant_has_no_wildcards_and_no_name_of_a_sentinel_of_ones_own() {
     refused("my-eye", "own", "NOTHING_TO_DO");
     assert_eq!(entries(&sandbox, "sentinel.granted", ""), 0);
 }
+
+/// A look is started through the small program that lies beside `remediator`.
+#[test]
+fn the_small_program_beside_is_what_starts_a_look() {
+    use std::os::unix::fs::PermissionsExt;
+    let sandbox = crate::sandbox::Sandbox::with_plain_home();
+    let (folder, real) = (sandbox.path().join("bin"), env!("CARGO_BIN_EXE_remediator-step"));
+    std::fs::create_dir(&folder).expect("a folder");
+    let own = folder.join("remediator");
+    std::fs::copy(env!("CARGO_BIN_EXE_remediator"), &own).expect("copied");
+    let script = format!("#!/bin/sh\n[ $# = 0 ] && : > '{}/used'\nexec '{real}' \"$@\"\n", folder.display());
+    std::fs::write(folder.join("remediator-step"), script).expect("written");
+    std::fs::set_permissions(folder.join("remediator-step"), PermissionsExt::from_mode(0o755)).expect("set");
+    let look = "v: 1\nkind: sentinel\nid: look\ntitle: A look\nproposal: none\nprobe:\n  run: {argv: [/bin/sh, -c, \
+                'echo \"{\\\"v\\\":1,\\\"verdict\\\":\\\"healthy\\\",\\\"evidence\\\":\\\"x\\\"}\"']}\n  timeout: 20s\n\
+                every: 1m\nfailures: 1\nsuccesses: 1\nreport: {subsystem: a, code: BAD_LOOK, target: c, severity: error, summary: d}\n";
+    std::fs::write(sandbox.path().join("look.yaml"), look).expect("written");
+    let program = own.display().to_string();
+    let ran = sandbox.command(&program).args(["sentinel", "test", "look.yaml"]).output().expect("it runs");
+    let said = String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success() && said.contains("healthy"), "{said}");
+    assert!(folder.join("used").exists(), "{said}");
+}
